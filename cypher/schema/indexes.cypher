@@ -1,0 +1,13 @@
+// One statement a line. Only live edges carry an eventId, so these indexes stay small beside the bulk-loaded ratings.
+CREATE INDEX rated_event IF NOT EXISTS FOR ()-[rated:RATED]-() ON (rated.eventId)
+CREATE INDEX liked_event IF NOT EXISTS FOR ()-[liked:LIKED]-() ON (liked.eventId)
+CREATE INDEX listed_event IF NOT EXISTS FOR ()-[listed:LISTED]-() ON (listed.eventId)
+CREATE INDEX clicked_event IF NOT EXISTS FOR ()-[clicked:CLICKED]-() ON (clicked.eventId)
+// Open viewings alone have missedPolls.
+CREATE INDEX watched_open IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.missedPolls)
+CREATE INDEX watched_start IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.startedAt)
+CREATE INDEX watched_sequence IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.sequence)
+CREATE INDEX recommended_sequence IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.sequence)
+CREATE INDEX recommended_batch IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.batchId)
+// Accents are folded, so that "Amelie" finds "Amélie".
+CREATE FULLTEXT INDEX movie_title IF NOT EXISTS FOR (movie:Movie) ON EACH [movie.title] OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-folding'}}

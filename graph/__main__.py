@@ -1,0 +1,68 @@
+"""Commands for the embedded Neo4j: `python -m graph up|down|status`."""
+
+import click
+
+from graph.commands import CommandGroup
+from graph.server.home import Home
+from graph.server.jars import ensure_jars
+from graph.server.process import EmbeddedServer, RunningServer
+from graph.settings import Settings
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    """The embedded Neo4j that the settings name."""
+    return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+
+
+@click.group(cls=CommandGroup)
+def main() -> None:
+    """The embedded Neo4j: a real server, its home in NEO4J_HOME (default: .neo4j in the project)."""
+
+
+@main.command()
+def up() -> None:
+    """Start Neo4j; return once it answers and has its schema.
+
+    NEO4J_BOLT_PORT and NEO4J_HTTP_PORT move it to other ports. The password is made at the first start and kept in the
+    file `password` in its home.
+    """
+    settings = Settings.from_environment()
+    server = embedded_server(settings)
+    if running := server.running():
+        click.echo(f"Neo4j is already running: {_describe(running)}")
+        return
+    password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else None
+    started = server.up(settings.neo4j_bolt_port, settings.neo4j_http_port, password=password)
+    click.echo(f"Neo4j is up: {_describe(started)}")
+    click.echo(f"User neo4j, password in {settings.neo4j_home / 'password'}")
+
+
+@main.command()
+def down() -> None:
+    """Stop Neo4j and wait until it has ended."""
+    stopped = embedded_server(Settings.from_environment()).down()
+    click.echo("Neo4j is down." if stopped else "Neo4j was not running.")
+
+
+@main.command()
+def status() -> None:
+    """Say whether Neo4j runs and where; exit 1 if it does not."""
+    running = embedded_server(Settings.from_environment()).running()
+    if running is None:
+        click.echo("Neo4j is not running: start it with `python -m graph up`.")
+        raise SystemExit(1)
+    click.echo(f"Neo4j is running: {_describe(running)}")
+
+
+@main.command()
+def fetch() -> None:
+    """Fetch the server's jars without starting it (`make setup` does)."""
+    click.echo(f"Neo4j's jars are in {ensure_jars(Settings.from_environment().cache)}")
+
+
+def _describe(server: RunningServer) -> str:
+    return f"{server.bolt_uri}, Neo4j Browser {server.browser_url}, process {server.pid}"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m graph")

@@ -1,0 +1,30 @@
+"""What all our commands share: clear errors, exit codes, logging."""
+
+import logging
+import sys
+from typing import Any
+
+import click
+
+from graph.errors import RecommenderError
+from graph.settings import Settings
+
+
+class CommandGroup(click.Group):
+    """A group of commands that ends with one clear line and exit 1 where we know what went wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a RecommenderError becomes `Error: …` on stderr and exit 1."""
+        try:
+            return super().invoke(ctx)
+        except RecommenderError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to stderr, results go to stdout."""
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for library in ("neo4j", "urllib3", "werkzeug"):
+        logging.getLogger(library).setLevel(logging.ERROR)

@@ -1,0 +1,146 @@
+"""One Neo4j database: the only door through which queries run."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+
+from neo4j import GraphDatabase, ManagedTransaction, Query, Record, RoutingControl, unit_of_work
+from neo4j.exceptions import AuthError, DriverError, Neo4jError, TransientError
+
+from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.queries import query
+from graph.server.home import Home
+from graph.settings import Settings
+
+Result = TypeVar("Result")
+
+# Below the service's own limit of 2 s for an answer, so that a missing database is told in time.
+CONNECT_SECONDS = 1.0
+READ_RETRY_SECONDS = 0.5
+READ_SECONDS = 2.0
+WRITE_RETRY_SECONDS = 15.0
+
+
+class Transaction:
+    """An open write transaction: the same queries by name, on one transaction."""
+
+    def __init__(self, transaction: ManagedTransaction) -> None:
+        self._transaction = transaction
+
+    def run(self, name: str, **parameters: Any) -> list[Record]:
+        """Run one query of `cypher/` and return its records."""
+        return list(self._transaction.run(query(name), parameters))
+
+
+class Database:
+    """A driver and a database name. Cheap to make; connects at the first query. Not to be shared across a fork."""
+
+    def __init__(
+        self,
+        uri: str,
+        user: str,
+        password: str,
+        name: str = "neo4j",
+        *,
+        retry_seconds: float = WRITE_RETRY_SECONDS,
+        read_seconds: float | None = None,
+    ) -> None:
+        self.name = name
+        self._read_seconds = read_seconds
+        self._driver = GraphDatabase.driver(
+            uri,
+            auth=(user, password),
+            connection_timeout=CONNECT_SECONDS,
+            connection_acquisition_timeout=CONNECT_SECONDS,
+            max_transaction_retry_time=retry_seconds,
+            liveness_check_timeout=10.0,
+            keep_alive=True,
+            notifications_min_severity="OFF",
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, interactive: bool = False) -> Self:
+        """Open the configured database, or the embedded one with the password its home keeps.
+
+        `interactive` is for answers that somebody waits for: reads and retries end within 2 s.
+        """
+        password = settings.neo4j_password
+        return cls(
+            settings.bolt_uri,
+            settings.neo4j_user,
+            password.get_secret_value() if password else Home(settings.neo4j_home).password(),
+            settings.neo4j_database,
+            retry_seconds=READ_RETRY_SECONDS if interactive else WRITE_RETRY_SECONDS,
+            read_seconds=READ_SECONDS if interactive else None,
+        )
+
+    def read(self, name: str, **parameters: Any) -> list[Record]:
+        """Run one reading query of `cypher/`."""
+        return self._execute(query(name), parameters, RoutingControl.READ)
+
+    def write(self, name: str, **parameters: Any) -> list[Record]:
+        """Run one writing query of `cypher/` in a transaction of its own."""
+        return self._execute(query(name), parameters, RoutingControl.WRITE)
+
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work` in one write transaction; it is called again if Neo4j asks for a retry."""
+
+        @unit_of_work()
+        def run(transaction: ManagedTransaction) -> Result:
+            return work(Transaction(transaction))
+
+        with _translated_errors(), self._driver.session(database=self.name) as session:
+            return session.execute_write(run)
+
+    def explain(self, text: str, **parameters: Any) -> dict[str, Any]:
+        """The plan Neo4j would run for a query's text, without running it."""
+        with _translated_errors(), self._driver.session(database=self.name) as session:
+            plan = session.run(Query("EXPLAIN " + text), parameters).consume().plan  # type: ignore[arg-type]
+        return plan or {}
+
+    def run_text(self, text: str) -> None:
+        """Run one statement given by its text; for the schema's statements only."""
+        self._execute(text, {}, RoutingControl.WRITE)
+
+    def is_reachable(self) -> bool:
+        """Whether Neo4j answers right now."""
+        try:
+            with _translated_errors():
+                self._driver.verify_connectivity()
+        except DatabaseUnavailableError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _execute(self, text: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Record]:
+        timeout = self._read_seconds if routing is RoutingControl.READ else None
+        with _translated_errors():
+            return self._driver.execute_query(
+                Query(text, timeout=timeout),  # type: ignore[arg-type]
+                parameters,
+                routing_=routing,
+                database_=self.name,
+            ).records
+
+
+@contextlib.contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except AuthError as error:
+        raise DatabaseRefusedError(f"Neo4j refused the user name or password ({error.message})") from error
+    except TransientError as error:
+        raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
+    except Neo4jError as error:
+        raise DatabaseRefusedError(f"Neo4j refused a query: {error.message}") from error
+    except (DriverError, OSError) as error:
+        raise DatabaseUnavailableError(f"Neo4j does not answer: {error}") from error

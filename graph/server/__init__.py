@@ -1,0 +1,1 @@
+"""The embedded Neo4j: the real Community server, run from Maven Central's jars."""

@@ -1,0 +1,124 @@
+"""The home folder of one embedded Neo4j: its configuration, password and process file."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from graph.errors import ServerError
+
+MEGABYTE = 1 << 20
+GIGABYTE = 1 << 30
+
+CONFIGURATION = """\
+# Written anew by every `python -m graph up`; changes made here are lost.
+server.default_listen_address=127.0.0.1
+server.bolt.listen_address=127.0.0.1:{bolt_port}
+server.bolt.advertised_address=127.0.0.1:{bolt_port}
+server.http.listen_address=127.0.0.1:{http_port}
+server.http.advertised_address=127.0.0.1:{http_port}
+server.https.enabled=false
+server.memory.pagecache.size={page_cache}m
+dbms.memory.transaction.total.max={transactions}m
+db.memory.transaction.max={transaction}m
+db.tx_log.rotation.retention_policy=2 files
+dbms.security.allow_csv_import_from_file_urls=false
+dbms.usage_report.enabled=false
+client.allow_telemetry=false
+"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the server may use, in bytes."""
+
+    heap: int
+    page_cache: int
+
+    @classmethod
+    def of_machine(cls) -> "Memory":
+        """An eighth of the machine's memory as heap, a quarter as page cache, within bounds."""
+        total = psutil.virtual_memory().total
+        return cls(
+            heap=min(max(total // 8, 512 * MEGABYTE), 4 * GIGABYTE),
+            page_cache=min(max(total // 4, 256 * MEGABYTE), 8 * GIGABYTE),
+        )
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder that holds one embedded Neo4j. It carries our marker: nothing else is ever touched."""
+
+    path: Path
+
+    @property
+    def conf(self) -> Path:
+        """Folder of `neo4j.conf`."""
+        return self.path / "conf"
+
+    @property
+    def data(self) -> Path:
+        """Folder of the databases."""
+        return self.path / "data"
+
+    @property
+    def console_log(self) -> Path:
+        """What the server printed."""
+        return self.path / "logs" / "console.log"
+
+    @property
+    def process_file(self) -> Path:
+        """Which process runs here (`graph.server.process`)."""
+        return self.path / "process.json"
+
+    @property
+    def _marker(self) -> Path:
+        return self.path / ".movie-recommender"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.path / "password"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this folder carries our marker."""
+        return self._marker.is_file()
+
+    def create(self, password: str | None = None) -> None:
+        """Make the folder and its password, unless it is there already.
+
+        Raises ServerError for a folder with other content, which is never touched.
+        """
+        if not self.is_ours and self.path.is_dir() and any(self.path.iterdir()):
+            raise ServerError(
+                f"{self.path} is no home of ours (it has other files): set NEO4J_HOME to an empty or new folder"
+            )
+        for name in ("conf", "data", "logs", "run", "plugins", "import"):
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+        self._marker.touch()
+        if not self._password_file.is_file():
+            self._password_file.touch(mode=0o600)
+            self._password_file.write_text(password or secrets.token_urlsafe(16))
+
+    def password(self) -> str:
+        """The password of user `neo4j`. Raises ServerError if this home was never made."""
+        try:
+            return self._password_file.read_text().strip()
+        except OSError:
+            raise ServerError(
+                f"no Neo4j is set up in {self.path}: run `python -m graph up`, "
+                "or set NEO4J_URI and NEO4J_PASSWORD for a Neo4j of your own"
+            ) from None
+
+    def write_configuration(self, bolt_port: int, http_port: int, memory: Memory) -> None:
+        """Write `neo4j.conf`."""
+        self.conf.mkdir(parents=True, exist_ok=True)
+        text = CONFIGURATION.format(
+            bolt_port=bolt_port,
+            http_port=http_port,
+            page_cache=memory.page_cache // MEGABYTE,
+            transactions=memory.heap // 2 // MEGABYTE,
+            transaction=memory.heap // 4 // MEGABYTE,
+        )
+        (self.conf / "neo4j.conf").write_text(text)

@@ -1,0 +1,92 @@
+"""Everything that can be configured, read once from the environment and frozen."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from graph.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _environment_name(field: str) -> str:
+    return field.upper() if field.startswith("neo4j_") else f"RECOMMENDER_{field.upper()}"
+
+
+class Settings(BaseModel):
+    """The settings, one field per environment variable (`NEO4J_*`, `RECOMMENDER_*`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_environment_name, populate_by_name=True)
+
+    neo4j_home: Path = Field(ROOT / ".neo4j", description="Folder of the embedded Neo4j")
+    neo4j_bolt_port: int = Field(7687, ge=1, le=65535, description="Bolt port of the embedded Neo4j")
+    neo4j_http_port: int = Field(7474, ge=1, le=65535, description="HTTP and Browser port of the embedded Neo4j")
+    neo4j_uri: str | None = Field(None, description="Neo4j to use instead of the embedded one", pattern=r"^(bolt|neo4j)")
+    neo4j_user: str = Field("neo4j", description="User name at Neo4j")
+    neo4j_password: SecretStr | None = Field(None, description="Password; the embedded Neo4j keeps a generated one")
+    neo4j_database: str = Field("neo4j", description="Database name")
+
+    data: Path = Field(ROOT / ".data", description="Folder of the staged ratings, event log and run files")
+    cache: Path = Field(ROOT / ".cache", description="Folder of what can be fetched again (the servers' jars)")
+    host: str = Field("127.0.0.1", description="Address the service listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port the service listens on")
+    workers: int = Field(2, ge=1, le=64, description="Service processes")
+    log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
+    history_limit: int = Field(200, ge=1, le=100_000, description="Interactions of a user that one traversal weighs")
+    feed_url: str = Field(
+        "https://jedha-netflix-real-time-api.herokuapp.com/users-currently-watching-movie",
+        pattern=r"^https?://",
+        description="Address of the live feed",
+    )
+    feed_catalogue: str = Field("netflix-prize", description="Catalogue whose movie ids the feed uses")
+    feed_calls_per_minute: int = Field(5, ge=1, le=6000, description="Calls to the feed, all workers together")
+    finish_after_misses: int = Field(1, ge=1, le=100, description="Polls without a viewing until it is finished")
+    event_log: str = Field("", description="sqlite:///PATH; empty: events.sqlite in the data folder")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read and check the settings.
+
+        Raises SettingsError, naming each variable, for unknown `RECOMMENDER_*` names and values out of bounds.
+        """
+        known = {_environment_name(field) for field in cls.model_fields}
+        values = {
+            name: value for name, value in environment.items() if name in known or name.startswith("RECOMMENDER_")
+        }
+        try:
+            return cls.model_validate({name: value for name, value in values.items() if value != ""})
+        except ValidationError as error:
+            raise SettingsError("; ".join(_explain(problem, known) for problem in error.errors())) from None
+
+    @property
+    def bolt_uri(self) -> str:
+        """Where Neo4j answers Bolt: the configured one, else the embedded one."""
+        return self.neo4j_uri or f"bolt://127.0.0.1:{self.neo4j_bolt_port}"
+
+    @property
+    def staging(self) -> Path:
+        """Folder of the staged ratings (`engine.dataset`)."""
+        return self.data / "staging"
+
+    @property
+    def event_log_path(self) -> Path:
+        """File of the SQLite event log."""
+        if not self.event_log:
+            return self.data / "events.sqlite"
+        scheme, _, path = self.event_log.partition(":///")
+        if scheme != "sqlite" or not path:
+            raise SettingsError(f"RECOMMENDER_EVENT_LOG: {self.event_log!r} is not of the form sqlite:///PATH")
+        return Path(path)
+
+
+def _explain(problem: Mapping[str, object], known: set[str]) -> str:
+    location = problem["loc"]
+    name = str(location[0]) if isinstance(location, tuple) and location else "settings"
+    if problem["type"] != "extra_forbidden":
+        return f"{name}: {problem['msg']} (got {problem['input']!r})"
+    similar = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: there is no such setting" + (f"; did you mean {similar[0]}?" if similar else "")
