@@ -3,8 +3,8 @@ CREATE INDEX rated_event IF NOT EXISTS FOR ()-[rated:RATED]-() ON (rated.eventId
 CREATE INDEX liked_event IF NOT EXISTS FOR ()-[liked:LIKED]-() ON (liked.eventId)
 CREATE INDEX listed_event IF NOT EXISTS FOR ()-[listed:LISTED]-() ON (listed.eventId)
 CREATE INDEX clicked_event IF NOT EXISTS FOR ()-[clicked:CLICKED]-() ON (clicked.eventId)
-// Open viewings alone have missedPolls.
-CREATE INDEX watched_open IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.missedPolls)
+// Open viewings alone have pollsSinceSeen.
+CREATE INDEX watched_open IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.pollsSinceSeen)
 CREATE INDEX watched_start IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.startedAt)
 CREATE INDEX watched_sequence IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.sequence)
 CREATE INDEX recommended_sequence IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.sequence)

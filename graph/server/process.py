@@ -155,5 +155,6 @@ def _require_free_port(port: int, variable: str) -> None:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it printed nothing"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if " ERROR " in line or "Exception" in line]
+    return errors[0] if errors else (lines or ["it printed nothing"])[-1]

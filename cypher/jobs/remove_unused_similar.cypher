@@ -1,0 +1,7 @@
+// Remove fitted SIMILAR edges that are not of the version in use, some at a time. Parameters: limit. Returns: removed
+MATCH (model:Model {current: true})
+MATCH (:Movie)-[similar:SIMILAR]->(:Movie)
+WHERE similar.version <> model.version AND similar.version <> 'incremental'
+WITH similar LIMIT $limit
+DELETE similar
+RETURN count(*) AS removed

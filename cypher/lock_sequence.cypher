@@ -1,0 +1,6 @@
+// Take the lock that puts all writers in one order, then read the number of the last applied batch.
+// Parameters: none. Returns: value
+MERGE (sequence:Sequence {name: 'applied'})
+SET sequence.locked = true // the write lock comes before the read
+REMOVE sequence.locked
+RETURN coalesce(sequence.value, 0) AS value

@@ -1,0 +1,3 @@
+// Give the batch being applied its number. Parameters: value
+MATCH (sequence:Sequence {name: 'applied'})
+SET sequence.value = $value

@@ -1,0 +1,22 @@
+// The viewings that new events of these users can change: their open ones, their latest ones of the movies in question,
+// and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], source (or null)
+// Returns: eventId, userId, movieId, source, startedAt, lastSeenAt, finishedAt, pollsSinceSeen
+CALL () {
+  UNWIND $userIds AS userId
+  MATCH (user:User {userId: userId})-[viewing:WATCHED]->(movie:Movie)
+  WHERE viewing.pollsSinceSeen IS NOT NULL
+  RETURN user, viewing, movie
+  UNION
+  UNWIND $pairs AS pair
+  MATCH (user:User {userId: pair[0]})
+  MATCH (movie:Movie {movieId: pair[1]})
+  MATCH (user)-[viewing:WATCHED]->(movie)
+  RETURN user, viewing, movie
+  UNION
+  MATCH (user:User)-[viewing:WATCHED]->(movie:Movie)
+  WHERE viewing.pollsSinceSeen >= 0 AND viewing.source = $source
+  RETURN user, viewing, movie
+}
+RETURN viewing.eventId AS eventId, user.userId AS userId, movie.movieId AS movieId, viewing.source AS source,
+       viewing.startedAt AS startedAt, viewing.lastSeenAt AS lastSeenAt, viewing.finishedAt AS finishedAt,
+       coalesce(viewing.pollsSinceSeen, 0) AS pollsSinceSeen

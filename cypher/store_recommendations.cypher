@@ -1,0 +1,13 @@
+// Store one batch of recommendations; the same batch twice is stored once.
+// Parameters: userId, batchId, at, basis, modelVersion, sequence,
+//   recommendations [{movieId, rank, score, because, contributions}]
+// Returns: stored (how many edges were made)
+MATCH (user:User {userId: $userId})
+WHERE NOT EXISTS { (user)-[:RECOMMENDED {batchId: $batchId}]->() }
+UNWIND $recommendations AS row
+MATCH (movie:Movie {movieId: row.movieId})
+CREATE (user)-[:RECOMMENDED {
+  batchId: $batchId, rank: row.rank, score: row.score, because: row.because, contributions: row.contributions,
+  basis: $basis, modelVersion: $modelVersion, at: $at, sequence: $sequence
+}]->(movie)
+RETURN count(*) AS stored

@@ -1,0 +1,15 @@
+// Write ratings that are newer than what is stored, and keep the movies' statistics true.
+// Parameters: rows [{userId, movieId, rating, at, eventId}] by user and movie, each pair once
+// Returns: eventId of the ratings that were written
+UNWIND $rows AS row
+MATCH (user:User {userId: row.userId})
+MATCH (movie:Movie {movieId: row.movieId})
+MERGE (user)-[rated:RATED]->(movie)
+WITH row, movie, rated, rated.rating AS before
+WHERE rated.at IS NULL OR rated.at < row.at
+SET rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
+SET movie.ratingMean =
+      (coalesce(movie.ratingMean, 0) * movie.ratingCount - coalesce(before, 0) + row.rating)
+      / (movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END),
+    movie.ratingCount = movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END
+RETURN row.eventId AS eventId

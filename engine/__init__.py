@@ -1,0 +1,1 @@
+"""The learning: item–item weights from ratings, and how good they are."""

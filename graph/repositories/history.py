@@ -1,0 +1,43 @@
+"""What users did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from graph.database import Database
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A rating (`type` rated) or a viewing (`started`, `finished`)."""
+
+    type: str
+    movie_id: int
+    title: str | None
+    year: int | None
+    at: datetime
+    rating: float | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    source: str | None
+    event_id: str | None
+
+
+class History:
+    """Reads of users' histories."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get_history(self, user_id: int, offset: int, limit: int) -> list[HistoryEntry]:
+        """Ratings and viewings of a user, newest first; nothing for an unknown one."""
+        records = self._database.read("get_history", userId=user_id, offset=offset, limit=limit)
+        return [HistoryEntry(*(_native(value) for value in record.values())) for record in records]
+
+    def sample_users(self, limit: int) -> list[int]:
+        """Ids of some users, the lowest ones."""
+        return [record["userId"] for record in self._database.read("sample_users", limit=limit)]
+
+
+def _native(value: object) -> object:
+    to_native = getattr(value, "to_native", None)
+    return to_native() if to_native else value

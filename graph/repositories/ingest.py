@@ -1,0 +1,244 @@
+"""Writing what happens: viewings, ratings and other interactions, and how far the event log is applied.
+
+All writers take the lock of the sequence first, so they apply one after the other and what one reads cannot change
+before it writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from graph.database import Database, Transaction
+from graph.repositories.recommendations import RecommendationList, store_recommendations
+
+Result = TypeVar("Result")
+
+# The IngestOffset that tells up to which sequence number finishes have led to recommendations.
+RECOMMENDATIONS = "recommendations"
+EDGE_QUERIES = {
+    "rated": "write_ratings",
+    "liked": "write_likes",
+    "listed": "write_listings",
+    "clicked": "write_clicks",
+}
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """One user's viewing of one movie; open while `finished_at` is None.
+
+    `polls_since_seen` counts the polls of the feed since its last sighting, the one that showed it included.
+    """
+
+    event_id: str
+    user_id: int
+    movie_id: int
+    source: str
+    started_at: datetime
+    last_seen_at: datetime
+    finished_at: datetime | None = None
+    polls_since_seen: int = 0
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A rating (1 to 5 stars as `value`), like (1 or -1), listing or click."""
+
+    kind: Literal["rated", "liked", "listed", "clicked"]
+    user_id: int
+    movie_id: int
+    at: datetime
+    event_id: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The latest finish of a user; `stored` tells that its recommendations are stored already."""
+
+    user_id: int
+    movie_id: int
+    event_id: str
+    sequence: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class ViewingChange:
+    """A viewing that started or finished, for those who follow along."""
+
+    sequence: int
+    user_id: int
+    movie_id: int
+    title: str | None
+    year: int | None
+    status: str
+    at: datetime
+    event_id: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far one partition of the log is applied: the next offset, and the last sequence number it gave."""
+
+    offset: int = 0
+    sequence: int = 0
+
+
+class IngestTransaction:
+    """One batch being applied."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        [record] = transaction.run("lock_sequence")
+        self.sequence: int = record["value"] + 1
+        self.changed = False
+
+    def lock_offset(self, source: str, partition: int) -> int:
+        """The next offset to apply, locked until this batch ends."""
+        [record] = self._transaction.run("lock_offset", source=source, partition=partition)
+        return int(record["offset"])
+
+    def move_offset(self, source: str, partition: int, offset: int) -> None:
+        """Remember how far the log is applied, together with what was applied."""
+        self._transaction.run(
+            "move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence
+        )
+
+    def read_viewings(self, pairs: set[tuple[int, int]], source: str | None) -> list[Viewing]:
+        """Viewings that events of these (user, movie) pairs can change; with a source, all its open ones too."""
+        records = self._transaction.run(
+            "read_viewings",
+            userIds=sorted({user for user, _ in pairs}),
+            pairs=[list(pair) for pair in sorted(pairs)],
+            source=source,
+        )
+        return [
+            Viewing(
+                event_id=record["eventId"],
+                user_id=record["userId"],
+                movie_id=record["movieId"],
+                source=record["source"],
+                started_at=record["startedAt"].to_native(),
+                last_seen_at=record["lastSeenAt"].to_native(),
+                finished_at=record["finishedAt"].to_native() if record["finishedAt"] else None,
+                polls_since_seen=record["pollsSinceSeen"],
+            )
+            for record in records
+        ]
+
+    def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
+        """Make users and movies (id to title and year) that are not there yet."""
+        rows = [{"movieId": key, "title": title, "year": year} for key, (title, year) in sorted(movies.items())]
+        self._transaction.run("create_users", userIds=sorted(user_ids))
+        self._transaction.run("create_movies", movies=rows)
+
+    def write_viewings(self, viewings: list[Viewing], changed: set[str]) -> None:
+        """Write viewings as they now stand; `changed` holds the event ids of those that started or finished."""
+        rows = [
+            {
+                "eventId": viewing.event_id,
+                "userId": viewing.user_id,
+                "movieId": viewing.movie_id,
+                "source": viewing.source,
+                "startedAt": viewing.started_at,
+                "lastSeenAt": viewing.last_seen_at,
+                "finishedAt": viewing.finished_at,
+                "pollsSinceSeen": viewing.polls_since_seen,
+                "changed": viewing.event_id in changed,
+            }
+            for viewing in sorted(viewings, key=lambda viewing: (viewing.user_id, viewing.movie_id))
+        ]
+        if rows:
+            self._transaction.run("write_viewings", viewings=rows, sequence=self.sequence)
+            self.changed = self.changed or bool(changed)
+
+    def write_interactions(self, interactions: list[Interaction]) -> None:
+        """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts."""
+        latest = {
+            (item.kind, item.user_id, item.movie_id): item
+            for item in sorted(interactions, key=lambda item: (item.at, item.event_id))
+        }
+        for kind, query in EDGE_QUERIES.items():
+            if rows := [_edge_row(latest[key]) for key in sorted(latest) if key[0] == kind]:
+                written = self._transaction.run(query, rows=rows)
+                self.changed = self.changed or bool(written)
+
+    def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
+        """Store a list as the user's newest batch, unless it is stored already."""
+        stored = store_recommendations(self._transaction, batch_id, recommended, self.sequence)
+        self.changed = self.changed or stored
+
+    def close(self) -> None:
+        """Give the batch its number, if it changed anything."""
+        if self.changed:
+            self._transaction.run("move_sequence", value=self.sequence)
+
+
+class Ingest:
+    """The writers' repository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def transact(self, work: Callable[[IngestTransaction], Result]) -> Result:
+        """Apply one batch in one transaction; `work` is called again if Neo4j asks for a retry."""
+
+        def run(transaction: Transaction) -> Result:
+            batch = IngestTransaction(transaction)
+            result = work(batch)
+            batch.close()
+            return result
+
+        return self._database.transact(run)
+
+    def get_sequence(self) -> int:
+        """Number of the last applied batch."""
+        return next((int(record["value"] or 0) for record in self._database.read("get_sequence")), 0)
+
+    def read_offset(self, source: str, partition: int = 0) -> Position:
+        """How far a partition of the log is applied."""
+        for record in self._database.read("read_offset", source=source, partition=partition):
+            return Position(record["offset"], record["sequence"])
+        return Position()
+
+    def read_finishes_since(self, sequence: int) -> list[Finish]:
+        """The latest finish of each user after a sequence number."""
+        records = self._database.read("read_finishes_since", sequence=sequence)
+        return [Finish(*record.values()) for record in records]
+
+    def read_viewings_since(self, sequence: int, limit: int = 1000) -> list[ViewingChange]:
+        """Viewings that started or finished after a sequence number, oldest first."""
+        return [
+            ViewingChange(**{**_snake(dict(record)), "at": record["at"].to_native()})
+            for record in self._database.read("read_viewings_since", sequence=sequence, limit=limit)
+        ]
+
+    def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
+        """Store one list in a batch of its own."""
+        self.transact(lambda batch: batch.store_recommendations(batch_id, recommended))
+
+    def move_recommended(self, sequence: int) -> None:
+        """Remember up to which sequence number finishes have led to recommendations."""
+        key = {"source": RECOMMENDATIONS, "partition": 0}
+
+        def move(transaction: Transaction) -> None:
+            transaction.run("lock_offset", **key)
+            transaction.run("move_offset", **key, offset=0, sequence=sequence)
+
+        self._database.transact(move)
+
+
+def _edge_row(item: Interaction) -> dict[str, Any]:
+    return {
+        "userId": item.user_id,
+        "movieId": item.movie_id,
+        "at": item.at,
+        "eventId": item.event_id,
+        "rating" if item.kind == "rated" else "value": item.value,
+    }
+
+
+def _snake(row: dict[str, Any]) -> dict[str, Any]:
+    return {"".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in key): row[key] for key in row}

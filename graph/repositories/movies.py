@@ -1,0 +1,128 @@
+"""The catalogue: one movie, search, lists for everybody."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from graph.database import Database
+
+# Ratings at which a movie's own mean weighs as much as the mean of all (Bayesian mean).
+POPULAR_CONFIDENCE = 50
+TRENDING_HALF_LIFE_DAYS = 2.0
+TRENDING_WINDOW = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Movie:
+    """A movie with what is known of it."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    genres: list[str]
+    available: bool
+    rating_count: int
+    rating_mean: float | None
+
+
+@dataclass(frozen=True)
+class ScoredMovie:
+    """A movie in a list; what the score means depends on the list."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    score: float
+
+
+@dataclass(frozen=True)
+class MovieFilter:
+    """What a list leaves out."""
+
+    exclude: tuple[int, ...] = ()
+    genre: str | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """As the queries want it."""
+        return {
+            "exclude": list(self.exclude),
+            "genre": self.genre,
+            "yearFrom": self.year_from,
+            "yearTo": self.year_to,
+        }
+
+
+class Movies:
+    """Reads of movies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get_movie(self, movie_id: int) -> Movie | None:
+        """One movie, or None."""
+        for record in self._database.read("get_movie", movieId=movie_id):
+            return Movie(*record.values())
+        return None
+
+    def search_movies(self, text: str, offset: int, limit: int) -> list[ScoredMovie]:
+        """Movies whose title matches, accents and one-letter typos forgiven."""
+        search = lucene_query(text)
+        return self._scored("search_movies", search=search, offset=offset, limit=limit) if search else []
+
+    def find_similar_movies(self, movie_id: int, offset: int, limit: int) -> list[ScoredMovie]:
+        """Movies most similar to one movie, by SIMILAR weight."""
+        return self._scored("find_similar_movies", movieId=movie_id, offset=offset, limit=limit)
+
+    def find_popular_movies(
+        self, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
+    ) -> list[ScoredMovie]:
+        """Best rated movies by Bayesian mean, without what `user_id` has seen."""
+        return self._scored(
+            "find_popular_movies",
+            userId=user_id,
+            offset=offset,
+            limit=limit,
+            confidence=POPULAR_CONFIDENCE,
+            **keep.parameters(),
+        )
+
+    def find_trending_movies(
+        self, now: datetime, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
+    ) -> list[ScoredMovie]:
+        """Most watched movies lately, older viewings counting less, without what `user_id` has seen."""
+        return self._scored(
+            "find_trending_movies",
+            userId=user_id,
+            now=now,
+            since=now - TRENDING_WINDOW,
+            halfLifeDays=TRENDING_HALF_LIFE_DAYS,
+            offset=offset,
+            limit=limit,
+            **keep.parameters(),
+        )
+
+    def sample_movies(self, limit: int) -> list[Movie]:
+        """The most rated movies."""
+        records = self._database.read("sample_movies", limit=limit)
+        return [Movie(*record.values()) for record in records]
+
+    def _scored(self, name: str, **parameters: object) -> list[ScoredMovie]:
+        return [ScoredMovie(*record.values()) for record in self._database.read(name, **parameters)]
+
+
+def lucene_query(text: str) -> str:
+    """Lucene query for a title as people type it: each word exact, as a beginning, or with one letter wrong.
+
+    Accents go, as the index drops them too; Lucene's own signs never reach it, since only letters and digits are kept.
+    """
+    folded = unicodedata.normalize("NFKD", text.lower())
+    words = re.findall(r"[^\W_]+", "".join(sign for sign in folded if not unicodedata.combining(sign)))
+    return " AND ".join(_word_query(word) for word in words[:10])
+
+
+def _word_query(word: str) -> str:
+    word = word[:50]
+    return f"({word}^4 OR {word}*^2 OR {word}~1)" if len(word) > 2 else f"({word}^4 OR {word}*)"

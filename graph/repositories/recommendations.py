@@ -1,0 +1,212 @@
+"""The recommendation traversals, and the batches that are stored of them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from neo4j import Record
+
+from graph.database import Database, Transaction
+from graph.repositories.movies import MovieFilter, Movies, ScoredMovie
+from graph.times import utc_now
+
+REASONS = 3
+ALL_REASONS = 100_000
+HIT_WINDOW = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class HistoryWeights:
+    """How much an interaction counts, by kind and recency."""
+
+    rated: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0)  # ½, 1, 1½ … 5 stars
+    finished: float = 1.0
+    started: float = 0.25
+    liked: float = 1.0
+    disliked: float = -0.5
+    listed: float = 0.5
+    clicked: float = 0.1
+    recency_boost: float = 1.0
+    recency_days: float = 7.0
+
+    def parameters(self) -> dict[str, Any]:
+        """As the traversal wants it."""
+        kinds = ("rated", "finished", "started", "liked", "disliked", "listed", "clicked")
+        return {
+            "weights": {
+                kind: list(value) if isinstance(value := getattr(self, kind), tuple) else value for kind in kinds
+            },
+            "recencyBoost": self.recency_boost,
+            "recencyDays": self.recency_days,
+        }
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A movie of the history and what it adds to a score."""
+
+    movie_id: int
+    title: str | None
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A recommended movie; `because` holds the largest contributions first."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    score: float
+    because: list[Reason] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RecommendationList:
+    """What a user is offered. `basis` is `history`, `trending` or `popular`."""
+
+    user_id: int | None
+    basis: str
+    model_version: str | None
+    generated_at: datetime
+    recommendations: list[Recommendation]
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """A stored list: `batch_id` is the eventId of the finish that led to it, `sequence` its place among all changes."""
+
+    sequence: int
+    user_id: int
+    batch_id: str
+    basis: str
+    model_version: str | None
+    at: datetime
+    recommendations: list[Recommendation]
+
+
+class Recommendations:
+    """Reads of recommendations, each a fresh traversal."""
+
+    def __init__(
+        self, database: Database, history_limit: int = 200, weights: HistoryWeights = HistoryWeights()
+    ) -> None:
+        self._database = database
+        self._movies = Movies(database)
+        self._history_limit = history_limit
+        self._weights = weights
+
+    def recommend_for_user(
+        self, user_id: int, limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
+    ) -> RecommendationList:
+        """What to watch next: from the user's history, else what is trending, else what is popular."""
+        return self._recommend(user_id, (), limit, offset, keep)
+
+    def recommend_for_session(
+        self, movie_ids: tuple[int, ...], limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
+    ) -> RecommendationList:
+        """The same for somebody without a name, known by a list of movies."""
+        return self._recommend(None, movie_ids, limit, offset, keep)
+
+    def explain_recommendation(self, user_id: int, movie_id: int) -> Recommendation | None:
+        """One movie's score for a user with all contributions, which add up to it; None if it is no candidate."""
+        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), movie_id, ALL_REASONS):
+            return _recommendation(record)
+        return None
+
+    def read_recommendations_since(self, sequence: int, limit: int = 1000) -> list[StoredBatch]:
+        """Batches stored after a sequence number, oldest first."""
+        return [
+            StoredBatch(
+                sequence=record["sequence"],
+                user_id=record["userId"],
+                batch_id=record["batchId"],
+                basis=record["basis"],
+                model_version=record["modelVersion"],
+                at=record["at"].to_native(),
+                recommendations=[_recommendation(row) for row in record["recommendations"]],
+            )
+            for record in self._database.read("read_recommendations_since", sequence=sequence, limit=limit)
+        ]
+
+    def _recommend(
+        self, user_id: int | None, movie_ids: tuple[int, ...], limit: int, offset: int, keep: MovieFilter
+    ) -> RecommendationList:
+        now = utc_now()
+        records = self._recommend_movies(user_id, movie_ids, limit, offset, keep)
+        if records:
+            found = [_recommendation(record) for record in records]
+            return RecommendationList(user_id, "history", records[0]["modelVersion"], now, found)
+        keep = MovieFilter((*keep.exclude, *movie_ids), keep.genre, keep.year_from, keep.year_to)
+        basis, movies = "trending", self._movies.find_trending_movies(now, offset, limit, keep, user_id)
+        if not movies:
+            basis, movies = "popular", self._movies.find_popular_movies(offset, limit, keep, user_id)
+        return RecommendationList(user_id, basis, None, now, [_from_list(movie) for movie in movies])
+
+    def _recommend_movies(
+        self,
+        user_id: int | None,
+        movie_ids: tuple[int, ...],
+        limit: int,
+        offset: int,
+        keep: MovieFilter,
+        only_movie_id: int | None = None,
+        reasons: int = REASONS,
+    ) -> list[Record]:
+        return self._database.read(
+            "recommend_movies",
+            userId=user_id,
+            movieIds=list(movie_ids),
+            onlyMovieId=only_movie_id,
+            historyLimit=self._history_limit,
+            limit=limit,
+            offset=offset,
+            reasonLimit=reasons,
+            now=utc_now(),
+            **self._weights.parameters(),
+            **keep.parameters(),
+        )
+
+
+def store_recommendations(
+    transaction: Transaction, batch_id: str, recommended: RecommendationList, sequence: int
+) -> bool:
+    """Store a list as the user's newest batch and let those older than the hit window go. False: stored before."""
+    rows = [
+        {
+            "movieId": movie.movie_id,
+            "rank": rank,
+            "score": movie.score,
+            "because": [reason.movie_id for reason in movie.because],
+            "contributions": [reason.contribution for reason in movie.because],
+        }
+        for rank, movie in enumerate(recommended.recommendations, start=1)
+    ]
+    [record] = transaction.run(
+        "store_recommendations",
+        userId=recommended.user_id,
+        batchId=batch_id,
+        at=recommended.generated_at,
+        basis=recommended.basis,
+        modelVersion=recommended.model_version,
+        sequence=sequence,
+        recommendations=rows,
+    )
+    transaction.run(
+        "remove_old_recommendations", userId=recommended.user_id, before=recommended.generated_at - HIT_WINDOW
+    )
+    return bool(record["stored"])
+
+
+def _recommendation(record: Any) -> Recommendation:
+    return Recommendation(
+        movie_id=record["movieId"],
+        title=record["title"],
+        year=record["year"],
+        score=record["score"],
+        because=[Reason(row["movieId"], row["title"], row["contribution"]) for row in record["because"]],
+    )
+
+
+def _from_list(movie: ScoredMovie) -> Recommendation:
+    return Recommendation(movie.movie_id, movie.title, movie.year, movie.score)

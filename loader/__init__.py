@@ -1,0 +1,1 @@
+"""The bulk load: ratings folders in, a fitted database out."""

@@ -1,0 +1,110 @@
+"""Finish detection, pure: sightings and events in, viewings out.
+
+The feed tells who is watching now. A viewing is finished when its user is missing from enough polls in a row, or shows
+up with another movie; a client may also say so. Every rule compares moments, so an event that comes twice or late
+leads to the same viewings.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from graph.repositories.ingest import Viewing
+from stream.events import Event, EventType
+
+SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}
+
+
+class ViewingTracker:
+    """The viewings that a batch of events can change. `changed` is what must be written after the batch."""
+
+    def __init__(self, viewings: Iterable[Viewing], finish_after_misses: int) -> None:
+        self._finish_after_misses = finish_after_misses
+        self._before = {viewing.event_id: viewing for viewing in viewings}
+        self._now = dict(self._before)
+        self._of_user: dict[int, set[str]] = defaultdict(set)
+        for viewing in self._before.values():
+            self._of_user[viewing.user_id].add(viewing.event_id)
+
+    @property
+    def changed(self) -> list[Viewing]:
+        """Viewings that are new or other than before."""
+        return [viewing for key, viewing in self._now.items() if self._before.get(key) != viewing]
+
+    @property
+    def told(self) -> set[str]:
+        """Event ids of viewings that started or finished: what followers want to hear of."""
+        return {
+            viewing.event_id
+            for viewing in self.changed
+            if (before := self._before.get(viewing.event_id)) is None or before.finished_at != viewing.finished_at
+        }
+
+    def apply(self, event: Event) -> None:
+        """Take one event into account; events that say nothing of viewings change nothing."""
+        if event.type is EventType.POLLED:
+            self._end_poll(event)
+        elif event.type in SIGHTINGS:
+            self._see(event)
+        elif event.type is EventType.FINISHED:
+            self._finish(event)
+
+    def _see(self, event: Event) -> None:
+        viewing = self._viewing_at(event)
+        if viewing is None:
+            later = [other.started_at for other in self._others(event) if other.started_at > event.at]
+            self._open(event, finished_at=min(later, default=None))
+        elif viewing.finished_at is None:
+            seen_at = max(viewing.last_seen_at, event.at)
+            self._put(replace(viewing, last_seen_at=seen_at, polls_since_seen=0))
+        for other in self._others(event):
+            if other.finished_at is None and other.last_seen_at < event.at:
+                self._put(replace(other, finished_at=event.at))
+
+    def _finish(self, event: Event) -> None:
+        viewing = self._viewing_at(event)
+        if viewing is None:
+            self._open(event, finished_at=event.at)
+        elif viewing.finished_at is None:
+            self._put(replace(viewing, last_seen_at=max(viewing.last_seen_at, event.at), finished_at=event.at))
+
+    def _end_poll(self, event: Event) -> None:
+        for viewing in list(self._now.values()):
+            if viewing.finished_at is None and viewing.source == event.source:
+                polls = viewing.polls_since_seen + 1
+                missed = polls > self._finish_after_misses
+                finished_at = max(event.at, viewing.last_seen_at) if missed else None
+                self._put(replace(viewing, polls_since_seen=polls, finished_at=finished_at))
+
+    def _viewing_at(self, event: Event) -> Viewing | None:
+        """The viewing of this user and movie that was going on at the event, if one is known."""
+        known = [
+            viewing
+            for key in self._of_user[event.user_id or 0]
+            if (viewing := self._now[key]).movie_id == event.movie_id
+        ]
+        going_on = [v for v in known if v.finished_at is None or v.started_at <= event.at <= v.finished_at]
+        return max(going_on, key=lambda viewing: viewing.started_at, default=None)
+
+    def _others(self, event: Event) -> list[Viewing]:
+        viewings = [self._now[key] for key in self._of_user[event.user_id or 0]]
+        return [viewing for viewing in viewings if viewing.movie_id != event.movie_id]
+
+    def _open(self, event: Event, finished_at: datetime | None) -> None:
+        if event.user_id is None or event.movie_id is None:
+            raise ValueError(f"a {event.type} event needs a user and a movie")
+        viewing = Viewing(
+            event_id=event.key,
+            user_id=event.user_id,
+            movie_id=event.movie_id,
+            source=event.source,
+            started_at=event.at,
+            last_seen_at=event.at,
+            finished_at=finished_at,
+        )
+        self._put(viewing)
+        self._of_user[viewing.user_id].add(viewing.event_id)
+
+    def _put(self, viewing: Viewing) -> None:
+        self._now[viewing.event_id] = viewing
