@@ -1,0 +1,106 @@
+"""The numeric kernels, compiled by numba, on all cores. Each result is made by one thread in one order, so the same
+input gives the same bits whatever the threads' timing."""
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@njit(parallel=True, cache=True)
+def accumulate_gram(indptr: Integers, indices: Integers, user_weights: Floats, stripes: Integers, gram: Floats) -> None:
+    """Add Σ_u weight_u · x_u x_uᵀ to the upper triangle of `gram` (movies × movies).
+
+    `indptr`, `indices`: CSR of users × movies, ascending within a user. `stripes`: bounds of the rows each thread owns.
+    """
+    for stripe in prange(len(stripes) - 1):
+        first, last = stripes[stripe], stripes[stripe + 1]
+        for user in range(len(indptr) - 1):
+            weight = user_weights[user]
+            end = indptr[user + 1]
+            for position in range(indptr[user], end):
+                movie = indices[position]
+                if movie >= last:
+                    break
+                if movie >= first:
+                    row = gram[movie]
+                    for other in range(position, end):
+                        row[indices[other]] += weight
+
+
+@njit(cache=True)
+def count_row_work(indptr: Integers, indices: Integers, movies: int) -> Integers:
+    """How many additions `accumulate_gram` makes in each row."""
+    work = np.zeros(movies, dtype=np.int64)
+    for user in range(len(indptr) - 1):
+        end = indptr[user + 1]
+        for position in range(indptr[user], end):
+            work[indices[position]] += end - position
+    return work
+
+
+@njit(parallel=True, cache=True)
+def mirror_upper(gram: Floats) -> None:
+    """Copy the upper triangle to the lower one, in place, tile by tile to keep to the cache."""
+    size = len(gram)
+    tile = 64
+    for block in prange((size + tile - 1) // tile):
+        first = block * tile
+        last = min(first + tile, size)
+        for start in range(0, last, tile):
+            for row in range(first, last):
+                for column in range(start, min(start + tile, row)):
+                    gram[row, column] = gram[column, row]
+
+
+@njit(parallel=True, cache=True)
+def choose_candidates(gram: Floats, movie_weights: Floats, count: int) -> Integers:
+    """For each target the `count` movies i with the largest gram[i, target] · movie_weights[i], ascending; -1 fills up.
+
+    Only movies that share a user with the target, never itself; of equals the first ones. Returns targets × count.
+    """
+    size = len(gram)
+    chosen = np.full((size, count), -1, dtype=np.int64)
+    for target in prange(size):
+        scores = gram[target] * movie_weights
+        scores[target] = 0
+        least = np.float32(0)
+        if count < size:
+            least = np.partition(scores, size - count)[size - count]
+        room = count - np.sum(scores > least)
+        position = 0
+        for movie in range(size):
+            score = scores[movie]
+            tied = score == least and score > 0 and room > 0
+            if score > least or tied:
+                chosen[target, position] = movie
+                position += 1
+                if tied:
+                    room -= 1
+    return chosen
+
+
+@njit(parallel=True, cache=True)
+def solve_targets(gram: Floats, ridge: Floats, offsets: Integers, sources: Integers) -> Floats:
+    """For each target j and its sources N: solve (gram[N, N] + diag(ridge[N])) · w = gram[N, j].
+
+    `offsets`: where in `sources` each target's are, CSR fashion. Returns the weights, as long as `sources`.
+    """
+    weights = np.zeros(len(sources), dtype=np.float32)
+    for target in prange(len(offsets) - 1):
+        own = sources[offsets[target] : offsets[target + 1]]
+        count = len(own)
+        if count == 0:
+            continue
+        system = np.empty((count, count), dtype=np.float32)
+        right = np.empty(count, dtype=np.float32)
+        for i in range(count):
+            row = gram[own[i]]
+            for j in range(count):
+                system[i, j] = row[own[j]]
+            system[i, i] += ridge[own[i]]
+            right[i] = row[target]
+        weights[offsets[target] : offsets[target + 1]] = np.linalg.solve(system, right)
+    return weights

@@ -1,0 +1,78 @@
+"""What the views work with: one set of repositories per process."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flask import Flask, current_app
+
+from graph.database import Database
+from graph.repositories.history import History
+from graph.repositories.ingest import Ingest
+from graph.repositories.models import Models
+from graph.repositories.movies import Movies
+from graph.repositories.recommendations import Recommendations
+from graph.settings import Settings
+from service.push import Pusher
+from stream.log import SqliteEventLog
+
+KEY = "recommender"
+
+
+@dataclass
+class GraphAccess:
+    """The repositories, each made at its first use: a driver must not be older than the process that uses it."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, with short limits: somebody waits for each answer."""
+        return Database.from_settings(self.settings, interactive=True)
+
+    @cached_property
+    def movies(self) -> Movies:
+        """The catalogue."""
+        return Movies(self.database)
+
+    @cached_property
+    def history(self) -> History:
+        """What users did."""
+        return History(self.database)
+
+    @cached_property
+    def models(self) -> Models:
+        """The model in use."""
+        return Models(self.database)
+
+    @cached_property
+    def recommendations(self) -> Recommendations:
+        """The traversals."""
+        return Recommendations(self.database, self.settings.history_limit)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """Writes."""
+        return Ingest(self.database)
+
+    @cached_property
+    def log(self) -> SqliteEventLog:
+        """The event log."""
+        return SqliteEventLog(self.settings.event_log_path)
+
+    @cached_property
+    def pusher(self) -> Pusher:
+        """Pushes what changes to those who follow."""
+        return Pusher(self.ingest, self.recommendations)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Give an app its access."""
+    app.extensions[KEY] = GraphAccess(settings)
+
+
+def graph_access() -> GraphAccess:
+    """The current app's access."""
+    access = current_app.extensions[KEY]
+    if not isinstance(access, GraphAccess):
+        raise TypeError(f"app.extensions[{KEY!r}] is no GraphAccess")
+    return access

@@ -1,0 +1,15 @@
+"""Gunicorn's configuration: `gunicorn --config python:service.gunicorn_config`. Everything comes from the settings."""
+
+from graph.settings import Settings
+
+_settings = Settings.from_environment()
+
+wsgi_app = "service.app:create_app()"
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gevent"  # docs/benchmarks.md, "Worker class"
+worker_connections = 2000
+graceful_timeout = 5
+loglevel = _settings.log_level.lower()
+logger_class = "gunicorn.glogging.Logger"
+control_socket_disable = True

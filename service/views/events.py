@@ -1,0 +1,74 @@
+"""What clients tell: logged durably first, then applied at once, so that the answer reflects it."""
+
+import logging
+import uuid
+
+from flask import url_for
+from flask_openapi3 import APIBlueprint, Tag
+
+from graph.errors import DatabaseUnavailableError
+from graph.times import utc_now
+from service import schemas
+from service.graph_access import GraphAccess, graph_access
+from service.problems import PROBLEMS
+from service.responses import Reply, reply
+from stream.events import Event, EventType
+from stream.recommender import LIST_LENGTH
+from stream.writer import apply_events
+
+logger = logging.getLogger(__name__)
+
+# Lists are made for so many users of one request; for the others the answer says where to get them.
+LISTED_USERS = 20
+
+blueprint = APIBlueprint(
+    "events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")], abp_responses=PROBLEMS
+)
+
+
+@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults})
+def receive(body: schemas.EventsBody) -> Reply:
+    """Take one event or up to 1,000. A finished one carries fresh recommendations.
+
+    200: in the graph. 202: on the durable log while Neo4j is away; it will be applied. The same eventId twice is one
+    event.
+    """
+    access = graph_access()
+    now = utc_now()
+    events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.events()])
+    try:
+        access.ingest.transact(lambda batch: apply_events(batch, events, access.settings.finish_after_misses))
+        lists = _recommend(access, events)
+    except DatabaseUnavailableError as error:
+        logger.warning("events are logged, not applied yet: %s", error)
+        return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
+    results = [_result(event, applied=True, lists=lists) for event in events]
+    return reply(schemas.EventResults(results=results))
+
+
+def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
+    """A fresh list for each user who finished a movie, stored under the latest finish."""
+    finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
+    lists = {}
+    for user_id, event in list(finishes.items())[:LISTED_USERS]:
+        if user_id is not None:
+            found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
+            access.ingest.store_recommendations(event.key, found)
+            lists[user_id] = schemas.Recommendations.model_validate(found)
+    return lists
+
+
+def _result(
+    event: Event, *, applied: bool, lists: dict[int, schemas.Recommendations] | None = None
+) -> schemas.EventResult:
+    user_id = event.user_id or 0
+    result = schemas.EventResult(event_id=event.key, applied=applied)
+    if not _is_finish(event):
+        return result
+    listed = (lists or {}).get(user_id)
+    url = None if listed else url_for("users.recommend", userId=user_id)
+    return result.model_copy(update={"recommendations": listed, "recommendations_url": url})
+
+
+def _is_finish(event: Event) -> bool:
+    return event.type is EventType.FINISHED

@@ -1,0 +1,42 @@
+"""For those who operate the service."""
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from graph.errors import RecommenderError
+from service import schemas
+from service.graph_access import graph_access
+from service.responses import Reply, reply
+
+blueprint = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="operations")])
+
+
+@blueprint.get("/live", responses={200: schemas.Liveness})
+def live() -> Reply:
+    """The process answers."""
+    return reply(schemas.Liveness())
+
+
+@blueprint.get("/ready", responses={200: schemas.Readiness, 503: schemas.Readiness})
+def ready() -> Reply:
+    """Whether requests can be answered: Neo4j, the loaded model, the event log."""
+    parts = {"neo4j": _model_state(), "eventLog": _log_state()}
+    answer = schemas.Readiness(ready=all(part.ready for part in parts.values()), parts=parts)
+    return reply(answer, 200 if answer.ready else 503)
+
+
+def _model_state() -> schemas.PartState:
+    try:
+        model = graph_access().models.get_current_model()
+    except RecommenderError as error:
+        return schemas.PartState(ready=False, detail=str(error))
+    if model is None:
+        return schemas.PartState(ready=False, detail="no model: run `python -m loader bulk PATH`")
+    return schemas.PartState(ready=True, detail=f"model {model.version}, {model.edges} edges")
+
+
+def _log_state() -> schemas.PartState:
+    try:
+        path = graph_access().log.path
+    except RecommenderError as error:
+        return schemas.PartState(ready=False, detail=str(error))
+    return schemas.PartState(ready=True, detail=f"sqlite {path.name}")

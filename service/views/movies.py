@@ -1,0 +1,57 @@
+"""The catalogue."""
+
+from flask import abort
+from flask_openapi3 import APIBlueprint, Tag
+
+from graph.repositories import movies as repository
+from graph.times import utc_now
+from service import schemas
+from service.graph_access import graph_access
+from service.problems import PROBLEMS
+from service.responses import Reply, reply
+
+blueprint = APIBlueprint(
+    "movies", __name__, url_prefix="/v1/movies", abp_tags=[Tag(name="movies")], abp_responses=PROBLEMS
+)
+
+
+@blueprint.get("", responses={200: schemas.MovieList})
+def search(query: schemas.SearchQuery) -> Reply:
+    """Movies by title; accents and one-letter typos are forgiven."""
+    return _reply_list(graph_access().movies.search_movies(query.query, query.offset, query.limit))
+
+
+@blueprint.get("/popular", responses={200: schemas.MovieList})
+def popular(query: schemas.PageQuery) -> Reply:
+    """The best rated movies; few ratings count near the mean of all."""
+    return _reply_list(graph_access().movies.find_popular_movies(query.offset, query.limit))
+
+
+@blueprint.get("/trending", responses={200: schemas.MovieList})
+def trending(query: schemas.PageQuery) -> Reply:
+    """The most watched movies of late."""
+    return _reply_list(graph_access().movies.find_trending_movies(utc_now(), query.offset, query.limit))
+
+
+@blueprint.get("/<int:movieId>", responses={200: schemas.Movie})
+def movie(path: schemas.MoviePath) -> Reply:
+    """One movie."""
+    return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)))
+
+
+@blueprint.get("/<int:movieId>/similar", responses={200: schemas.MovieList})
+def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
+    """The movies most similar to one."""
+    _get_movie(path.movie_id)
+    return _reply_list(graph_access().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
+
+
+def _get_movie(movie_id: int) -> repository.Movie:
+    found = graph_access().movies.get_movie(movie_id)
+    if found is None:
+        abort(404, f"there is no movie {movie_id}")
+    return found
+
+
+def _reply_list(found: list[repository.ScoredMovie]) -> Reply:
+    return reply(schemas.MovieList(movies=[schemas.ScoredMovie.model_validate(entry) for entry in found]))

@@ -1,0 +1,21 @@
+"""Recommendations for somebody without a name."""
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from service import schemas
+from service.graph_access import graph_access
+from service.problems import PROBLEMS
+from service.responses import Reply, reply
+
+blueprint = APIBlueprint(
+    "sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")], abp_responses=PROBLEMS
+)
+
+
+@blueprint.post("/recommendations", responses={200: schemas.Recommendations})
+def recommend(body: schemas.SessionBody) -> Reply:
+    """What to watch next after these movies."""
+    found = graph_access().recommendations.recommend_for_session(
+        tuple(body.movie_ids), body.limit, body.offset, body.movie_filter()
+    )
+    return reply(schemas.Recommendations.model_validate(found))

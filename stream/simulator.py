@@ -1,0 +1,107 @@
+"""A stand-in for the Jedha x Netflix API: the same wire format and limit, viewings of the loaded graph's movies.
+
+Each viewer watches a movie for a while, pauses, and watches another. Everything follows from the seed and the clock.
+"""
+
+import json
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response
+
+from graph.repositories.movies import Movie
+from graph.times import utc_now
+
+PATH = "/users-currently-watching-movie"
+WINDOW_SECONDS = 60.0
+UNKNOWN_SHARE = 0.05
+UNKNOWN_IDS = 10_000_000
+
+
+@dataclass
+class Viewer:
+    """Who watches what, until when (seconds of the clock); no movie in a pause."""
+
+    user_id: int
+    movie: Movie | None
+    until: float
+
+
+class Audience:
+    """Viewers who go from movie to movie."""
+
+    def __init__(self, user_ids: list[int], movies: list[Movie], size: int, seconds: float, seed: int) -> None:
+        """`size` viewers at a time; a viewing takes `seconds` on average."""
+        self._random = random.Random(seed)  # noqa: S311
+        self._user_ids = user_ids
+        self._movies = movies
+        # People watch what many have watched, but not only.
+        self._shares = [movie.rating_count**0.75 for movie in movies]
+        self._seconds = seconds
+        self._viewers = [Viewer(self._pick_user(), self._pick_movie(), 0.0) for _ in range(size)]
+
+    def watching(self, now: float) -> list[tuple[int, Movie]]:
+        """(user id, movie) of all who are watching at a moment (seconds)."""
+        for viewer in self._viewers:
+            if viewer.until <= now:
+                self._move_on(viewer, now)
+        return [(viewer.user_id, viewer.movie) for viewer in self._viewers if viewer.movie is not None]
+
+    def _move_on(self, viewer: Viewer, now: float) -> None:
+        started = viewer.until == 0.0
+        paused = viewer.movie is None
+        if paused and self._random.random() < 0.5:
+            viewer.user_id = self._pick_user()
+        # After a movie: a pause, or the next one at once.
+        viewer.movie = self._pick_movie() if started or paused or self._random.random() < 0.3 else None
+        share = 0.5 if viewer.movie is None else 1.0
+        viewer.until = now + share * self._seconds * self._random.uniform(0.3, 1.7)
+
+    def _pick_user(self) -> int:
+        if self._random.random() < UNKNOWN_SHARE or not self._user_ids:
+            return UNKNOWN_IDS + self._random.randrange(1000)
+        return self._random.choice(self._user_ids)
+
+    def _pick_movie(self) -> Movie:
+        if self._random.random() < UNKNOWN_SHARE or not self._movies:
+            number = self._random.randrange(100)
+            return Movie(UNKNOWN_IDS + number, f"Unreleased {number}", None, [], True, 0, None)
+        return self._random.choices(self._movies, self._shares)[0]
+
+
+def encode_answer(watching: list[tuple[int, Movie]], moment: str) -> str:
+    """The API's body: a JSON string that contains a pandas frame in split orient."""
+    split = {
+        "columns": ["YearRelease", "Name", "current_time", "customerID"],
+        "index": [movie.movie_id for _, movie in watching],
+        "data": [[movie.year, movie.title, moment, user_id] for user_id, movie in watching],
+    }
+    return json.dumps(json.dumps(split))
+
+
+def create_simulator(
+    audience: Audience, calls_per_minute: int, clock: Callable[[], float] = time.monotonic
+) -> Flask:
+    """The API as a Flask app: 200 with the viewings, or 429 past the limit of calls in any 60 s."""
+    app = Flask(__name__)
+    calls: deque[float] = deque()
+    lock = threading.Lock()
+
+    @app.get(PATH)
+    def watching_now() -> Response:
+        with lock:
+            now = clock()
+            while calls and calls[0] <= now - WINDOW_SECONDS:
+                calls.popleft()
+            if len(calls) >= calls_per_minute:
+                wait = str(int(calls[0] + WINDOW_SECONDS - now) + 1)
+                return Response("Too Many Requests", 429, {"Retry-After": wait})
+            calls.append(now)
+            body = encode_answer(audience.watching(now), utc_now().isoformat())
+        return Response(body, content_type="application/json")
+
+    return app

@@ -1,0 +1,84 @@
+"""The worker: one thread polls the feed into the log, one applies the log and recommends."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import requests
+
+from graph.database import Database
+from graph.errors import RecommenderError
+from graph.repositories.ingest import Ingest
+from graph.repositories.models import Models
+from graph.repositories.recommendations import Recommendations
+from graph.settings import Settings
+from stream.feed import FeedClient
+from stream.log import SqliteEventLog
+from stream.poller import Poller
+from stream.recommender import Recommender
+from stream.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.05
+FAILURE_SECONDS = 1.0
+
+
+class CatalogueError(RecommenderError):
+    """The feed speaks of another catalogue than the loaded one."""
+
+
+def run_worker(settings: Settings, stop: threading.Event) -> None:
+    """Poll, write and recommend until `stop` is set. Raises RecommenderError if it cannot start."""
+    log = SqliteEventLog(settings.event_log_path)
+    with Database.from_settings(settings) as database, requests.Session() as session:
+        await_catalogue(Models(database), settings.feed_catalogue, stop)
+        ingest = Ingest(database)
+        writer = Writer(log, ingest, settings.finish_after_misses)
+        recommender = Recommender(ingest, Recommendations(database, settings.history_limit))
+        poller = Poller(FeedClient(settings.feed_url, session), log, settings.feed_calls_per_minute, time.time)
+        polling = threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)
+        polling.start()
+        logger.info("following %s", settings.feed_url)
+        _repeat(lambda: _advance(writer, recommender), stop)
+        polling.join(FAILURE_SECONDS)
+
+
+def await_catalogue(models: Models, expected: str, stop: threading.Event) -> None:
+    """Wait until ratings are loaded. Raises CatalogueError if they are of another catalogue than the feed's."""
+    told = False
+    while not stop.is_set():
+        try:
+            loaded = models.get_catalogue()
+        except RecommenderError as error:
+            loaded = None
+            logger.warning("%s", error)
+        if loaded is not None and loaded != expected:
+            raise CatalogueError(
+                f"the feed uses the ids of catalogue {expected!r}, the database holds {loaded!r}: "
+                "load that catalogue, or set RECOMMENDER_FEED_CATALOGUE"
+            )
+        if loaded is not None:
+            return
+        if not told:
+            logger.info("waiting for ratings to be loaded (`python -m loader bulk PATH`)")
+            told = True
+        stop.wait(FAILURE_SECONDS)
+
+
+def _advance(writer: Writer, recommender: Recommender) -> float:
+    applied = writer.apply_pending()
+    recommended = recommender.recommend_pending()
+    return 0.0 if applied or recommended else IDLE_SECONDS
+
+
+def _repeat(step: Callable[[], float], stop: threading.Event) -> None:
+    """Call `step` again and again, waiting as long as it says; what it raises is logged and costs a second."""
+    while not stop.is_set():
+        try:
+            wait = step()
+        except RecommenderError as error:
+            logger.warning("%s", error)
+            wait = FAILURE_SECONDS
+        stop.wait(wait)
