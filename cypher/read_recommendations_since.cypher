@@ -1,8 +1,8 @@
-// Batches of recommendations stored after a sequence number. Parameters: sequence, limit (batches)
+// Lists of recommendations that were stored in some batches. Parameters: after, until (sequence numbers; after is left out)
 // Returns: sequence, userId, batchId, basis, modelVersion, at,
 //   recommendations [{movieId, title, year, score, because [{movieId, title, contribution}]}]; oldest first
 MATCH (user:User)-[edge:RECOMMENDED]->(movie:Movie)
-WHERE edge.sequence > $sequence
+WHERE edge.sequence > $after AND edge.sequence <= $until
 CALL (edge) {
   UNWIND CASE WHEN size(edge.because) = 0 THEN [] ELSE range(0, size(edge.because) - 1) END AS position
   MATCH (reason:Movie {movieId: edge.because[position]})
@@ -18,4 +18,3 @@ WITH edge.sequence AS sequence, user.userId AS userId, edge.batchId AS batchId, 
        AS recommendations
 RETURN sequence, userId, batchId, basis, modelVersion, at, recommendations
 ORDER BY sequence, userId
-LIMIT $limit

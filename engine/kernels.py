@@ -2,18 +2,20 @@
 input gives the same bits whatever the threads' timing."""
 
 import numpy as np
+import scipy.linalg.cython_lapack  # noqa: F401  numba solves with it; loaded now, so that its threads can be limited
 from numba import njit, prange
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Indices = NDArray[np.int32] | NDArray[np.int64]  # as scipy chose them
 
 
 @njit(parallel=True, cache=True)
-def accumulate_gram(indptr: Integers, indices: Integers, user_weights: Floats, stripes: Integers, gram: Floats) -> None:
-    """Add Σ_u weight_u · x_u x_uᵀ to the upper triangle of `gram` (movies × movies).
+def accumulate_gram(indptr: Indices, indices: Indices, user_weights: Floats, stripes: Integers, gram: Floats) -> None:
+    """Add Σ_u weight_u · x_u x_uᵀ to the upper triangle of `gram` (movies x movies).
 
-    `indptr`, `indices`: CSR of users × movies, ascending within a user. `stripes`: bounds of the rows each thread owns.
+    `indptr`, `indices`: CSR of users x movies, ascending within a user. `stripes`: bounds of the rows each thread owns.
     """
     for stripe in prange(len(stripes) - 1):
         first, last = stripes[stripe], stripes[stripe + 1]
@@ -31,7 +33,7 @@ def accumulate_gram(indptr: Integers, indices: Integers, user_weights: Floats, s
 
 
 @njit(cache=True)
-def count_row_work(indptr: Integers, indices: Integers, movies: int) -> Integers:
+def count_row_work(indptr: Indices, indices: Indices, movies: int) -> Integers:
     """How many additions `accumulate_gram` makes in each row."""
     work = np.zeros(movies, dtype=np.int64)
     for user in range(len(indptr) - 1):
@@ -59,7 +61,7 @@ def mirror_upper(gram: Floats) -> None:
 def choose_candidates(gram: Floats, movie_weights: Floats, count: int) -> Integers:
     """For each target the `count` movies i with the largest gram[i, target] · movie_weights[i], ascending; -1 fills up.
 
-    Only movies that share a user with the target, never itself; of equals the first ones. Returns targets × count.
+    Only movies that share a user with the target, never itself; of equals the first ones. Returns targets x count.
     """
     size = len(gram)
     chosen = np.full((size, count), -1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Item–item weights: a sparse linear model with zero diagonal, one small ridge regression per target movie.
+"""Item-item weights: a sparse linear model with zero diagonal, one small ridge regression per target movie.
 
 The closed form of SLIM with feature selection (Ning & Karypis 2011), regularised by popularity like EDLAE (Steck 2020),
 cut to the edges that count most and solved again for just those.
@@ -10,7 +10,7 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engine.kernels import accumulate_gram, choose_candidates, count_row_work, mirror_upper, solve_targets
 
@@ -20,15 +20,24 @@ MOST_MOVIES = 30_000
 
 @dataclass(frozen=True)
 class SimilarityParameters:
-    """What the fit depends on; the defaults were chosen on validation splits (docs/evaluation.md)."""
+    """What the fit depends on; the defaults were chosen on validation splits (docs/evaluation.md).
+
+    The letters are those of DESIGN, "The engine". Raises ValueError for a value that leaves nothing to fit.
+    """
 
     neighbours: int = 50  # K: weights out of a movie
     candidates: int = 500  # C: movies that a target's first regression looks at
     ridge: float = 100.0  # λ, relative to the mean weight of a user
     popularity_ridge: float = 0.5  # p/q: ridge that grows with a movie's own weight
-    candidate_exponent: float = 0.5  # α: how much popular movies are held back as candidates
+    candidate_exponent: float = 0.5  # alpha: how much popular movies are held back as candidates
     user_exponent: float = 0.5  # a: how much less the movies of long histories count
     popularity_discount: float = 0.05  # β: how much popular targets are held back
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1 or self.candidates < 1:
+            raise ValueError("neighbours and candidates must be at least 1")
+        if self.ridge <= 0 or self.popularity_ridge < 0:
+            raise ValueError("ridge must be positive and popularity_ridge not negative")
 
 
 @dataclass(frozen=True)
@@ -44,14 +53,12 @@ class Similarities:
     rank: NDArray[np.int32]
 
 
-def fit_similarities(
-    positives: csr_array, parameters: SimilarityParameters = SimilarityParameters()
-) -> Similarities:
-    """Fit the weights. `positives`: users × movies, what is stored in it counts as 1."""
+def fit_similarities(positives: csr_array, parameters: SimilarityParameters = SimilarityParameters()) -> Similarities:
+    """Fit the weights. `positives`: users x movies, what is stored in it counts as 1, once a pair."""
     movies = most_rated(positives, MOST_MOVIES)
     matrix = csr_array(positives[:, movies])
-    matrix.sort_indices()
-    with threadpool_limits(1):  # each regression is one thread's
+    matrix.sum_duplicates()  # sorts too
+    with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
         source, target, weight = _fit_edges(matrix, parameters)
     rank = _rank_in_source(source, target, weight)
     order = np.lexsort((rank, source))
@@ -73,8 +80,11 @@ def most_rated(positives: csr_array, most: int) -> NDArray[np.int64]:
 
 
 def gram_matrix(matrix: csr_array, user_exponent: float) -> NDArray[np.float32]:
-    """XᵀDX (movies × movies) with D = diag(length of the history^−user_exponent)."""
-    indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
+    """XᵀDX (movies x movies) with D = diag(n_u^-user_exponent), n_u the length of a user's row.
+
+    `matrix`: users x movies, canonical CSR.
+    """
+    indptr, indices = matrix.indptr, matrix.indices
     movies = matrix.shape[1]
     user_weights = np.maximum(np.diff(indptr), 1).astype(np.float32) ** np.float32(-user_exponent)
     work = np.cumsum(count_row_work(indptr, indices, movies))

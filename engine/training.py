@@ -50,9 +50,7 @@ def fit_dataset(
 
 def build_positives(ratings: pl.DataFrame, live: list[tuple[int, int, bool]]) -> Matrix:
     """The binary matrix of what was liked: rated from LIKED_FROM stars, or told live."""
-    told = pl.DataFrame(
-        live, schema={"userId": pl.Int32, "movieId": pl.Int32, "liked": pl.Boolean}, orient="row"
-    )
+    told = pl.DataFrame(live, schema={"userId": pl.Int32, "movieId": pl.Int32, "liked": pl.Boolean}, orient="row")
     pair = ["userId", "movieId"]
     staged = ratings.filter(pl.col("rating") >= LIKED_FROM).select(pair).join(told, on=pair, how="anti")
     positives = pl.concat([staged, told.filter("liked").select(pair)])

@@ -95,7 +95,7 @@ class Database:
     def explain(self, text: str, **parameters: Any) -> dict[str, Any]:
         """The plan Neo4j would run for a query's text, without running it."""
         with _translated_errors(), self._driver.session(database=self.name) as session:
-            plan = session.run(Query("EXPLAIN " + text), parameters).consume().plan  # type: ignore[arg-type]
+            plan = session.run(Query("EXPLAIN " + text), parameters).consume().plan
         return plan or {}
 
     def run_text(self, text: str) -> None:
@@ -125,7 +125,7 @@ class Database:
         timeout = self._read_seconds if routing is RoutingControl.READ else None
         with _translated_errors():
             return self._driver.execute_query(
-                Query(text, timeout=timeout),  # type: ignore[arg-type]
+                Query(text, timeout=timeout),
                 parameters,
                 routing_=routing,
                 database_=self.name,

@@ -1,7 +1,6 @@
 """The Cypher queries: one file each under `cypher/`, loaded by name."""
 
 from functools import cache
-from typing import LiteralString, cast
 
 from graph.errors import RecommenderError
 from graph.settings import ROOT
@@ -10,12 +9,12 @@ FOLDER = ROOT / "cypher"
 
 
 @cache
-def query(name: str) -> LiteralString:
+def query(name: str) -> str:
     """Text of `cypher/<name>.cypher`; `name` may carry a folder, as in `jobs/count_graph`."""
     path = FOLDER / f"{name}.cypher"
     if not path.is_file():
         raise RecommenderError(f"query {name!r} is missing: {path} does not exist")
-    return cast(LiteralString, path.read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8")
 
 
 def query_names(folder: str = "") -> list[str]:

@@ -25,7 +25,9 @@ class Settings(BaseModel):
     neo4j_home: Path = Field(ROOT / ".neo4j", description="Folder of the embedded Neo4j")
     neo4j_bolt_port: int = Field(7687, ge=1, le=65535, description="Bolt port of the embedded Neo4j")
     neo4j_http_port: int = Field(7474, ge=1, le=65535, description="HTTP and Browser port of the embedded Neo4j")
-    neo4j_uri: str | None = Field(None, description="Neo4j to use instead of the embedded one", pattern=r"^(bolt|neo4j)")
+    neo4j_uri: str | None = Field(
+        None, description="Neo4j to use instead of the embedded one", pattern=r"^(bolt|neo4j)"
+    )
     neo4j_user: str = Field("neo4j", description="User name at Neo4j")
     neo4j_password: SecretStr | None = Field(None, description="Password; the embedded Neo4j keeps a generated one")
     neo4j_database: str = Field("neo4j", description="Database name")

@@ -17,7 +17,11 @@ from loader.staging import Account, read_folder
 SHOWN_REJECTS = 10
 
 tolerance_option = click.option(
-    "--tolerance", default=0.001, show_default=True, help="Share of lines that may be rejected.", type=click.FloatRange(0, 1)
+    "--tolerance",
+    default=0.001,
+    show_default=True,
+    help="Share of lines that may be rejected.",
+    type=click.FloatRange(0, 1),
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the account of all lines as JSON.")

@@ -12,7 +12,12 @@ import polars as pl
 
 BLOCK_BYTES = 32 << 20
 LARGEST_ID = 2**31 - 1
-RATING_SCHEMA = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32, "at": pl.Datetime("ms")}
+RATING_SCHEMA: dict[str, pl.DataType] = {
+    "userId": pl.Int32(),
+    "movieId": pl.Int32(),
+    "rating": pl.Float32(),
+    "at": pl.Datetime("ms"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,7 @@ def read_blocks(file: Path, parse: LineParser, encoding: str = "utf-8") -> Itera
         text = data.decode(encoding, errors="replace").removesuffix("\n")
         if first == 1:
             text = text.removeprefix("\ufeff")
-        lines = pl.DataFrame({"line": [text]}).select(
-            pl.col("line").str.split("\n").explode().str.strip_suffix("\r")
-        )
+        lines = pl.DataFrame({"line": [text]}).select(pl.col("line").str.split("\n").explode().str.strip_suffix("\r"))
         lines = lines.with_columns(pl.int_range(first, first + len(lines)).alias("number"))
         yield _block(file, parse(lines), len(data))
         first += len(lines)
@@ -107,5 +110,5 @@ def _block(file: Path, parsed: pl.DataFrame, size: int) -> Block:
         Reject(str(file), number, why, line[:200])
         for number, why, line in rejected.select("number", "reason", "line").iter_rows()
     ]
-    ratings = parsed.filter(reason.is_null()).select(list(RATING_SCHEMA)).cast(RATING_SCHEMA)  # type: ignore[arg-type]
+    ratings = parsed.filter(reason.is_null()).select(pl.col(name).cast(kind) for name, kind in RATING_SCHEMA.items())
     return Block(ratings, rejects, len(parsed), len(parsed) - len(ratings) - len(rejects), size)

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from loader.lines import LARGEST_ID, Block, Reject, name_reason, parse_id, read_blocks, split_fields
-from loader.netflix import movie_frame
+from loader.netflix import MovieRow, movie_frame
 
 NO_GENRES = "(no genres listed)"
 
@@ -57,11 +57,12 @@ class MovieLensFolder:
         """Titles; the year is taken from the end of `Title (1995)`."""
         if not self.title_file.is_file():
             return movie_frame([]), []
-        rows, rejects = [], []
+        rows: list[MovieRow] = []
+        rejects: list[Reject] = []
         for number, fields in self._read_title_fields():
             if len(fields) >= 2 and fields[0].isdecimal() and 0 < int(fields[0]) <= LARGEST_ID:
                 title, year = split_year(fields[1])
-                rows.append((int(fields[0]), title, year, self._genres(fields)))
+                rows.append((int(fields[0]), put_article_first(title), year, self._genres(fields)))
             elif any(fields):
                 text = self.layout.movie_separator.join(fields)[:200]
                 rejects.append(Reject(str(self.title_file), number, "not of the form movieId, title, genres", text))
@@ -105,3 +106,8 @@ def split_year(title: str) -> tuple[str, int | None]:
     """`Heat (1995)` → `("Heat", 1995)`."""
     found = re.fullmatch(r"(.*\S)\s*\((\d{4})\)", title.strip())
     return (found[1], int(found[2])) if found else (title.strip(), None)
+
+
+def put_article_first(title: str) -> str:
+    """`Matrix, The` → `The Matrix`."""
+    return re.sub(r"^(.+), (The|A|An)$", r"\2 \1", title)

@@ -10,6 +10,15 @@ from loader.lines import LARGEST_ID, Block, Reject, name_reason, parse_id, read_
 LAYOUT = "CustomerID,Rating,YYYY-MM-DD"
 UNREADABLE = -1
 
+# Id, title, year, genres.
+MovieRow = tuple[int, str, int | None, list[str]]
+MOVIE_SCHEMA: dict[str, pl.DataType] = {
+    "movieId": pl.Int32(),
+    "title": pl.String(),
+    "year": pl.Int32(),
+    "genres": pl.List(pl.String),
+}
+
 
 class NetflixPrizeFolder:
     """A folder with the Netflix Prize's ratings, as distributed."""
@@ -39,7 +48,8 @@ class NetflixPrizeFolder:
         """The titles (latin-1, `MovieID,Year,Title`, commas in titles not quoted, Year may be NULL)."""
         if self.title_file is None:
             return movie_frame([]), []
-        rows, rejects = [], []
+        rows: list[MovieRow] = []
+        rejects: list[Reject] = []
         lines = self.title_file.read_text(encoding="latin-1").splitlines()
         for number, line in enumerate(lines, start=1):
             movie_id, _, rest = line.partition(",")
@@ -81,7 +91,6 @@ def parse_lines(lines: pl.DataFrame, movie_id: int) -> pl.DataFrame:
     return parsed.with_columns(reason.alias("reason"))
 
 
-def movie_frame(rows: list[tuple[int, str, int | None, list[str]]]) -> pl.DataFrame:
+def movie_frame(rows: list[MovieRow]) -> pl.DataFrame:
     """Movies as staged; of an id that comes twice the first counts."""
-    schema = {"movieId": pl.Int32, "title": pl.String, "year": pl.Int32, "genres": pl.List(pl.String)}
-    return pl.DataFrame(rows, schema=schema, orient="row").unique("movieId", keep="first", maintain_order=True)
+    return pl.DataFrame(rows, schema=MOVIE_SCHEMA, orient="row").unique("movieId", keep="first", maintain_order=True)

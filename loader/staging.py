@@ -68,7 +68,7 @@ def stage(folder: RatingsFolder, dataset: Dataset, tolerance: float, *, quiet: b
     ratings, movies, account = read_folder(folder, quiet=quiet)
     account.check_tolerance(tolerance)
     if ratings.is_empty():
-        raise RecommenderError(f"{folder.path} holds no ratings: its files have {account.lines} lines, none of them one")
+        raise RecommenderError(f"{folder.path} holds no ratings: none of its {account.lines} lines is one")
     dataset.folder.mkdir(parents=True, exist_ok=True)
     ratings.write_parquet(dataset.ratings_file)
     movies.write_parquet(dataset.movies_file)

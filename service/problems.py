@@ -17,7 +17,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
 
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-PROBLEMS: dict[str, Any] = {
+PROBLEMS: dict[str | int | HTTPStatus, Any] = {
     "404": {"description": "There is no such thing", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT},
@@ -46,10 +46,6 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def answer_http_error(error: HTTPException) -> Response:
-        if error.response is not None and error.code is not None and error.code < HTTPStatus.BAD_REQUEST:
-            return error.response  # type: ignore[return-value]
-        if error.response is not None and error.response.content_type == MEDIA_TYPE:  # type: ignore[attr-defined]
-            return error.response  # type: ignore[return-value]
         response = problem_response(error.code or 500, error.description or "")
         response.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return response
@@ -71,6 +67,4 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _name(location: tuple[int | str, ...]) -> str:
-    # Of a body that may be one event or a list, pydantic also names the alternative it tried.
-    parts = [str(part) for part in location if part not in ("EventBody",) and not str(part).startswith("list[")]
-    return ".".join(parts) or "body"
+    return ".".join(str(part) for part in location) or "body"

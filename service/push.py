@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest
@@ -16,23 +17,30 @@ logger = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.05
 FAILURE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
-BUFFERED_PUSHES = 1000
-# Behind the changes of one sequence number, so that a listener who resumes there misses none of them.
 HEARTBEAT = ": still here\n\n"
+# A listener this slow is dropped; it comes back with its Last-Event-ID.
+BUFFERED_BATCHES = 1000
+# Who comes back later than so many batches ago is told only of the latest ones.
+RESUMED_BATCHES = 1000
 
 
 @dataclass(frozen=True)
 class Push:
-    """One message: `data` is JSON."""
+    """One message of the batch with this sequence number; `data` is JSON."""
 
     sequence: int
     user_id: int
     kind: str
     data: str
 
-    def encode(self) -> str:
-        """As text/event-stream."""
-        return f"id: {self.sequence}\nevent: {self.kind}\ndata: {self.data}\n\n"
+
+def encode_batch(pushes: list[Push]) -> str:
+    """The messages of one batch as text/event-stream.
+
+    The last one carries the batch's number, so that who comes back with it has seen the whole batch.
+    """
+    messages = [f"event: {push.kind}\ndata: {push.data}\n\n" for push in pushes]
+    return "".join([*messages[:-1], f"id: {pushes[-1].sequence}\n", messages[-1]])
 
 
 class Listener:
@@ -40,30 +48,29 @@ class Listener:
 
     def __init__(self, user_id: int | None) -> None:
         self._user_id = user_id
-        self._pushes: queue.Queue[Push | None] = queue.Queue(BUFFERED_PUSHES + 1)
+        self._batches: queue.Queue[str | None] = queue.Queue(BUFFERED_BATCHES + 1)
 
-    def offer(self, push: Push) -> bool:
-        """Hand over a push; False if the listener is too slow and must go."""
-        if self._user_id is not None and push.user_id != self._user_id:
+    def offer(self, batch: list[Push]) -> bool:
+        """Hand over what this listener wants of a batch; False if it is too slow and must go."""
+        wanted = [push for push in batch if self._user_id in (None, push.user_id)]
+        if not wanted:
             return True
-        if self._pushes.qsize() >= BUFFERED_PUSHES:
-            self._pushes.put_nowait(None)
-            return False
-        self._pushes.put_nowait(push)
-        return True
+        keeps_up = self._batches.qsize() < BUFFERED_BATCHES
+        self._batches.put_nowait(encode_batch(wanted) if keeps_up else None)
+        return keeps_up
 
     def messages(self) -> Iterator[str]:
         """Encoded pushes as they come, heartbeats between; ends when the listener was too slow."""
         yield HEARTBEAT
         while True:
             try:
-                push = self._pushes.get(timeout=HEARTBEAT_SECONDS)
+                batch = self._batches.get(timeout=HEARTBEAT_SECONDS)
             except queue.Empty:
                 yield HEARTBEAT
                 continue
-            if push is None:
+            if batch is None:
                 return
-            yield push.encode()
+            yield batch
 
 
 class Pusher:
@@ -74,21 +81,20 @@ class Pusher:
         self._recommendations = recommendations
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._following = False
         self._sequence = 0
 
     def listen(self, user_id: int | None, after: int | None) -> Iterator[str]:
-        """Messages for a new listener; `after` is the last sequence number it has seen, if it comes back."""
+        """Messages for a new listener; `after` is the last number it has seen, if it comes back."""
         listener = Listener(user_id)
         with self._lock:
-            if self._thread is None:
+            if not self._following:
                 self._sequence = self._ingest.get_sequence()
-                self._thread = threading.Thread(target=self._follow, name="pusher", daemon=True)
-                self._thread.start()
+                threading.Thread(target=self._follow, name="pusher", daemon=True).start()
+                self._following = True
             if after is not None:
-                for push in self._changes_since(after):
-                    if push.sequence <= self._sequence:
-                        listener.offer(push)
+                for batch in self._read_changes(max(after, self._sequence - RESUMED_BATCHES), self._sequence):
+                    listener.offer(batch)
             self._listeners.add(listener)
         return self._messages(listener)
 
@@ -110,25 +116,31 @@ class Pusher:
                 pause.wait(FAILURE_SECONDS)
 
     def _push_changes(self) -> None:
-        if self._ingest.get_sequence() == self._sequence:
+        sequence = self._ingest.get_sequence()
+        if sequence == self._sequence:
             return
         with self._lock:
-            for push in self._changes_since(self._sequence):
-                self._listeners = {listener for listener in self._listeners if listener.offer(push)}
-                self._sequence = max(self._sequence, push.sequence)
+            for batch in self._read_changes(self._sequence, sequence):
+                self._listeners = {listener for listener in self._listeners if listener.offer(batch)}
+            self._sequence = sequence
 
-    def _changes_since(self, sequence: int) -> list[Push]:
+    def _read_changes(self, after: int, until: int) -> list[list[Push]]:
+        """What happened in the batches `after` < number ≤ `until`, batch by batch."""
         viewings = [
-            Push(change.sequence, change.user_id, "watch", schemas.Watch.model_validate(change).model_dump_json(by_alias=True))
-            for change in self._ingest.read_viewings_since(sequence)
+            _push("watch", change.sequence, schemas.Watch.model_validate(change))
+            for change in self._ingest.read_viewings_since(after, until)
         ]
-        batches = [
-            Push(
-                batch.sequence,
-                batch.user_id,
-                "recommendations",
-                schemas.PushedRecommendations.model_validate(batch).model_dump_json(by_alias=True),
-            )
-            for batch in self._recommendations.read_recommendations_since(sequence)
+        lists = [
+            _push("recommendations", batch.sequence, schemas.PushedRecommendations.model_validate(batch))
+            for batch in self._recommendations.read_recommendations_since(after, until)
         ]
-        return sorted([*viewings, *batches], key=lambda push: (push.sequence, push.kind != "watch"))
+        pushes = sorted([*viewings, *lists], key=_sequence_of)
+        return [list(batch) for _, batch in groupby(pushes, key=_sequence_of)]
+
+
+def _push(kind: str, sequence: int, message: schemas.Watch | schemas.PushedRecommendations) -> Push:
+    return Push(sequence, message.user_id, kind, message.model_dump_json(by_alias=True))
+
+
+def _sequence_of(push: Push) -> int:
+    return push.sequence

@@ -1,7 +1,7 @@
 """Requests and responses of the REST API; the OpenAPI document is made from these."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, RootModel, model_validator
 from pydantic.alias_generators import to_camel
@@ -76,9 +76,9 @@ class FilterQuery(PageQuery):
 
     exclude: str | None = Field(
         None,
-        pattern=r"^\d{1,10}(,\d{1,10}){0,999}$",
-        description="Movie ids to leave out, separated by commas",
-        examples=["1,50"],
+        max_length=10_000,
+        pattern=r"^\d{1,10}(,\d{1,10})*$",
+        description="Movie ids to leave out, separated by commas: 1,50",
     )
     genre: str | None = Field(None, min_length=1, max_length=50, description="Only movies of this genre")
     year_from: Year | None = Field(None, description="Only movies of this year or later")
@@ -242,12 +242,22 @@ class EventBody(Request):
         )
 
 
-class EventsBody(RootModel[EventBody | Annotated[list[EventBody], Field(min_length=1, max_length=1000)]]):
+def _describe_events(schema: dict[str, Any]) -> None:
+    many = {key: schema.pop(key) for key in ("type", "items", "minItems", "maxItems")}
+    schema["oneOf"] = [many["items"], many]
+
+
+class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_length=1000)]]):
     """One event or a list."""
 
-    def events(self) -> list[EventBody]:
-        """The events, whichever form they came in."""
-        return self.root if isinstance(self.root, list) else [self.root]
+    model_config = ConfigDict(json_schema_extra=_describe_events)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_list(cls, body: object) -> object:
+        if body is None:
+            raise ValueError("the body is no JSON, or its Content-Type is not application/json")
+        return [body] if isinstance(body, dict) else body
 
 
 class EventResult(Schema):

@@ -35,7 +35,9 @@ def worker() -> None:
 @click.option("--port", default=8001, show_default=True, help="Port to listen on.", type=click.IntRange(1, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--calls-per-minute", default=5, show_default=True, help="Limit; 429 past it.", type=click.IntRange(1))
-@click.option("--viewers", default=10, show_default=True, help="People watching at a time.", type=click.IntRange(0, 10_000))
+@click.option(
+    "--viewers", default=10, show_default=True, help="People watching at a time.", type=click.IntRange(0, 10_000)
+)
 @click.option("--viewing-seconds", default=30.0, show_default=True, help="How long a movie takes on average.")
 @click.option("--seed", default=1, show_default=True, help="The same seed plays the same viewings.")
 def simulator(port: int, host: str, calls_per_minute: int, viewers: int, viewing_seconds: float, seed: int) -> None:

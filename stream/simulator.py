@@ -83,9 +83,7 @@ def encode_answer(watching: list[tuple[int, Movie]], moment: str) -> str:
     return json.dumps(json.dumps(split))
 
 
-def create_simulator(
-    audience: Audience, calls_per_minute: int, clock: Callable[[], float] = time.monotonic
-) -> Flask:
+def create_simulator(audience: Audience, calls_per_minute: int, clock: Callable[[], float] = time.monotonic) -> Flask:
     """The API as a Flask app: 200 with the viewings, or 429 past the limit of calls in any 60 s."""
     app = Flask(__name__)
     calls: deque[float] = deque()

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from neo4j import Record
+
 from graph.database import Database
+from graph.times import native
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,23 @@ class History:
     def get_history(self, user_id: int, offset: int, limit: int) -> list[HistoryEntry]:
         """Ratings and viewings of a user, newest first; nothing for an unknown one."""
         records = self._database.read("get_history", userId=user_id, offset=offset, limit=limit)
-        return [HistoryEntry(*(_native(value) for value in record.values())) for record in records]
+        return [_history_entry(record) for record in records]
 
     def sample_users(self, limit: int) -> list[int]:
         """Ids of some users, the lowest ones."""
         return [record["userId"] for record in self._database.read("sample_users", limit=limit)]
 
 
-def _native(value: object) -> object:
-    to_native = getattr(value, "to_native", None)
-    return to_native() if to_native else value
+def _history_entry(record: Record) -> HistoryEntry:
+    return HistoryEntry(
+        type=record["type"],
+        movie_id=record["movieId"],
+        title=record["title"],
+        year=record["year"],
+        at=record["at"].to_native(),
+        rating=record["rating"],
+        started_at=native(record["startedAt"]),
+        finished_at=native(record["finishedAt"]),
+        source=record["source"],
+        event_id=record["eventId"],
+    )

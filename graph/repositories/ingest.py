@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from graph.database import Database, Transaction
 from graph.repositories.recommendations import RecommendationList, store_recommendations
+from graph.times import native
 
 Result = TypeVar("Result")
 
@@ -102,9 +103,7 @@ class IngestTransaction:
 
     def move_offset(self, source: str, partition: int, offset: int) -> None:
         """Remember how far the log is applied, together with what was applied."""
-        self._transaction.run(
-            "move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence
-        )
+        self._transaction.run("move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence)
 
     def read_viewings(self, pairs: set[tuple[int, int]], source: str | None) -> list[Viewing]:
         """Viewings that events of these (user, movie) pairs can change; with a source, all its open ones too."""
@@ -122,7 +121,7 @@ class IngestTransaction:
                 source=record["source"],
                 started_at=record["startedAt"].to_native(),
                 last_seen_at=record["lastSeenAt"].to_native(),
-                finished_at=record["finishedAt"].to_native() if record["finishedAt"] else None,
+                finished_at=native(record["finishedAt"]),
                 polls_since_seen=record["pollsSinceSeen"],
             )
             for record in records
@@ -208,11 +207,11 @@ class Ingest:
         records = self._database.read("read_finishes_since", sequence=sequence)
         return [Finish(*record.values()) for record in records]
 
-    def read_viewings_since(self, sequence: int, limit: int = 1000) -> list[ViewingChange]:
-        """Viewings that started or finished after a sequence number, oldest first."""
+    def read_viewings_since(self, after: int, until: int) -> list[ViewingChange]:
+        """Viewings that started or finished in the batches `after` < number ≤ `until`, oldest first."""
         return [
             ViewingChange(**{**_snake(dict(record)), "at": record["at"].to_native()})
-            for record in self._database.read("read_viewings_since", sequence=sequence, limit=limit)
+            for record in self._database.read("read_viewings_since", after=after, until=until)
         ]
 
     def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:

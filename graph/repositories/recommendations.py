@@ -114,8 +114,8 @@ class Recommendations:
             return _recommendation(record)
         return None
 
-    def read_recommendations_since(self, sequence: int, limit: int = 1000) -> list[StoredBatch]:
-        """Batches stored after a sequence number, oldest first."""
+    def read_recommendations_since(self, after: int, until: int) -> list[StoredBatch]:
+        """Lists stored in the batches `after` < number ≤ `until`, oldest first."""
         return [
             StoredBatch(
                 sequence=record["sequence"],
@@ -126,7 +126,7 @@ class Recommendations:
                 at=record["at"].to_native(),
                 recommendations=[_recommendation(row) for row in record["recommendations"]],
             )
-            for record in self._database.read("read_recommendations_since", sequence=sequence, limit=limit)
+            for record in self._database.read("read_recommendations_since", after=after, until=until)
         ]
 
     def _recommend(

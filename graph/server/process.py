@@ -123,7 +123,9 @@ class EmbeddedServer:
             f"--config-dir={self.home.conf}",
         ]
         with self.home.console_log.open("wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         server = RunningServer(process.pid, psutil.Process(process.pid).create_time(), bolt_port, http_port)
         self.home.process_file.write_text(json.dumps(asdict(server)))
         return server

@@ -35,7 +35,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     """
     access = graph_access()
     now = utc_now()
-    events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.events()])
+    events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
         access.ingest.transact(lambda batch: apply_events(batch, events, access.settings.finish_after_misses))
         lists = _recommend(access, events)

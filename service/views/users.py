@@ -37,7 +37,7 @@ def explain(path: schemas.UserMoviePath) -> Reply:
     """Why a movie is recommended to the user: every contribution, and the Cypher that draws them."""
     found = graph_access().recommendations.explain_recommendation(path.user_id, path.movie_id)
     if found is None:
-        abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: seen already, or nothing leads there")
+        abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: seen, or no path leads there")
     return reply(
         schemas.Explanation(
             user_id=path.user_id,
