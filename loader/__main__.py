@@ -6,11 +6,8 @@ from pathlib import Path
 import click
 
 from graph.commands import CommandGroup, start_logging
-from graph.database import Database
-from graph.errors import RecommenderError
-from graph.repositories.models import Models
 from graph.settings import Settings
-from loader.bulk import bulk_load
+from loader.bulk import bulk_load, holds_ratings
 from loader.folder import open_folder
 from loader.staging import Account, read_folder
 
@@ -39,7 +36,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--if-empty", is_flag=True, help="Do nothing if the database holds ratings already.")
+@click.option("--if-empty", is_flag=True, help="Only start Neo4j if it holds ratings already.")
 @click.option("--no-start", is_flag=True, help="Leave Neo4j stopped, for another server that runs its files.")
 @tolerance_option
 @quiet_option
@@ -47,8 +44,8 @@ def main() -> None:
 def bulk(path: Path, if_empty: bool, no_start: bool, tolerance: float, quiet: bool, as_json: bool) -> None:
     """Make the embedded Neo4j hold exactly PATH's ratings, fitted; replaces its content when all went well."""
     settings = Settings.from_environment()
-    if if_empty and (catalogue := _loaded_catalogue(settings)):
-        click.echo(f"The {catalogue} catalogue is loaded already.")
+    if if_empty and holds_ratings(settings, start=not no_start):
+        click.echo("Ratings are loaded already.")
         return
     account = bulk_load(open_folder(path), settings, tolerance, start=not no_start, quiet=quiet)
     _print_account(account, as_json)
@@ -64,14 +61,6 @@ def check(path: Path, tolerance: float, quiet: bool, as_json: bool) -> None:
     _, _, account = read_folder(open_folder(path), quiet=quiet)
     _print_account(account, as_json)
     account.check_tolerance(tolerance)
-
-
-def _loaded_catalogue(settings: Settings) -> str | None:
-    try:
-        with Database.from_settings(settings) as database:
-            return Models(database).get_catalogue()
-    except RecommenderError:
-        return None
 
 
 def _print_account(account: Account, as_json: bool) -> None:

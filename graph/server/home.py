@@ -88,6 +88,11 @@ class Home:
         """Whether this folder carries our marker."""
         return self._marker.is_file()
 
+    @property
+    def has_database(self) -> bool:
+        """Whether there are a database's files."""
+        return (self.data / "databases" / "neo4j").is_dir()
+
     def create(self, password: str | None = None) -> None:
         """Make the folder and its password, unless it is there already.
 

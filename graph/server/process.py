@@ -69,8 +69,8 @@ class EmbeddedServer:
         if server := self.running():
             return server
         self.home.create(password)
-        _require_free_port(bolt_port, "NEO4J_BOLT_PORT")
-        _require_free_port(http_port, "NEO4J_HTTP_PORT")
+        require_free_port(bolt_port, "NEO4J_BOLT_PORT")
+        require_free_port(http_port, "NEO4J_HTTP_PORT")
         memory = memory or Memory.of_machine()
         self.home.write_configuration(bolt_port, http_port, memory)
         if not (self.home.data / "databases" / "system").is_dir():
@@ -147,7 +147,8 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _require_free_port(port: int, variable: str) -> None:
+def require_free_port(port: int, variable: str) -> None:
+    """Raise ServerError, naming the variable that moves it, if a port is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,52 @@
+# `make run` and `make test` do everything on a fresh machine; see CONTRIBUTING.md.
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+
+.PHONY: run test test-slow bench setup setup-tests lock check clean
+
+run: setup
+	@$(BIN)/python -m scripts.run
+
+test: setup-tests check
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup-tests
+	@$(BIN)/python -m pytest -m slow
+
+bench: setup
+	@$(BIN)/python -m scripts.bench
+
+check: setup-tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+setup: .venv/run.stamp
+	@$(BIN)/python -m graph fetch >&2
+
+setup-tests: setup .venv/test.stamp
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/run.stamp: .venv/bin/uv requirements.txt
+	@echo "Installing Python packages …" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+.venv/test.stamp: .venv/run.stamp requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@touch $@
+
+lock: .venv/bin/uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --constraint requirements.txt --upgrade requirements-dev.in -o requirements-dev.txt
+
+clean:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m graph down; fi
+	rm -rf .venv .cache .neo4j .data

@@ -1,0 +1,1 @@
+"""What developers and `make` run: the whole system on one machine, the benchmarks."""

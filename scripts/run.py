@@ -1,0 +1,249 @@
+"""`make run`: everything on one machine, from ratings to live recommendations, until Ctrl-C.
+
+The parts are the same commands that docker-compose.yml runs. A part that dies is started again; parts that outlived
+a killed run are ended first.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from graph.errors import RecommenderError
+from graph.server.home import Home
+from graph.server.process import EmbeddedServer, require_free_port
+from graph.settings import ROOT, Settings
+
+SAMPLE = ROOT / "data" / "ml-latest-small"
+READY_SECONDS = 60
+STOP_SECONDS = 10
+BANNER = """
+  Recommendations   {url}/v1/users/1/recommendations
+  All REST paths    {url}/docs
+  Live stream       curl -N {url}/v1/stream
+  Neo4j Browser     {browser}   user neo4j, password: cat {password}
+  Logs              {logs}/*.log
+
+  Try: curl -X POST {url}/v1/events -H 'Content-Type: application/json' \\
+            -d '{{"userId": 1, "movieId": 318, "type": "finished"}}'
+
+Following the live feed; Ctrl-C stops everything.
+"""
+
+
+class Part:
+    """One process of the system, its output in a log file."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], logs: Path) -> None:
+        self.name = name
+        self._command = command
+        self._environment = {**os.environ, **environment}
+        self.log = logs / f"{name}.log"
+        self.process = self._start()
+
+    def _start(self) -> psutil.Popen:
+        with self.log.open("ab") as log:
+            return psutil.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches this program alone, which stops the parts in order
+            )
+
+    def revive(self) -> bool:
+        """Start the process again if it has ended; returns whether it had."""
+        if self.process.poll() is None:
+            return False
+        self.process = self._start()
+        return True
+
+
+class System:
+    """All parts of a run, and the file that remembers their processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+        self._processes = settings.data / "run.json"
+        self._parts: list[Part] = []
+        self._stopping = threading.Event()
+        self.url = f"http://{settings.host}:{settings.port}"
+
+    def start(self) -> None:
+        """Bring everything up. Raises RecommenderError if a part does not come up."""
+        end_leftovers(self._processes)
+        require_free_port(self._settings.port, "RECOMMENDER_PORT")
+        load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE), "--if-empty"]
+        if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
+            raise RecommenderError("the sample ratings could not be loaded")
+        self._start_parts()
+        self._await_service()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop the parts, then Neo4j."""
+        self._stopping.set()
+        end_processes([part.process for part in self._parts])
+        self._server.down()
+        self._processes.unlink(missing_ok=True)
+
+    def banner(self) -> str:
+        """What is where."""
+        return BANNER.format(
+            url=self.url,
+            browser=f"http://127.0.0.1:{self._settings.neo4j_http_port}/browser/",
+            password=self._settings.neo4j_home / "password",
+            logs=self._settings.data / "logs",
+        )
+
+    def _start_parts(self) -> None:
+        logs = self._settings.data / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        feed = {}
+        if "RECOMMENDER_FEED_URL" not in os.environ:
+            port = self._settings.port + 1
+            require_free_port(port, "RECOMMENDER_PORT (the simulator takes the port after it)")
+            simulator = [sys.executable, "-m", "stream", "simulator", "--port", str(port)]
+            self._parts.append(Part("simulator", simulator, {}, logs))
+            feed = {
+                "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}/users-currently-watching-movie",
+                "RECOMMENDER_FEED_CATALOGUE": "movielens",
+            }
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
+        self._parts.append(Part("service", gunicorn, feed, logs))
+        self._parts.append(Part("worker", [sys.executable, "-m", "stream", "worker"], feed, logs))
+        self._remember()
+
+    def _remember(self) -> None:
+        known = [[part.process.pid, part.process.create_time()] for part in self._parts]
+        self._processes.write_text(json.dumps(known))
+
+    def _await_service(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if requests.get(f"{self.url}/health/ready", timeout=3).ok:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.1)
+        raise RecommenderError(f"the service is not ready after {READY_SECONDS} s: see {self._parts[-2].log}")
+
+    def _watch(self) -> None:
+        """Start again what dies, Neo4j included."""
+        while not self._stopping.wait(1):
+            if self._server.running() is None:
+                say("Neo4j has ended; starting it again")
+                self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
+            revived = [part.name for part in self._parts if not self._stopping.is_set() and part.revive()]
+            if revived:
+                say(f"{', '.join(revived)} had ended and was started again")
+                self._remember()
+
+
+def end_leftovers(file: Path) -> None:
+    """End what an earlier run, killed itself, left running."""
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return
+    left = []
+    for pid, created in known:
+        if psutil.pid_exists(pid) and abs((process := psutil.Process(pid)).create_time() - created) < 1:
+            left.append(process)
+    end_processes(left)
+    file.unlink()
+
+
+def end_processes(processes: list[psutil.Process]) -> None:
+    """End processes and their children, gently at first."""
+    family = []
+    for process in processes:
+        try:
+            family += [process, *process.children(recursive=True)]
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    _, alive = psutil.wait_procs(family, STOP_SECONDS)
+    for process in alive:
+        process.kill()
+
+
+def follow(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(kind, data) of all that the service pushes, for ever; reconnects and resumes by itself."""
+    last = ""
+    while True:
+        try:
+            headers = {"Last-Event-ID": last} if last else {}
+            with requests.get(f"{url}/v1/stream", stream=True, timeout=(3, 60), headers=headers) as answer:
+                kind = ""
+                for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+                    name, _, value = line.partition(": ")
+                    if name == "id":
+                        last = value
+                    elif name == "event":
+                        kind = value
+                    elif name == "data":
+                        yield kind, json.loads(value)
+        except requests.RequestException:
+            time.sleep(1)
+
+
+def describe(kind: str, data: dict[str, Any]) -> str:
+    """One pushed message as a line for people."""
+    if kind == "watch":
+        mark = "▶" if data["status"] == "started" else "■"
+        return f"{mark} user {data['userId']:<8} {data['status']:<8} {_title(data)}"
+    lines = [f"★ user {data['userId']:<8} next, by {data['basis']}:"]
+    for movie in data["recommendations"][:3]:
+        reasons = ", ".join(_title(reason) for reason in movie["because"][:2])
+        lines.append(f"      {_title(movie)}" + (f"   because of {reasons}" if reasons else ""))
+    return "\n".join(lines)
+
+
+def say(text: str) -> None:
+    """Tell whoever watches the terminal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _title(movie: dict[str, Any]) -> str:
+    year = f" ({movie['year']})" if movie.get("year") else ""
+    return f"{movie['title'] or 'movie ' + str(movie['movieId'])}{year}"
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    system: System | None = None
+    try:
+        system = System(Settings.from_environment())
+        system.start()
+        say(system.banner())
+        for kind, data in follow(system.url):
+            print(describe(kind, data), flush=True)
+    except KeyboardInterrupt:
+        say("\nStopping …")
+    except RecommenderError as error:
+        say(f"Error: {error}")
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if system is not None:
+            system.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
