@@ -98,9 +98,9 @@ class Database:
             plan = session.run(Query("EXPLAIN " + text), parameters).consume().plan
         return plan or {}
 
-    def run_text(self, text: str) -> None:
-        """Run one statement given by its text; for the schema's statements only."""
-        self._execute(text, {}, RoutingControl.WRITE)
+    def run_text(self, text: str, **parameters: Any) -> list[Record]:
+        """Run one statement given by its text: the schema's statements, a tool's question. Never a request's."""
+        return self._execute(text, parameters, RoutingControl.WRITE)
 
     def is_reachable(self) -> bool:
         """Whether Neo4j answers right now."""

@@ -126,6 +126,7 @@ class EmbeddedServer:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        process.returncode = 0  # it outlives us: no warning that nobody waited for it
         server = RunningServer(process.pid, psutil.Process(process.pid).create_time(), bolt_port, http_port)
         self.home.process_file.write_text(json.dumps(asdict(server)))
         return server

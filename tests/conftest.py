@@ -1,0 +1,137 @@
+"""A real Neo4j for every test: one of our own for tests that fill the graph, one whole running system on the sample."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from graph.database import Database
+from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.process import EmbeddedServer, RunningServer
+from graph.settings import ROOT, Settings
+
+SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, each another."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment that gives a command these settings, and none of ours."""
+    named = {name: str(value) for name, value in settings.model_dump(by_alias=True, exclude_unset=True).items()}
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("NEO4J_", "RECOMMENDER_"))}
+    return {**others, **named}
+
+
+@pytest.fixture(scope="session")
+def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """An embedded Neo4j of the tests' own."""
+    server = EmbeddedServer(Home(tmp_path_factory.mktemp("neo4j") / "home"), ROOT / ".cache")
+    server.up(*free_ports(2), memory=SMALL)
+    yield server
+    server.down()
+
+
+@pytest.fixture(scope="session")
+def _database(neo4j: EmbeddedServer) -> Iterator[Database]:
+    running = neo4j.running()
+    assert isinstance(running, RunningServer)
+    with Database(running.bolt_uri, "neo4j", neo4j.home.password()) as database:
+        yield database
+
+
+@pytest.fixture
+def database(_database: Database) -> Database:
+    """The tests' Neo4j, empty but for its schema."""
+    _database.run_text("MATCH (n) DETACH DELETE n")
+    return _database
+
+
+@pytest.fixture
+def settings(neo4j: EmbeddedServer, tmp_path: Path) -> Settings:
+    """Settings for the tests' Neo4j, with a data folder of the test's own."""
+    running = neo4j.running()
+    assert isinstance(running, RunningServer)
+    return Settings(
+        neo4j_home=neo4j.home.path,
+        neo4j_bolt_port=running.bolt_port,
+        neo4j_http_port=running.http_port,
+        data=tmp_path / "data",
+    )
+
+
+@dataclass(frozen=True)
+class RunningSystem:
+    """What `make run` starts, on ports and folders of the tests' own."""
+
+    settings: Settings
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def get(self, path: str) -> requests.Response:
+        """Answer of the service."""
+        return requests.get(self.url + path, timeout=10)
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system on the sample, as a newcomer gets it; stopped by Ctrl-C."""
+    folder = tmp_path_factory.mktemp("system")
+    bolt, http, port = free_ports(3)
+    settings = Settings(
+        neo4j_home=folder / "neo4j", neo4j_bolt_port=bolt, neo4j_http_port=http, data=folder / "data", port=port
+    )
+    output = folder / "output.txt"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.run"],
+            cwd=ROOT,
+            env=environment_of(settings),
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    try:
+        await_output(process, output, "Following the live feed")
+        yield RunningSystem(settings, process, output)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until a condition holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def await_output(process: subprocess.Popen[bytes], output: Path, text: str, seconds: float = 240) -> None:
+    """Wait until a process has printed a text; fails if it ends before."""
+
+    def printed() -> bool:
+        assert process.poll() is None, output.read_text()
+        return text in output.read_text()
+
+    wait_until(printed, seconds)

@@ -1,0 +1,100 @@
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from click.testing import CliRunner
+from conftest import SMALL, free_ports
+
+from graph.__main__ import main
+from graph.database import Database
+from graph.errors import ServerError
+from graph.server.home import Home
+from graph.server.process import EmbeddedServer
+from graph.settings import ROOT
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> EmbeddedServer:
+    return EmbeddedServer(Home(tmp_path / "home"), ROOT / ".cache")
+
+
+def run(arguments: list[str], home: Home, bolt_port: int = 7687, http_port: int = 7474) -> tuple[int, str]:
+    environment = {
+        "NEO4J_HOME": str(home.path),
+        "NEO4J_BOLT_PORT": str(bolt_port),
+        "NEO4J_HTTP_PORT": str(http_port),
+    }
+    result = CliRunner().invoke(main, arguments, env=environment)
+    return result.exit_code, result.output
+
+
+def test_life_of_a_server(server: EmbeddedServer) -> None:
+    ports = free_ports(2)
+    assert run(["status"], server.home) == (1, "Neo4j is not running: start it with `python -m graph up`.\n")
+
+    code, output = run(["up"], server.home, *ports)
+    assert (code, "Neo4j is up" in output) == (0, True)
+    assert "already running" in run(["up"], server.home, *ports)[1]
+    assert requests.get(f"http://127.0.0.1:{ports[1]}/browser/", timeout=10).ok
+    password_file = server.home.path / "password"
+    assert password_file.stat().st_mode & 0o777 == 0o600
+    with Database(f"bolt://127.0.0.1:{ports[0]}", "neo4j", server.home.password()) as database:
+        names = {record["name"] for record in database.run_text("SHOW CONSTRAINTS YIELD name")}
+        assert {"user_id", "movie_id", "watched_event"} <= names
+    listening = psutil.Process(server.running().pid).net_connections("inet")  # type: ignore[union-attr]
+    assert {connection.laddr.ip.removeprefix("::ffff:") for connection in listening} == {"127.0.0.1"}
+
+    # Killed: the process file is stale, and the next start does not mind.
+    pid = server.running().pid  # type: ignore[union-attr]
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
+    assert run(["status"], server.home)[0] == 1
+    assert run(["up"], server.home, *ports)[0] == 0
+    assert run(["down"], server.home) == (0, "Neo4j is down.\n")
+    assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
+
+
+def test_a_taken_port_is_named_with_the_variable_that_moves_it(server: EmbeddedServer) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, output = run(["up"], server.home, port, *free_ports(1))
+    assert code == 1
+    assert output == f"Error: port {port} is taken by another program: set NEO4J_BOLT_PORT to a free one\n"
+
+
+def test_a_folder_with_other_content_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    code, output = run(["up"], Home(tmp_path))
+    assert code == 1
+    assert f"{tmp_path} is no home of ours" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_a_process_file_of_another_process_counts_for_nothing(server: EmbeddedServer) -> None:
+    server.home.create()
+    mine = {"pid": os.getpid(), "created": 1.0, "bolt_port": 1, "http_port": 2}
+    server.home.process_file.write_text(json.dumps(mine))
+    assert server.running() is None
+    server.down()
+    assert not server.home.process_file.exists()
+
+
+def test_a_server_that_ends_while_starting_tells_its_own_words(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.server.home.CONFIGURATION", "no.such.setting=1\n")
+    with pytest.raises(ServerError, match=r"no\.such\.setting"):
+        server.up(*free_ports(2), memory=SMALL)
+    assert server.running() is None
+
+
+def test_without_a_home_the_remedy_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match="python -m graph up"):
+        Home(tmp_path / "nothing").password()

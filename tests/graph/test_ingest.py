@@ -1,0 +1,107 @@
+"""Writing interactions: newest wins, twice is once, one order for all writers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from graph.database import Database
+from graph.repositories.ingest import Ingest, IngestTransaction, Interaction, Viewing
+
+NOON = datetime(2026, 1, 1, 12)
+HOUR = timedelta(hours=1)
+
+
+def write(ingest: Ingest, *interactions: Interaction) -> None:
+    def work(batch: IngestTransaction) -> None:
+        batch.create_nodes(
+            {item.movie_id: (None, None) for item in interactions}, {item.user_id for item in interactions}
+        )
+        batch.write_interactions(list(interactions))
+
+    ingest.transact(work)
+
+
+def rated(stars: float, at: datetime, event_id: str, user_id: int = 1) -> Interaction:
+    return Interaction("rated", user_id, 7, at, event_id, stars)
+
+
+def edges(database: Database, kind: str) -> list[tuple[int, float, str]]:
+    rows = database.run_text(
+        f"MATCH (u:User)-[e:{kind}]->() RETURN u.userId AS user, coalesce(e.rating, e.value) AS value, e.eventId AS id"
+    )
+    return sorted((row["user"], row["value"], row["id"]) for row in rows)
+
+
+def statistics(database: Database) -> tuple[int, float]:
+    [row] = database.run_text("MATCH (m:Movie {movieId: 7}) RETURN m.ratingCount AS count, m.ratingMean AS mean")
+    return row["count"], row["mean"]
+
+
+def test_the_newer_rating_counts_whatever_the_order(database: Database) -> None:
+    ingest = Ingest(database)
+    write(ingest, rated(2.0, NOON + HOUR, "late"))
+    write(ingest, rated(5.0, NOON, "early"))
+    assert edges(database, "RATED") == [(1, 2.0, "late")]
+    write(ingest, rated(4.0, NOON + 2 * HOUR, "latest"), rated(1.0, NOON - HOUR, "earliest"))
+    assert edges(database, "RATED") == [(1, 4.0, "latest")]
+
+
+def test_statistics_follow_the_ratings(database: Database) -> None:
+    ingest = Ingest(database)
+    write(ingest, rated(2.0, NOON, "a", 1), rated(5.0, NOON, "b", 2))
+    assert statistics(database) == (2, 3.5)
+    write(ingest, rated(5.0, NOON + HOUR, "c", 1))
+    write(ingest, rated(5.0, NOON + HOUR, "c", 1))
+    assert statistics(database) == (2, 5.0)
+
+
+def test_likes_listings_and_clicks(database: Database) -> None:
+    ingest = Ingest(database)
+    for kind, value in (("liked", -1.0), ("listed", None), ("clicked", None)):
+        item = Interaction(kind, 1, 7, NOON, f"id of {kind}", value)  # type: ignore[arg-type]
+        write(ingest, item)
+        write(ingest, item)
+    assert edges(database, "LIKED") == [(1, -1.0, "id of liked")]
+    assert edges(database, "LISTED") == [(1, None, "id of listed")]
+    assert edges(database, "CLICKED") == [(1, None, "id of clicked")]
+
+
+def test_a_batch_that_changes_nothing_takes_no_number(database: Database) -> None:
+    ingest = Ingest(database)
+    assert ingest.get_sequence() == 0
+    write(ingest, rated(2.0, NOON, "a"))
+    assert ingest.get_sequence() == 1
+    write(ingest, rated(2.0, NOON, "a"))
+    assert ingest.get_sequence() == 1
+
+
+def test_writers_at_once_take_one_number_each(database: Database) -> None:
+    ingest = Ingest(database)
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(lambda number: write(ingest, rated(3.0, NOON + number * HOUR, str(number), number)), range(1, 41))
+        )
+    assert ingest.get_sequence() == 40
+    assert statistics(database) == (40, 3.0)
+    assert len(database.run_text("MATCH (m:Movie) RETURN m")) == 1
+
+
+def test_viewings_are_written_as_they_stand_and_found_again(database: Database) -> None:
+    ingest = Ingest(database)
+    opened = Viewing("e1", 1, 7, "feed", NOON, NOON + HOUR, None, 1)
+    closed = Viewing("e2", 2, 7, "feed", NOON, NOON, NOON + HOUR)
+
+    def work(batch: IngestTransaction) -> None:
+        batch.create_nodes({7: ("Seven", 1995)}, {1, 2})
+        batch.write_viewings([opened, closed], {"e1", "e2"})
+
+    ingest.transact(work)
+    assert ingest.transact(lambda batch: batch.read_viewings(set(), "feed")) == [opened]
+    assert ingest.transact(lambda batch: batch.read_viewings({(2, 7)}, None)) == [closed]
+    assert ingest.transact(lambda batch: batch.read_viewings({(1, 8)}, None)) == [opened]
+    assert ingest.transact(lambda batch: batch.read_viewings(set(), "other")) == []
+    changes = ingest.read_viewings_since(0, 1)
+    assert [(change.user_id, change.status, change.title) for change in changes] == [
+        (1, "started", "Seven"),
+        (2, "finished", "Seven"),
+    ]
+    assert ingest.read_viewings_since(1, 9) == []

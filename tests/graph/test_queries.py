@@ -1,0 +1,67 @@
+"""Every query: that it is documented, that it plans, and that no served one scans users or ratings."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import RunningSystem
+
+from graph.database import Database
+from graph.errors import RecommenderError
+from graph.queries import FOLDER, query, query_names
+
+SERVED = query_names()
+JOBS = query_names("jobs")
+SCANS = {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
+SCANS |= {"DirectedRelationshipTypeScan", "UndirectedRelationshipTypeScan"}
+# Labels with a handful of nodes, or the catalogue, whose size is bounded.
+SMALL_LABELS = {"Model", "Catalogue", "Sequence", "IngestOffset", "Movie"}
+
+
+@pytest.fixture(scope="module")
+def sample(system: RunningSystem) -> Iterator[Database]:
+    with Database.from_settings(system.settings) as database:
+        yield database
+
+
+def parameters_of(text: str) -> set[str]:
+    code = "\n".join(line.split("//")[0] for line in text.splitlines())
+    return set(re.findall(r"\$(\w+)", code))
+
+
+def operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("children", []):
+        yield from operators(child)
+
+
+def test_there_are_queries() -> None:
+    assert len(SERVED) > 20
+    assert len(JOBS) > 3
+
+
+@pytest.mark.parametrize("name", [*SERVED, *JOBS])
+def test_a_query_states_its_parameters(name: str) -> None:
+    text = query(name)
+    assert text.startswith("// ")
+    comment = "\n".join(line for line in text.splitlines() if line.startswith("//"))
+    for parameter in parameters_of(text):
+        assert re.search(rf"\b{parameter}\b", comment), f"cypher/{name}.cypher does not tell of ${parameter}"
+
+
+@pytest.mark.parametrize("name", [*SERVED, *JOBS])
+def test_a_query_plans_on_the_sample(sample: Database, name: str) -> None:
+    plan = sample.explain(query(name), **dict.fromkeys(parameters_of(query(name))))
+    assert plan["operatorType"].startswith("ProduceResults")
+    if name in SERVED:
+        for operator in operators(plan):
+            kind = operator["operatorType"].split("@")[0]
+            details = operator["args"].get("Details", "")
+            bounded = kind == "NodeByLabelScan" and details.split(":")[-1] in SMALL_LABELS
+            assert kind not in SCANS or bounded, f"{kind} {details}"
+
+
+def test_a_missing_query_names_its_path() -> None:
+    with pytest.raises(RecommenderError, match=re.escape(str(FOLDER / "no_such_query.cypher"))):
+        query("no_such_query")
