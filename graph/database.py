@@ -141,6 +141,8 @@ def _translated_errors() -> Iterator[None]:
     except TransientError as error:
         raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
     except Neo4jError as error:
+        if "TransactionTimedOut" in (error.code or ""):
+            raise DatabaseUnavailableError("Neo4j took longer than an answer may take") from error
         raise DatabaseRefusedError(f"Neo4j refused a query: {error.message}") from error
     except (DriverError, OSError) as error:
         raise DatabaseUnavailableError(f"Neo4j does not answer: {error}") from error

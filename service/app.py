@@ -19,6 +19,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         __name__,
         info=Info(title="Movie recommender", version="1"),
         doc_ui=False,
+        security_schemes={},
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )

@@ -18,7 +18,7 @@ def live() -> Reply:
 
 @blueprint.get("/ready", responses={200: schemas.Readiness, 503: schemas.Readiness})
 def ready() -> Reply:
-    """Whether requests can be answered: Neo4j, the loaded model, the event log."""
+    """Whether requests can be answered: Neo4j with a model, tried by a real traversal, and the event log."""
     parts = {"neo4j": _model_state(), "eventLog": _log_state()}
     answer = schemas.Readiness(ready=all(part.ready for part in parts.values()), parts=parts)
     return reply(answer, 200 if answer.ready else 503)
@@ -27,6 +27,7 @@ def ready() -> Reply:
 def _model_state() -> schemas.PartState:
     try:
         model = graph_access().models.get_current_model()
+        graph_access().recommendations.recommend_for_session((), limit=1)
     except RecommenderError as error:
         return schemas.PartState(ready=False, detail=str(error))
     if model is None:

@@ -1,0 +1,271 @@
+"""Every REST path over real HTTP, on the running system; every answer is checked against the OpenAPI document."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from conftest import RunningSystem
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+Get = Callable[..., Any]
+UNKNOWN_USER = 888_888
+
+
+@pytest.fixture(scope="module")
+def document(system: RunningSystem) -> dict[str, Any]:
+    return system.get("/openapi.json").json()
+
+
+def check_answer(document: dict[str, Any], template: str, answer: requests.Response, method: str = "get") -> Any:
+    """The body of an answer, valid by what the document says of this path and status."""
+    content = document["paths"][template][method]["responses"][str(answer.status_code)]["content"]
+    media_type = answer.headers["Content-Type"]
+    schema = {**content[media_type]["schema"], "components": document["components"]}
+    Draft202012Validator(schema).validate(answer.json())
+    return answer.json()
+
+
+@pytest.fixture
+def get(system: RunningSystem, document: dict[str, Any]) -> Get:
+    def call(template: str, query: str = "", *, status: int = 200, **path: int) -> Any:
+        answer = system.get(template.format(**path) + query)
+        assert answer.status_code == status, answer.text
+        return check_answer(document, template, answer)
+
+    return call
+
+
+@pytest.fixture
+def post(system: RunningSystem, document: dict[str, Any]) -> Get:
+    def call(path: str, body: Any, *, status: int = 200) -> Any:
+        answer = requests.post(system.url + path, json=body, timeout=10)
+        assert answer.status_code == status, answer.text
+        return check_answer(document, path, answer, "post")
+
+    return call
+
+
+RECOMMENDATIONS = "/v1/users/{userId}/recommendations"
+
+
+def test_the_document_is_openapi_3_1_and_names_every_path(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == {
+        "/health/live",
+        "/health/ready",
+        "/v1/events",
+        "/v1/movies",
+        "/v1/movies/popular",
+        "/v1/movies/trending",
+        "/v1/movies/{movieId}",
+        "/v1/movies/{movieId}/similar",
+        "/v1/sessions/recommendations",
+        "/v1/stream",
+        "/v1/users/{userId}/history",
+        "/v1/users/{userId}/recommendations",
+        "/v1/users/{userId}/recommendations/{movieId}/explanation",
+    }
+
+
+def test_the_documentation_page_and_its_assets_come_from_us(system: RunningSystem) -> None:
+    page = system.get("/docs")
+    assert page.ok
+    assert "swagger-ui" in page.text
+    assert "https://" not in page.text
+    assert system.get("/docs/swagger/js/swagger-ui-bundle.js").ok
+
+
+def test_health(get: Get) -> None:
+    assert get("/health/live") == {"live": True}
+    ready = get("/health/ready")
+    assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "eventLog"})
+
+
+def test_recommendations_from_the_history(get: Get) -> None:
+    answer = get(RECOMMENDATIONS, userId=2)
+    assert (answer["userId"], answer["basis"], len(answer["recommendations"])) == (2, "history", 10)
+    scores = [movie["score"] for movie in answer["recommendations"]]
+    assert scores == sorted(scores, reverse=True)
+    history = get("/v1/users/{userId}/history", "?limit=200", userId=2)["history"]
+    rated = {entry["movieId"] for entry in history}
+    for movie in answer["recommendations"]:
+        assert movie["movieId"] not in rated
+        assert {reason["movieId"] for reason in movie["because"]} <= rated
+        assert movie["because"]
+
+
+def test_pages_of_recommendations_fit_together(get: Get) -> None:
+    whole = get(RECOMMENDATIONS, "?limit=20", userId=3)["recommendations"]
+    parts = [get(RECOMMENDATIONS, f"?limit=10&offset={offset}", userId=3)["recommendations"] for offset in (0, 10)]
+    assert [*parts[0], *parts[1]] == whole
+
+
+def test_filters(get: Get) -> None:
+    whole = get(RECOMMENDATIONS, "?limit=50", userId=4)["recommendations"]
+    first = whole[0]["movieId"]
+    without = get(RECOMMENDATIONS, f"?limit=49&exclude={first},999999", userId=4)["recommendations"]
+    assert [movie["movieId"] for movie in without] == [movie["movieId"] for movie in whole[1:]]
+    years = get(RECOMMENDATIONS, "?yearFrom=1990&yearTo=1994", userId=4)["recommendations"]
+    assert years
+    assert all(1990 <= movie["year"] <= 1994 for movie in years)
+    comedies = get(RECOMMENDATIONS, "?genre=Comedy&limit=5", userId=4)["recommendations"]
+    assert len(comedies) == 5
+    for movie in comedies:
+        assert "Comedy" in get("/v1/movies/{movieId}", movieId=movie["movieId"])["genres"]
+
+
+def test_an_explanation_adds_up_to_the_score(get: Get) -> None:
+    first = get(RECOMMENDATIONS, "?limit=1", userId=5)["recommendations"][0]
+    path = "/v1/users/{userId}/recommendations/{movieId}/explanation"
+    explained = get(path, userId=5, movieId=first["movieId"])
+    assert explained["score"] == pytest.approx(first["score"], rel=1e-9)
+    assert sum(reason["contribution"] for reason in explained["because"]) == pytest.approx(first["score"], rel=1e-9)
+    assert explained["because"][:3] == first["because"]
+    seen = first["because"][0]["movieId"]
+    assert "seen" in get(path, userId=5, movieId=seen, status=404)["detail"]
+
+
+def test_the_cypher_of_an_explanation_draws_paths(system: RunningSystem, get: Get) -> None:
+    from graph.database import Database
+
+    first = get(RECOMMENDATIONS, "?limit=1", userId=5)["recommendations"][0]
+    path = "/v1/users/{userId}/recommendations/{movieId}/explanation"
+    explained = get(path, userId=5, movieId=first["movieId"])
+    with Database.from_settings(system.settings) as database:
+        drawn = {record["path"].nodes[1]["movieId"] for record in database.run_text(explained["cypher"])}
+    assert drawn >= {reason["movieId"] for reason in first["because"]}
+
+
+def test_an_unknown_user_gets_an_answer(get: Get) -> None:
+    answer = get(RECOMMENDATIONS, userId=UNKNOWN_USER)
+    assert answer["basis"] in {"trending", "popular"}
+    assert answer["recommendations"]
+    assert get("/v1/users/{userId}/history", userId=UNKNOWN_USER)["history"] == []
+
+
+def test_a_session_without_a_name(post: Get, get: Get) -> None:
+    answer = post("/v1/sessions/recommendations", {"movieIds": [260, 1196], "limit": 3})
+    assert (answer["userId"], answer["basis"], len(answer["recommendations"])) == (None, "history", 3)
+    assert {reason["movieId"] for movie in answer["recommendations"] for reason in movie["because"]} <= {260, 1196}
+
+
+def test_movies(get: Get) -> None:
+    assert get("/v1/movies", "?query=terminatr")["movies"][0]["title"] == "The Terminator"
+    assert get("/v1/movies", "?query=am%C3%A9lie")["movies"][0]["movieId"] == 4973
+    assert get("/v1/movies", "?query=qqqqqq")["movies"] == []
+    movie = get("/v1/movies/{movieId}", movieId=6)
+    assert (movie["title"], movie["year"], movie["genres"]) == ("Heat", 1995, ["Action", "Crime", "Thriller"])
+    similar = get("/v1/movies/{movieId}/similar", "?limit=5", movieId=6)["movies"]
+    assert len(similar) == 5
+    assert 6 not in {movie["movieId"] for movie in similar}
+    assert len(get("/v1/movies/popular")["movies"]) == 10
+    get("/v1/movies/trending")
+
+
+@pytest.mark.parametrize("path", ["/v1/movies/{movieId}", "/v1/movies/{movieId}/similar"])
+def test_an_unknown_movie_is_not_found(get: Get, path: str) -> None:
+    assert "424242" in get(path, movieId=424_242, status=404)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("?limit=0", "limit"),
+        ("?limit=201", "limit"),
+        ("?limit=ten", "limit"),
+        ("?offset=-1", "offset"),
+        ("?exclude=1,x", "exclude"),
+        ("?exclude=99999999999999999999", "exclude"),
+        ("?yearFrom=0", "yearFrom"),
+        ("?genre=", "genre"),
+        ("?limitt=5", "limitt"),
+    ],
+)
+def test_a_bad_parameter_is_named(get: Get, query: str, name: str) -> None:
+    problem = get(RECOMMENDATIONS, query, userId=1, status=422)
+    assert [error["name"] for error in problem["errors"]] == [name]
+    assert name in problem["detail"]
+
+
+@pytest.mark.parametrize("user_id", [0, 2**31, 10**30])
+def test_an_id_out_of_range_is_named(get: Get, user_id: int) -> None:
+    problem = get(RECOMMENDATIONS, userId=user_id, status=422)
+    assert [error["name"] for error in problem["errors"]] == ["userId"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nothing", 404), ("PATCH", "/v1/events", 405)])
+def test_unknown_paths_and_methods_are_problems(system: RunningSystem, method: str, path: str, status: int) -> None:
+    answer = requests.request(method, system.url + path, timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"userId": 1, "movieId": 1, "type": "rated"}, "0"),
+        ({"userId": 1, "movieId": 1, "type": "rated", "rating": 4.3}, "0.rating"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "rating": 4}, "0"),
+        ({"userId": 1, "movieId": 1, "type": "liked", "value": 2}, "0.value"),
+        ({"userId": 1, "type": "finished"}, "0.movieId"),
+        ({"userId": 1, "movieId": 1, "type": "eaten"}, "0.type"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "at": "yesterday"}, "0.at"),
+        ([{"userId": 1, "movieId": 1, "type": "clicked"}, {"userId": "x"}], "1.userId"),
+        ([], "body"),
+        ("text", "body"),
+    ],
+)
+def test_a_bad_event_is_named_and_nothing_is_stored(post: Get, body: Any, name: str) -> None:
+    problem = post("/v1/events", body, status=422)
+    assert name in {error["name"] for error in problem["errors"]}
+
+
+def test_a_body_that_is_no_json_is_told_so(system: RunningSystem, document: dict[str, Any]) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(system.url + "/v1/events", data="{", headers=headers, timeout=10)
+    assert "no JSON" in check_answer(document, "/v1/events", answer, "post")["detail"]
+
+
+def test_a_finished_movie_changes_the_next_answer_at_once(get: Get, post: Get) -> None:
+    before = get(RECOMMENDATIONS, "?limit=200", userId=7)["recommendations"]
+    finished = before[0]["movieId"]
+    [result] = post("/v1/events", {"userId": 7, "movieId": finished, "type": "finished"})["results"]
+    assert (result["applied"], result["received"], result["recommendationsUrl"]) == (True, True, None)
+    fresh = result["recommendations"]["recommendations"]
+    assert finished not in {movie["movieId"] for movie in fresh}
+    assert finished in {reason["movieId"] for movie in fresh for reason in movie["because"]}
+    after = get(RECOMMENDATIONS, userId=7)["recommendations"]
+    assert [movie["movieId"] for movie in after] == [movie["movieId"] for movie in fresh]
+    newest = get("/v1/users/{userId}/history", "?limit=1", userId=7)["history"][0]
+    assert (newest["movieId"], newest["type"], newest["eventId"]) == (finished, "finished", result["eventId"])
+
+
+def test_the_same_event_twice_is_one_event(get: Get, post: Get) -> None:
+    event = {"userId": 8, "movieId": 2028, "type": "finished", "eventId": "twice-8"}
+    first, second = (post("/v1/events", event)["results"][0] for _ in range(2))
+    assert first["eventId"] == second["eventId"] == "twice-8"
+    history = get("/v1/users/{userId}/history", "?limit=200", userId=8)["history"]
+    assert [entry["eventId"] for entry in history].count("twice-8") == 1
+
+
+def test_not_interested_takes_effect_at_once(get: Get, post: Get) -> None:
+    first = get(RECOMMENDATIONS, "?limit=1", userId=9)["recommendations"][0]["movieId"]
+    post("/v1/events", {"userId": 9, "movieId": first, "type": "liked", "value": -1})
+    after = get(RECOMMENDATIONS, "?limit=200", userId=9)["recommendations"]
+    assert first not in {movie["movieId"] for movie in after}
+
+
+def test_many_events_each_get_their_result(get: Get, post: Get) -> None:
+    users = range(700_001, 700_026)
+    events = [{"userId": user, "movieId": 318, "type": "finished"} for user in users]
+    events.append({"userId": 700_001, "movieId": 1, "type": "rated", "rating": 4.5})
+    results = post("/v1/events", events)["results"]
+    assert len(results) == 26
+    assert sum(result["recommendations"] is not None for result in results) == 20
+    assert results[24]["recommendationsUrl"] == "/v1/users/700025/recommendations"
+    assert results[25] == {**results[25], "recommendations": None, "recommendationsUrl": None, "applied": True}
+    # One finished movie already steers the answer of somebody new.
+    assert get(RECOMMENDATIONS, userId=700_025)["basis"] == "history"

@@ -1,0 +1,169 @@
+"""The whole system as a user meets it: `make run`, the live feed, pushes, parts that die."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from conftest import RunningSystem, wait_until
+
+from graph.database import Database
+from graph.server.home import Home
+from graph.server.process import EmbeddedServer
+from graph.settings import ROOT
+from scripts.run import end_leftovers, follow
+
+
+class Follower:
+    """Collects what the service pushes."""
+
+    def __init__(self, url: str) -> None:
+        self.messages: list[tuple[float, str, dict[str, Any]]] = []
+        threading.Thread(target=self._collect, args=(follow(url),), daemon=True).start()
+
+    def _collect(self, messages: Iterator[tuple[str, dict[str, Any]]]) -> None:
+        for kind, data in messages:
+            self.messages.append((time.monotonic(), kind, data))
+
+    def find(self, kind: str, **wanted: Any) -> tuple[float, dict[str, Any]] | None:
+        """When the first message of a kind with these values came, and its data."""
+        for at, its_kind, data in list(self.messages):
+            if its_kind == kind and wanted.items() <= data.items():
+                return at, data
+        return None
+
+
+@pytest.fixture(scope="module")
+def follower(system: RunningSystem) -> Follower:
+    follower = Follower(system.url)
+    time.sleep(1)  # until it listens
+    return follower
+
+
+def test_the_run_says_what_is_where_and_shows_the_live_feed(system: RunningSystem) -> None:
+    marks = ("▶ user", "■ user", "★ user")
+    wait_until(lambda: all(mark in system.output.read_text() for mark in marks), 120)
+    output = system.output.read_text()
+    assert f"{system.url}/docs" in output
+    assert f"http://127.0.0.1:{system.settings.neo4j_http_port}/browser/" in output
+
+
+def test_finished_movies_of_the_feed_are_pushed_with_recommendations(system: RunningSystem, follower: Follower) -> None:
+    wait_until(lambda: follower.find("recommendations", basis="history") is not None, 60)
+    found = follower.find("recommendations", basis="history")
+    assert found is not None
+    pushed_at, pushed = found
+    finished = follower.find("watch", status="finished", userId=pushed["userId"], eventId=pushed["batchId"])
+    assert finished is not None
+    assert pushed_at - finished[0] < 1
+    with Database.from_settings(system.settings) as database:
+        rows = database.run_text(
+            "MATCH (:User {userId: $user})-[edge:RECOMMENDED {batchId: $batch}]->(movie) "
+            "RETURN movie.movieId AS movieId ORDER BY edge.rank",
+            user=pushed["userId"],
+            batch=pushed["batchId"],
+        )
+    assert [row["movieId"] for row in rows] == [movie["movieId"] for movie in pushed["recommendations"]]
+
+
+def test_a_posted_finish_is_pushed_too(system: RunningSystem, follower: Follower) -> None:
+    event = {"userId": 10, "movieId": 6, "type": "finished", "eventId": "pushed-10"}
+    sent_at = time.monotonic()
+    requests.post(f"{system.url}/v1/events", json=event, timeout=10).raise_for_status()
+    wait_until(lambda: follower.find("recommendations", batchId="pushed-10") is not None, 5)
+    found = follower.find("recommendations", batchId="pushed-10")
+    assert found is not None
+    assert found[0] - sent_at < 1
+    time.sleep(0.5)
+    again = [
+        data for _, kind, data in follower.messages if kind == "recommendations" and data["batchId"] == "pushed-10"
+    ]
+    assert len(again) == 1
+
+
+def test_a_listener_who_comes_back_missed_nothing(system: RunningSystem) -> None:
+    events = [{"userId": 11, "movieId": movie, "type": "finished", "eventId": f"missed-{movie}"} for movie in (6, 16)]
+    with requests.get(f"{system.url}/v1/stream?userId=11", stream=True, timeout=10) as stream:
+        requests.post(f"{system.url}/v1/events", json=events[0], timeout=10).raise_for_status()
+        lines = stream.iter_lines(chunk_size=1, decode_unicode=True)
+        last = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
+    requests.post(f"{system.url}/v1/events", json=events[1], timeout=10).raise_for_status()
+    headers = {"Last-Event-ID": last}
+    with requests.get(f"{system.url}/v1/stream?userId=11", stream=True, timeout=10, headers=headers) as stream:
+        data = (line for line in stream.iter_lines(chunk_size=1, decode_unicode=True) if line.startswith("data: "))
+        messages = [json.loads(next(data).removeprefix("data: ")) for _ in range(3)]
+    assert {message["userId"] for message in messages} == {11}
+    assert {message.get("eventId") or message.get("batchId") for message in messages} >= {"missed-16"}
+
+
+def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) -> None:
+    server = EmbeddedServer(Home(system.settings.neo4j_home), ROOT / ".cache")
+    running = server.running()
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    wait_until(lambda: server.running() is None)
+
+    started = time.monotonic()
+    answer = system.get("/v1/users/1/recommendations")
+    assert time.monotonic() - started < 2
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+    assert "Retry-After" in answer.headers
+    ready = system.get("/health/ready")
+    assert (ready.status_code, ready.json()["parts"]["neo4j"]["ready"]) == (503, False)
+    event = {"userId": 12, "movieId": 6, "type": "finished", "eventId": "while-down"}
+    received = requests.post(f"{system.url}/v1/events", json=event, timeout=10)
+    assert (received.status_code, received.json()["results"][0]["applied"]) == (202, False)
+
+    wait_until(lambda: system.get("/health/ready").status_code == 200, 60)
+    assert system.get("/v1/users/1/recommendations").json()["basis"] == "history"
+
+    def applied() -> bool:
+        history = system.get("/v1/users/12/history?limit=1").json()["history"]
+        return bool(history) and history[0]["eventId"] == "while-down"
+
+    wait_until(applied)
+
+
+@pytest.mark.parametrize("command", ["stream worker", "stream simulator", "gunicorn"])
+def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: str) -> None:
+    def find_part() -> psutil.Process | None:
+        for child in psutil.Process(system.process.pid).children():
+            if child.status() != psutil.STATUS_ZOMBIE and command in " ".join(child.cmdline()):
+                return child
+        return None
+
+    part = find_part()
+    assert part is not None
+    part.kill()
+    wait_until(lambda: (found := find_part()) is not None and found.pid != part.pid)
+    wait_until(lambda: _is_ready(system), 30)
+
+
+def _is_ready(system: RunningSystem) -> bool:
+    try:
+        return system.get("/health/ready").ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_what_a_killed_run_left_behind_is_ended(tmp_path: Path) -> None:
+    left, stranger = (subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) for _ in range(2))
+    file = tmp_path / "run.json"
+    created = psutil.Process(left.pid).create_time()
+    # The second has the id of a process of ours, but was created at another time: a later process.
+    file.write_text(json.dumps([[left.pid, created], [stranger.pid, created - 100]]))
+    end_leftovers(file)
+    assert left.poll() is not None
+    assert stranger.poll() is None
+    assert not file.exists()
+    stranger.kill()
+    stranger.wait()
