@@ -45,6 +45,7 @@ def import_graph(dataset: Dataset, fitted: FittedModel, server: EmbeddedServer, 
     ]
     output = EmbeddedServer(incoming, cache).admin(
         *("database", "import", "full", "neo4j", "--overwrite-destination", "--array-delimiter=|"),
+        f"--report-file={incoming.path / 'import.report'}",
         *arguments,
         heap=4 * GIGABYTE,
     )

@@ -225,7 +225,8 @@ def _title(movie: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in (signal.SIGINT, signal.SIGTERM):  # a shell's background job begins with SIGINT ignored
+        signal.signal(name, signal.default_int_handler)
     system: System | None = None
     try:
         system = System(Settings.from_environment())
@@ -239,7 +240,8 @@ def main() -> int:
         say(f"Error: {error}")
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)
         if system is not None:
             system.stop()
     return 0

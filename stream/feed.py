@@ -6,13 +6,12 @@ The answer is a JSON string that contains JSON, a pandas frame in `split` orient
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import requests
+import urllib3
 
 from graph.errors import RecommenderError
 from graph.times import to_utc
@@ -20,6 +19,7 @@ from stream.events import FEED, LARGEST_ID, Event, EventType
 
 TIMEOUT_SECONDS = (3.05, 10)
 LARGEST_ANSWER = 4 << 20
+MOST_ROWS = 10_000
 COLUMNS = ("YearRelease", "Name", "current_time", "customerID")
 # Epochs above this are milliseconds: as seconds they would be in the year 5138.
 FIRST_MILLISECONDS = 10**11
@@ -56,7 +56,8 @@ class FeedClient:
                     wait = _seconds(answer.headers.get("Retry-After"))
                     raise FeedError(f"the feed answered {answer.status_code} {answer.reason}", wait)
                 body = answer.raw.read(LARGEST_ANSWER + 1, decode_content=True)
-        except (requests.RequestException, OSError) as error:
+        # requests lets pass what a broken body (HTTPError) or an absurd redirect (ValueError) raises.
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise FeedError(f"the feed did not answer: {type(error).__name__}") from error
         if len(body) > LARGEST_ANSWER:
             raise FeedError(f"the feed's answer is larger than {LARGEST_ANSWER} bytes")
@@ -69,24 +70,28 @@ def decode_answer(body: bytes) -> FeedAnswer:
         split = json.loads(body)
         if isinstance(split, str):
             split = json.loads(split)
-        frame = pd.DataFrame(split["data"], index=split["index"], columns=split["columns"], dtype=object)
+        columns, index, data = (_list(split[part], part) for part in ("columns", "index", "data"))
+        rows = list(zip(index, data, strict=True))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FeedError(f"the feed's answer is no split-orient frame: {str(error)[:100]}") from error
-    if missing := [name for name in COLUMNS if list(frame.columns).count(name) != 1]:
+    if missing := [name for name in COLUMNS if columns.count(name) != 1]:
         raise FeedError(f"the feed's answer lacks the columns {', '.join(missing)}")
+    if len(rows) > MOST_ROWS:
+        raise FeedError(f"the feed's answer has {len(rows)} rows, more than {MOST_ROWS}")
     answer = FeedAnswer()
-    for movie_id, row in _rows(frame):
+    for movie_id, values in rows:
         try:
+            row = dict(zip(columns, _list(values, "row"), strict=True))
             answer.sightings.append(_sighting(movie_id, row))
-        except (ValueError, TypeError, OverflowError) as error:
-            answer.unreadable.append((repr({"movieId": movie_id, **row}), str(error)))
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            answer.unreadable.append((repr({"movieId": movie_id, "row": values}), str(error)))
     return answer
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, dict[str, Any]]]:
-    values = frame.loc[:, list(COLUMNS)].itertuples(index=True, name=None)
-    for movie_id, *row in values:
-        yield movie_id, dict(zip(COLUMNS, row, strict=True))
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} is no list")
+    return value
 
 
 def _sighting(movie_id: Any, row: dict[str, Any]) -> Event:
@@ -113,7 +118,7 @@ def _integer(value: Any, name: str) -> int:
 def _year(value: Any) -> int | None:
     try:
         year = _integer(value, "year")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return year if 1800 <= year <= 2200 else None
 

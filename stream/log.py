@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS events (
   offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS dead_letters_by_reason ON dead_letters (reason, body);
 CREATE TABLE IF NOT EXISTS feed_calls (at REAL NOT NULL);
 """
 
@@ -72,10 +73,12 @@ class SqliteEventLog:
         return [(position, self._decode(position, body)) for position, body in rows]
 
     def bury(self, body: str, reason: str) -> None:
-        """Keep something unreadable as a dead letter."""
+        """Keep something unreadable as a dead letter; the same once more is kept once."""
         with self._connection() as connection:
             connection.execute(
-                "INSERT INTO dead_letters (at, reason, body) VALUES (?, ?, ?)", (utc_now().isoformat(), reason, body)
+                "INSERT INTO dead_letters (at, reason, body) SELECT ?1, ?2, ?3"
+                " WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE reason = ?2 AND body = ?3)",
+                (utc_now().isoformat(), reason, body),
             )
             connection.commit()
 
@@ -92,8 +95,10 @@ class SqliteEventLog:
         """
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            # A call from the future, after the clock went back, must not block for longer than a window.
-            connection.execute("DELETE FROM feed_calls WHERE at <= ? OR at > ?", (now - window, now))
+            connection.execute("DELETE FROM feed_calls WHERE at + ? <= ?", (window, now))
+            # A call from the future, because another worker took its turn first or the clock went back, still counts,
+            # but must not block for longer than a window.
+            connection.execute("UPDATE feed_calls SET at = ? WHERE at > ?", (now, now))
             taken = [at for (at,) in connection.execute("SELECT at FROM feed_calls ORDER BY at")]
             if len(taken) < calls:
                 connection.execute("INSERT INTO feed_calls (at) VALUES (?)", (now,))

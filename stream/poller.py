@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 BUDGET_SECONDS = 60.0
 FIRST_BACKOFF = 5.0
 LONGEST_BACKOFF = 300.0
+LONGEST_RETRY_AFTER = 3600.0
 
 
 class Poller:
@@ -37,7 +38,7 @@ class Poller:
             answer = self._client.fetch()
         except FeedError as error:
             self._failures += 1
-            wait = max(self._backoff(), error.retry_after or 0.0)
+            wait = max(self._backoff(), min(LONGEST_RETRY_AFTER, error.retry_after or 0.0))
             logger.warning("%s; next call in %.0f s", error, wait)
             return wait
         self._failures = 0
@@ -49,4 +50,5 @@ class Poller:
         return BUDGET_SECONDS / self._calls
 
     def _backoff(self) -> float:
-        return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (self._failures - 1))
+        doublings = min(self._failures - 1, 30)  # 2.0 ** 1024 is an error.
+        return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0**doublings)

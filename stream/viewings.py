@@ -53,21 +53,21 @@ class ViewingTracker:
     def _see(self, event: Event) -> None:
         viewing = self._viewing_at(event)
         if viewing is None:
-            later = [other.started_at for other in self._others(event) if other.started_at > event.at]
-            self._open(event, finished_at=min(later, default=None))
+            self._open(event, finished_at=self._next_sighting(event))
         elif viewing.finished_at is None:
-            seen_at = max(viewing.last_seen_at, event.at)
-            self._put(replace(viewing, last_seen_at=seen_at, polls_since_seen=0))
+            started_at, seen_at = min(viewing.started_at, event.at), max(viewing.last_seen_at, event.at)
+            self._put(replace(viewing, started_at=started_at, last_seen_at=seen_at, polls_since_seen=0))
         for other in self._others(event):
             if other.finished_at is None and other.last_seen_at < event.at:
                 self._put(replace(other, finished_at=event.at))
 
     def _finish(self, event: Event) -> None:
         viewing = self._viewing_at(event)
-        if viewing is None:
+        if viewing is None or viewing.started_at > event.at:
             self._open(event, finished_at=event.at)
         elif viewing.finished_at is None:
-            self._put(replace(viewing, last_seen_at=max(viewing.last_seen_at, event.at), finished_at=event.at))
+            seen_at = max(viewing.last_seen_at, event.at)
+            self._put(replace(viewing, last_seen_at=seen_at, finished_at=seen_at))
 
     def _end_poll(self, event: Event) -> None:
         for viewing in list(self._now.values()):
@@ -78,18 +78,21 @@ class ViewingTracker:
                 self._put(replace(viewing, polls_since_seen=polls, finished_at=finished_at))
 
     def _viewing_at(self, event: Event) -> Viewing | None:
-        """The viewing of this user and movie that was going on at the event, if one is known."""
-        known = [
-            viewing
-            for key in self._of_user[event.user_id or 0]
-            if (viewing := self._now[key]).movie_id == event.movie_id
-        ]
+        """The viewing of this user and movie that was going on at the event, else the open one that began later."""
+        known = [viewing for viewing in self._viewings_of(event) if viewing.movie_id == event.movie_id]
         going_on = [v for v in known if v.finished_at is None or v.started_at <= event.at <= v.finished_at]
-        return max(going_on, key=lambda viewing: viewing.started_at, default=None)
+        return max(going_on, key=lambda viewing: (viewing.started_at <= event.at, viewing.started_at), default=None)
+
+    def _next_sighting(self, event: Event) -> datetime | None:
+        """When this user is known to have been seen next; a viewing that is told of late ended by then."""
+        viewings = [viewing for viewing in self._viewings_of(event) if viewing.last_seen_at > event.at]
+        return min((v.started_at if v.started_at > event.at else v.last_seen_at for v in viewings), default=None)
 
     def _others(self, event: Event) -> list[Viewing]:
-        viewings = [self._now[key] for key in self._of_user[event.user_id or 0]]
-        return [viewing for viewing in viewings if viewing.movie_id != event.movie_id]
+        return [viewing for viewing in self._viewings_of(event) if viewing.movie_id != event.movie_id]
+
+    def _viewings_of(self, event: Event) -> list[Viewing]:
+        return [self._now[key] for key in self._of_user[event.user_id or 0]]
 
     def _open(self, event: Event, finished_at: datetime | None) -> None:
         if event.user_id is None or event.movie_id is None:

@@ -1,0 +1,64 @@
+"""docker-compose.yml: what our containers run and get is what our commands and settings know."""
+
+import importlib
+import re
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from graph.settings import ROOT, Settings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "movie-recommender"}
+
+
+def filled_in(environment: dict[str, str]) -> dict[str, str]:
+    """Variables with compose's placeholders replaced by their defaults, required ones by a value."""
+    replaced = {name: re.sub(r"\$\{\w+:\?[^}]*\}", "password", value) for name, value in environment.items()}
+    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in replaced.items()}
+
+
+def test_the_parts_are_there() -> None:
+    assert set(SERVICES) == {"load", "neo4j", "service", "worker", "simulator"}
+    assert set(OURS) == set(SERVICES) - {"neo4j"}
+    assert [name for name in SERVICES if SERVICES[name].get("profiles")] == ["simulator"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_get_settings_that_we_know(name: str) -> None:
+    settings = Settings.from_environment(filled_in(OURS[name]["environment"]))
+    assert settings.neo4j_password is not None
+
+
+@pytest.mark.parametrize("name", ["load", "worker", "simulator"])
+def test_our_containers_run_commands_that_we_have(name: str) -> None:
+    python, dash_m, package, command, *arguments = OURS[name]["command"].split()
+    assert (python, dash_m) == ("python", "-m")
+    group = importlib.import_module(f"{package}.__main__").main
+    context = click.Context(group.commands[command])
+    group.commands[command].parse_args(context, arguments)
+
+
+def test_the_service_runs_as_in_make_run() -> None:
+    assert OURS["service"]["command"] == "python -m gunicorn --config python:service.gunicorn_config"
+
+
+def test_only_the_service_is_published_beyond_this_machine() -> None:
+    published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
+    beyond = {name for name, port in published.items() if not port.startswith("127.0.0.1:")}
+    assert beyond == {"service"}
+
+
+def test_there_is_no_default_password() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert len(re.findall(r"\$\{NEO4J_PASSWORD:\?set NEO4J_PASSWORD", text)) == 3
+    assert len(re.findall(r"\$\{NEO4J_PASSWORD(?!:\?)", text)) == 0
+
+
+def test_the_image_has_the_jars_where_the_server_looks() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "sha256sum pom.xml | cut -c1-12" in dockerfile
+    assert "RECOMMENDER_CACHE=/opt/recommender" in dockerfile
