@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from engine.baselines import build_weights, count_popularity, fit_ease, rank_by_popularity, rank_by_weights
 from engine.evaluation import RELEVANT_FROM, Accuracy, estimate_mean, group_by_user, measure_rankings, split_random
-from engine.similarity import SimilarityParameters, fit_similarities
+from engine.similarity import fit_similarities
 
 LIST_LENGTH = 20
 EASE_RIDGES = (50.0, 100.0, 200.0, 400.0, 800.0)
@@ -32,39 +32,50 @@ class ModelAccuracy:
 
 @dataclass(frozen=True)
 class Split:
-    """One split: matrices users × movies of what is known, and what is to be found."""
+    """One split: matrices users × movies of what is known, and what is to be found.
+
+    `positives` has 1 where the stars are RELEVANT_FROM or more, `stars` has the ratings.
+    """
 
     positives: csr_array
-    seen: csr_array
+    stars: csr_array
     relevant: list[Columns]
 
     def measure(self, ranked: Columns) -> Accuracy:
         """Accuracy of ranked columns, users × LIST_LENGTH."""
         return measure_rankings(list(ranked), self.relevant, LIST_LENGTH)
 
+    def rank(self, history: csr_array, weights: csr_array | NDArray[np.float32]) -> Columns:
+        """The list of each user, users × LIST_LENGTH."""
+        return rank_by_weights(history, weights, self.stars, LIST_LENGTH)
 
-def compare_models(ratings: pl.DataFrame, seeds: int, history: NDArray[np.float32]) -> list[ModelAccuracy]:
+    def weigh_history(self, counted: NDArray[np.float32]) -> csr_array:
+        """What each rating counts, given what ½ to 5 stars count (10 values)."""
+        values = counted[np.rint(self.stars.data * 2).astype(np.int64) - 1]
+        return csr_array((values, self.stars.indices, self.stars.indptr), shape=self.stars.shape)
+
+
+def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float32]) -> list[ModelAccuracy]:
     """Accuracy of popularity, dense EASE and the engine over `seeds` splits.
 
-    `ratings`: userId, movieId, rating. `history`: what ½ to 5 stars count in a user's history (10 values). EASE sees
-    binary ratings of 4 stars or more; its ridge is chosen on a validation split.
+    `ratings`: userId, movieId, rating. `counted`: what ½ to 5 stars count in a user's history (10 values). EASE is
+    fitted to ratings of 4 stars or more, its ridge chosen on a validation split, and is given the history both ways:
+    binary, as published, and weighed like the engine's.
     """
     users, movies = (np.unique(ratings[name].to_numpy(), return_inverse=True)[1] for name in ("userId", "movieId"))
     stars = ratings["rating"].to_numpy()
-    splits = (make_split(users, movies, stars, split_random(users, seed)) for seed in range(seeds))
     ridge = choose_ease_ridge(users, movies, stars)
     found: dict[str, list[Accuracy]] = {}
-    for seed, split in enumerate(splits):
-        test = split_random(users, seed)
-        weighed = _matrix(users[~test], movies[~test], history[_half_stars(stars[~test])], split.seen.shape)
-        shown = split.positives.shape[1]
-        similarities = build_weights(fit_similarities(split.positives, SimilarityParameters()), shown)
+    for seed in range(seeds):
+        split = make_split(users, movies, stars, split_random(users, seed))
+        weighed = split.weigh_history(counted)
+        ease = fit_ease(split.positives, ridge)
+        engine = build_weights(fit_similarities(split.positives), split.positives.shape[1])
         lists = {
-            "popularity": rank_by_popularity(count_popularity(split.positives), split.seen, LIST_LENGTH),
-            f"EASE dense (λ={ridge:g})": rank_by_weights(
-                split.positives, fit_ease(split.positives, ridge), split.seen, LIST_LENGTH
-            ),
-            "engine": rank_by_weights(weighed, similarities, split.seen, LIST_LENGTH),
+            "popularity": rank_by_popularity(count_popularity(split.positives), split.stars, LIST_LENGTH),
+            f"EASE dense (λ={ridge:g})": split.rank(split.positives, ease),
+            f"EASE dense (λ={ridge:g}), stars weighed": split.rank(weighed, ease),
+            "engine": split.rank(weighed, engine),
         }
         for model, ranked in lists.items():
             found.setdefault(model, []).append(split.measure(ranked))
@@ -75,10 +86,10 @@ def make_split(users: Columns, movies: Columns, stars: NDArray[np.float32], test
     """Split ratings of (row, column, stars) by a mask of the test ratings."""
     shape = (int(users.max()) + 1, int(movies.max()) + 1)
     liked = stars >= RELEVANT_FROM
-    ones = np.ones(len(users), dtype=np.float32)
+    known = ~test & liked
     return Split(
-        positives=_matrix(users[~test & liked], movies[~test & liked], ones[~test & liked], shape),
-        seen=_matrix(users[~test], movies[~test], ones[~test], shape),
+        positives=_matrix(users[known], movies[known], np.ones_like(stars[known]), shape),
+        stars=_matrix(users[~test], movies[~test], stars[~test], shape),
         relevant=group_by_user(users[test & liked], movies[test & liked], shape[0]),
     )
 
@@ -90,8 +101,7 @@ def choose_ease_ridge(users: Columns, movies: Columns, stars: NDArray[np.float32
     split = make_split(users, movies, stars, split_random(users, VALIDATION_SEED))
 
     def ndcg(ridge: float) -> float:
-        weights = fit_ease(split.positives, ridge)
-        return split.measure(rank_by_weights(split.positives, weights, split.seen, LIST_LENGTH)).ndcg.mean
+        return split.measure(split.rank(split.positives, fit_ease(split.positives, ridge))).ndcg.mean
 
     return max(EASE_RIDGES, key=ndcg)
 
@@ -101,10 +111,6 @@ def summarise(model: str, accuracies: list[Accuracy]) -> ModelAccuracy:
     recall = estimate_mean(np.array([accuracy.recall.mean for accuracy in accuracies]))
     ndcg = estimate_mean(np.array([accuracy.ndcg.mean for accuracy in accuracies]))
     return ModelAccuracy(model, recall.mean, recall.half_width, ndcg.mean, ndcg.half_width)
-
-
-def _half_stars(stars: NDArray[np.float32]) -> Columns:
-    return np.rint(stars * 2).astype(np.int64) - 1
 
 
 def _matrix(rows: Columns, columns: Columns, values: NDArray[np.float32], shape: tuple[int, int]) -> csr_array:

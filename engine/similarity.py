@@ -26,10 +26,10 @@ class SimilarityParameters:
     """
 
     neighbours: int = 50  # K: weights out of a movie
-    candidates: int = 500  # C: movies that a target's first regression looks at
+    candidates: int = 200  # C: movies that a target's first regression looks at
     ridge: float = 100.0  # λ, relative to the mean weight of a user
-    popularity_ridge: float = 0.5  # p/q: ridge that grows with a movie's own weight
-    candidate_exponent: float = 0.5  # alpha: how much popular movies are held back as candidates
+    popularity_ridge: float = 2.0  # p/q: ridge that grows with a movie's own weight
+    candidate_exponent: float = 0.35  # alpha: how much popular movies are held back as candidates
     user_exponent: float = 0.5  # a: how much less the movies of long histories count
     popularity_discount: float = 0.05  # β: how much popular targets are held back
 

@@ -73,6 +73,12 @@ def parse_id(field: str) -> pl.Expr:
     return pl.when(value.is_between(1, LARGEST_ID)).then(value).cast(pl.Int32)
 
 
+def whole_number(text: str) -> int | None:
+    """The positive 32-bit number that a text is, or None."""
+    text = text.strip()
+    return int(text) if text.isdecimal() and len(text) <= 10 and 0 < int(text) <= LARGEST_ID else None
+
+
 def name_reason(field_count: int, layout: str) -> pl.Expr:
     """Why a line with parsed columns is no rating, the first reason that holds; null if it is one."""
     return (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from loader.lines import LARGEST_ID, Block, Reject, name_reason, parse_id, read_blocks, split_fields
+from loader.lines import Block, Reject, name_reason, parse_id, read_blocks, split_fields, whole_number
 from loader.netflix import MovieRow, movie_frame
 
 NO_GENRES = "(no genres listed)"
@@ -60,9 +60,9 @@ class MovieLensFolder:
         rows: list[MovieRow] = []
         rejects: list[Reject] = []
         for number, fields in self._read_title_fields():
-            if len(fields) >= 2 and fields[0].isdecimal() and 0 < int(fields[0]) <= LARGEST_ID:
+            if len(fields) >= 2 and (movie_id := whole_number(fields[0])):
                 title, year = split_year(fields[1])
-                rows.append((int(fields[0]), put_article_first(title), year, self._genres(fields)))
+                rows.append((movie_id, put_article_first(title), year, self._genres(fields)))
             elif any(fields):
                 text = self.layout.movie_separator.join(fields)[:200]
                 rejects.append(Reject(str(self.title_file), number, "not of the form movieId, title, genres", text))
@@ -79,21 +79,24 @@ class MovieLensFolder:
             pl.when(seconds.is_between(0, 2**33)).then(seconds * 1000).cast(pl.Datetime("ms")).alias("at"),
         )
         line = pl.col("line").str.strip_chars()
-        is_header = (pl.col("number") == 1) & (line == self.layout.header)
-        structure = (line == "") | is_header.fill_null(value=False)
+        is_header = (pl.col("number") == 1) & line.eq_missing(pl.lit(self.layout.header, pl.String))
+        structure = (line == "") | is_header
         reason = pl.when(structure).then(pl.lit("")).otherwise(name_reason(4, self.layout.form))
         return parsed.with_columns(reason.alias("reason"))
 
     def _read_title_fields(self) -> Iterator[tuple[int, list[str]]]:
         with self.title_file.open(encoding=self.layout.encoding, errors="replace", newline="") as stream:
-            if self.layout.header is not None:
-                reader = csv.reader(stream)
-                next(reader, None)
-                for fields in reader:
-                    yield reader.line_num, fields
-            else:
-                for number, line in enumerate(stream, start=1):
-                    yield number, line.rstrip("\r\n").split(self.layout.movie_separator)
+            for number, line in enumerate(stream, start=1):
+                if number > 1 or self.layout.header is None:
+                    yield number, self._split_title_line(line.rstrip("\r\n"))
+
+    def _split_title_line(self, line: str) -> list[str]:
+        if self.layout.movie_separator != ",":
+            return line.split(self.layout.movie_separator)
+        try:
+            return next(csv.reader([line], strict=True), [])
+        except csv.Error:
+            return [line]
 
     def _genres(self, fields: list[str]) -> list[str]:
         # u.item has a column of 0 and 1 for each genre of u.genre instead.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from loader.lines import LARGEST_ID, Block, Reject, name_reason, parse_id, read_blocks, split_fields
+from loader.lines import LARGEST_ID, Block, Reject, name_reason, parse_id, read_blocks, split_fields, whole_number
 
 LAYOUT = "CustomerID,Rating,YYYY-MM-DD"
 UNREADABLE = -1
@@ -50,12 +50,13 @@ class NetflixPrizeFolder:
             return movie_frame([]), []
         rows: list[MovieRow] = []
         rejects: list[Reject] = []
-        lines = self.title_file.read_text(encoding="latin-1").splitlines()
+        # Not splitlines: a title may hold what latin-1 takes for another line end (0x85 is … in Windows-1252).
+        lines = self.title_file.read_text(encoding="latin-1").split("\n")
         for number, line in enumerate(lines, start=1):
-            movie_id, _, rest = line.partition(",")
-            year, comma, title = rest.partition(",")
-            if movie_id.strip().isdecimal() and 0 < int(movie_id) <= LARGEST_ID and comma and title.strip():
-                rows.append((int(movie_id), title.strip(), int(year) if year.strip().isdecimal() else None, []))
+            key, _, rest = line.partition(",")
+            year, _, title = rest.partition(",")
+            if (movie_id := whole_number(key)) and title.strip():
+                rows.append((movie_id, title.strip(), whole_number(year), []))
             elif line.strip():
                 rejects.append(Reject(str(self.title_file), number, "not of the form MovieID,Year,Title", line[:200]))
         return movie_frame(rows), rejects
@@ -64,26 +65,29 @@ class NetflixPrizeFolder:
 def parse_lines(lines: pl.DataFrame, movie_id: int) -> pl.DataFrame:
     """Parse lines that follow the header of `movie_id`; column `movie` tells whose ratings each line heads or is.
 
-    After a header that cannot be read no line is a rating: it would count for the movie before.
+    After a header that cannot be read no line is a rating: it would count for the movie before. A line without a comma
+    may be a header that lost its colon.
     """
     line = pl.col("line").str.strip_chars()
     header = line.str.ends_with(":")
     heading = line.str.strip_suffix(":").str.strip_chars().cast(pl.Int64, strict=False)
-    heading = pl.when(heading.is_between(1, LARGEST_ID)).then(heading).otherwise(UNREADABLE)
-    movie = pl.when(header).then(heading).forward_fill().fill_null(movie_id)
+    heading = pl.when(header & heading.is_between(1, LARGEST_ID)).then(heading).otherwise(UNREADABLE)
+    heads = header | ((line != "") & ~line.str.contains(",", literal=True))
+    movie = pl.when(heads).then(heading).forward_fill().fill_null(movie_id)
     parsed = lines.with_columns(*split_fields(",", 3), movie.alias("movie"))
     rating = pl.col("field_1").cast(pl.Int64, strict=False)
+    at = pl.col("field_2").str.to_datetime("%Y-%m-%d", time_unit="ms", strict=False)
     parsed = parsed.with_columns(
         parse_id("field_0").alias("userId"),
         pl.when(pl.col("movie") != UNREADABLE).then(pl.col("movie")).cast(pl.Int32).alias("movieId"),
         pl.when(rating.is_between(1, 5)).then(rating).alias("rating"),
-        pl.col("field_2").str.to_datetime("%Y-%m-%d", time_unit="ms", strict=False).alias("at"),
+        pl.when(at.dt.year().is_between(1, 9999)).then(at).alias("at"),
     )
     reason = (
         pl.when((line == "") | (header & (pl.col("movie") != UNREADABLE)))
         .then(pl.lit(""))
-        .when(header)
-        .then(pl.lit("movie id is no positive integer"))
+        .when(heads)
+        .then(pl.lit(f"neither of the form MovieID: nor {LAYOUT}"))
         .when(pl.col("movie") == UNREADABLE)
         .then(pl.lit("no readable MovieID: line before it"))
         .otherwise(name_reason(3, LAYOUT))

@@ -13,8 +13,16 @@ FEED = "feed"
 API = "api"
 LARGEST_ID = 2**31 - 1
 
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return to_utc(moment)
+    except OverflowError as error:
+        raise ValueError(f"{moment} is out of range") from error
+
+
 EntityId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-Moment = Annotated[datetime, AfterValidator(to_utc)]
+Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class EventType(StrEnum):

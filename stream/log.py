@@ -117,6 +117,8 @@ class SqliteEventLog:
         try:
             with closing(sqlite3.connect(self.path, timeout=10)) as connection:
                 connection.execute("PRAGMA synchronous=FULL")
+                # A record of broken text must be readable to become a dead letter.
+                connection.text_factory = lambda text: text.decode(errors="replace")
                 yield connection
         except sqlite3.Error as error:
             raise EventLogError(f"event log {self.path}: {error}") from error

@@ -26,6 +26,7 @@ UNKNOWN_IDS = 10_000_000
 class Viewer:
     """Who watches what, until when (seconds of the clock); no movie in a pause."""
 
+    number: int
     user_id: int
     movie: Movie | None
     until: float
@@ -42,7 +43,8 @@ class Audience:
         # People watch what many have watched, but not only.
         self._shares = [movie.rating_count**0.75 for movie in movies]
         self._seconds = seconds
-        self._viewers = [Viewer(self._pick_user(), self._pick_movie(), 0.0) for _ in range(size)]
+        self._size = size
+        self._viewers = [Viewer(number, self._pick_user(number), self._pick_movie(), 0.0) for number in range(size)]
 
     def watching(self, now: float) -> list[tuple[int, Movie]]:
         """(user id, movie) of all who are watching at a moment (seconds)."""
@@ -55,16 +57,18 @@ class Audience:
         started = viewer.until == 0.0
         paused = viewer.movie is None
         if paused and self._random.random() < 0.5:
-            viewer.user_id = self._pick_user()
+            viewer.user_id = self._pick_user(viewer.number)
         # After a movie: a pause, or the next one at once.
         viewer.movie = self._pick_movie() if started or paused or self._random.random() < 0.3 else None
         share = 0.5 if viewer.movie is None else 1.0
         viewer.until = now + share * self._seconds * self._random.uniform(0.3, 1.7)
 
-    def _pick_user(self) -> int:
-        if self._random.random() < UNKNOWN_SHARE or not self._user_ids:
-            return UNKNOWN_IDS + self._random.randrange(1000)
-        return self._random.choice(self._user_ids)
+    def _pick_user(self, number: int) -> int:
+        # Each viewer takes turns among users of its own: nobody watches two movies at once.
+        own = self._user_ids[number :: self._size]
+        if self._random.random() < UNKNOWN_SHARE or not own:
+            return UNKNOWN_IDS + number + self._size * self._random.randrange(100)
+        return self._random.choice(own)
 
     def _pick_movie(self) -> Movie:
         if self._random.random() < UNKNOWN_SHARE or not self._movies:

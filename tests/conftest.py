@@ -1,13 +1,10 @@
 """A real Neo4j for every test: one of our own for tests that fill the graph, one whole running system on the sample."""
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,24 +15,9 @@ from graph.database import Database
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of, free_ports, sandbox_settings
 
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, each another."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment that gives a command these settings, and none of ours."""
-    named = {name: str(value) for name, value in settings.model_dump(by_alias=True, exclude_unset=True).items()}
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("NEO4J_", "RECOMMENDER_"))}
-    return {**others, **named}
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +79,7 @@ class RunningSystem:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """The whole system on the sample, as a newcomer gets it; stopped by Ctrl-C."""
     folder = tmp_path_factory.mktemp("system")
-    bolt, http, port = free_ports(3)
-    settings = Settings(
-        neo4j_home=folder / "neo4j", neo4j_bolt_port=bolt, neo4j_http_port=http, data=folder / "data", port=port
-    )
+    settings = sandbox_settings(folder)
     output = folder / "output.txt"
     with output.open("wb") as stream:
         process = subprocess.Popen(

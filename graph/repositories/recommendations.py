@@ -17,9 +17,9 @@ HIT_WINDOW = timedelta(days=7)
 
 @dataclass(frozen=True)
 class HistoryWeights:
-    """How much an interaction counts, by kind and recency."""
+    """How much an interaction counts, by kind and recency (docs/evaluation.md)."""
 
-    rated: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0)  # ½, 1, 1½ … 5 stars
+    rated: tuple[float, ...] = (-0.1, -0.1, -0.1, -0.1, 0.1, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
     finished: float = 1.0
     started: float = 0.25
     liked: float = 1.0

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import requests
 from click.testing import CliRunner
-from conftest import SMALL, free_ports
+from conftest import SMALL
 
 from graph.__main__ import main
 from graph.database import Database
@@ -16,6 +16,7 @@ from graph.errors import ServerError
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT
+from scripts.sandbox import free_ports
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ GRAPH = """
 CREATE (:Model {version: 'v1', current: true}), (:Model {version: 'v0'})
 WITH 1 AS ignored
 UNWIND range(1, 9) AS id
-CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id, 
+CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id,
                 genres: [CASE id % 2 WHEN 0 THEN 'even' ELSE 'odd' END],
                 ratingCount: id, ratingMean: 3.0 + id / 10.0})
 WITH count(*) AS ignored

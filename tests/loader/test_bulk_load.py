@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import environment_of, free_ports
 
 from graph.database import Database
 from graph.repositories.models import Models
@@ -16,13 +15,13 @@ from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of, sandbox_settings
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("bulk")
-    bolt, http = free_ports(2)
-    settings = Settings(neo4j_home=folder / "neo4j", neo4j_bolt_port=bolt, neo4j_http_port=http, data=folder / "data")
+    settings = sandbox_settings(folder)
     yield settings
     EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
 
