@@ -188,6 +188,8 @@ def follow(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             headers = {"Last-Event-ID": last} if last else {}
             with requests.get(f"{url}/v1/stream", stream=True, timeout=(3, 60), headers=headers) as answer:
+                answer.raise_for_status()
+                answer.encoding = "utf-8"
                 kind = ""
                 for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
                     name, _, value = line.partition(": ")

@@ -1,0 +1,324 @@
+"""The Netflix Prize's files, well-formed and broken, against a reader that is written here line by line."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import loader.lines
+from loader.lines import Reject
+from loader.netflix import NetflixPrizeFolder
+from loader.staging import Account, read_folder
+
+Rating = tuple[int, int, int, str]  # user, movie, stars, date
+
+NO_RATING = "not of the form CustomerID,Rating,YYYY-MM-DD"
+NO_HEADER = "neither of the form MovieID: nor CustomerID,Rating,YYYY-MM-DD"
+NO_MOVIE = "no readable MovieID: line before it"
+GOOD = b"1:\n1488844,3,2005-09-06\n822109,5,2005-05-13\n2:\n\n885013,4,2005-10-19\n"
+GOOD_RATINGS = [(1488844, 1, 3, "2005-09-06"), (822109, 1, 5, "2005-05-13"), (885013, 2, 4, "2005-10-19")]
+
+
+@dataclass
+class Found:
+    """What came of one file."""
+
+    ratings: list[Rating]
+    rejects: list[tuple[int, str]]
+    lines: int
+    structure: int
+    size: int
+
+
+def read(folder: Path, content: bytes, block_bytes: int = 1 << 20, name: str = "combined_data_1.txt") -> Found:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    with patch.object(loader.lines, "BLOCK_BYTES", block_bytes):
+        [rating_file] = NetflixPrizeFolder(folder).rating_files
+        blocks = list(NetflixPrizeFolder(folder).read_ratings(rating_file))
+    assert all(reject.file == str(file) for block in blocks for reject in block.rejects)
+    return Found(
+        [(user, movie, int(stars), f"{at:%Y-%m-%d}") for b in blocks for user, movie, stars, at in b.ratings.rows()],
+        [(reject.line, reject.reason) for block in blocks for reject in block.rejects],
+        sum(block.lines for block in blocks),
+        sum(block.structure for block in blocks),
+        sum(block.size for block in blocks),
+    )
+
+
+def read_movies(folder: Path, content: bytes) -> tuple[list[tuple[int, str, int | None]], list[Reject]]:
+    (folder / "movie_titles.csv").write_bytes(content)
+    movies, rejects = NetflixPrizeFolder(folder).read_movies()
+    assert movies["genres"].to_list() == [[]] * len(movies)
+    return movies.select("movieId", "title", "year").rows(), rejects
+
+
+@pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (GOOD, 6),
+        (GOOD.replace(b"\n", b"\r\n"), 6),
+        (b"\xef\xbb\xbf" + GOOD, 6),
+        (GOOD.removesuffix(b"\n"), 6),
+        (b"\n \r\n" + GOOD + b"\n\n", 10),
+        (GOOD.replace(b",", b" , ").replace(b":", b" : "), 6),
+    ],
+    ids=["plain", "CRLF", "byte order mark", "no final newline", "blank lines", "spaces"],
+)
+def test_reads_ratings(tmp_path: Path, name: str, content: bytes, lines: int) -> None:
+    found = read(tmp_path, content, name=name)
+    assert found.ratings == GOOD_RATINGS
+    assert found.rejects == []
+    assert (found.lines, found.structure, found.size) == (lines, lines - 3, len(content))
+
+
+def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
+    found = read(tmp_path, b"")
+    assert (found.ratings, found.rejects, found.lines, found.structure) == ([], [], 0, 0)
+
+
+def test_combined_files_go_before_the_training_set_and_in_order(tmp_path: Path) -> None:
+    (tmp_path / "training_set").mkdir()
+    (tmp_path / "training_set" / "mv_0000001.txt").write_bytes(GOOD)
+    assert [file.name for file in NetflixPrizeFolder(tmp_path).rating_files] == ["mv_0000001.txt"]
+    for number in (2, 1):
+        (tmp_path / f"combined_data_{number}.txt").write_bytes(GOOD)
+    files = [file.name for file in NetflixPrizeFolder(tmp_path).rating_files]
+    assert files == ["combined_data_1.txt", "combined_data_2.txt"]
+
+
+@pytest.mark.parametrize(
+    "header", [b"x:", b":", b"0:", b"-1:", b"2.0:", b"2::", b"2147483648:", b"9" * 30 + b":", b"2", b"2\xe9:"]
+)
+def test_ratings_after_a_bad_header_are_rejected(tmp_path: Path, header: bytes) -> None:
+    found = read(tmp_path, b"1:\n5,3,2005-01-01\n" + header + b"\n6,4,2005-01-02\n7,1,2005-01-03\n3:\n8,2,2005-01-04")
+    assert found.ratings == [(5, 1, 3, "2005-01-01"), (8, 3, 2, "2005-01-04")]
+    assert found.rejects == [(3, NO_HEADER), (4, NO_MOVIE), (5, NO_MOVIE)]
+    assert (found.lines, found.structure) == (7, 2)
+
+
+def test_ratings_before_any_header_are_rejected(tmp_path: Path) -> None:
+    assert read(tmp_path, b"5,3,2005-01-01\n1:\n6,3,2005-01-01").rejects == [(1, NO_MOVIE)]
+
+
+def test_no_movie_is_carried_over_to_the_next_file(tmp_path: Path) -> None:
+    folder = NetflixPrizeFolder(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"5,3,2005-01-01\n1:\n6,3,2005-01-01\n")
+        [block] = folder.read_ratings(tmp_path / name)
+        assert [(reject.line, reject.reason) for reject in block.rejects] == [(1, NO_MOVIE)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"5,3", NO_RATING),
+        (b"5,3,2005-01-01,", NO_RATING),
+        (b"5,3,2005-01-01,9", NO_RATING),
+        (b",,,", NO_RATING),
+        (b"0,3,2005-01-01", "user id is no positive integer"),
+        (b"-5,3,2005-01-01", "user id is no positive integer"),
+        (b"2147483648,3,2005-01-01", "user id is no positive integer"),
+        (b"9" * 40 + b",3,2005-01-01", "user id is no positive integer"),
+        (b"5.0,3,2005-01-01", "user id is no positive integer"),
+        (b"\xe9,3,2005-01-01", "user id is no positive integer"),
+        (b",3,2005-01-01", "user id is no positive integer"),
+        (b"5,0,2005-01-01", "rating is out of range"),
+        (b"5,6,2005-01-01", "rating is out of range"),
+        (b"5,-3,2005-01-01", "rating is out of range"),
+        (b"5,3.5,2005-01-01", "rating is out of range"),
+        (b"5,x,2005-01-01", "rating is out of range"),
+        (b"5,,2005-01-01", "rating is out of range"),
+        (b"5,3,", "date is unreadable"),
+        (b"5,3,2005-02-30", "date is unreadable"),
+        (b"5,3,2005-13-01", "date is unreadable"),
+        (b"5,3,2005-01", "date is unreadable"),
+        (b"5,3,06.09.2005", "date is unreadable"),
+        (b"5,3,2005-01-01T00:00", "date is unreadable"),
+        (b"5,3,2005-01-01\x00", "date is unreadable"),
+        (b"5,3,0000-01-01", "date is unreadable"),
+        (b"5,3,-001-01-01", "date is unreadable"),
+    ],
+)
+def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: bytes, reason: str) -> None:
+    found = read(tmp_path, b"1:\n4,2,2005-01-01\n" + line + b"\n6,4,2005-01-02\n")
+    assert found.ratings == [(4, 1, 2, "2005-01-01"), (6, 1, 4, "2005-01-02")]
+    assert found.rejects == [(3, reason)]
+
+
+def test_a_reject_says_what_the_line_says(tmp_path: Path) -> None:
+    file = tmp_path / "combined_data_1.txt"
+    file.write_bytes(b"1:\r\n5,9,2005-01-01\r\n" + b"x" * 1000 + b",\r\n")
+    [block] = NetflixPrizeFolder(tmp_path).read_ratings(file)
+    assert block.rejects == [
+        Reject(str(file), 2, "rating is out of range", "5,9,2005-01-01"),
+        Reject(str(file), 3, NO_RATING, "x" * 200),
+    ]
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 5, 17, 18, 19, 40])
+def test_blocks_make_no_difference(tmp_path: Path, block_bytes: int) -> None:
+    content = (
+        b"\xef\xbb\xbf1:\r\n5,3,2005-01-01\r\nbad,\r\n\r\n6,4,2005-01-02\r\nx:\n7,1,2005-01-03\n2:\n8,2,2005-01-04"
+    )
+    whole = read(tmp_path, content)
+    assert whole.ratings == [(5, 1, 3, "2005-01-01"), (6, 1, 4, "2005-01-02"), (8, 2, 2, "2005-01-04")]
+    assert read(tmp_path, content, block_bytes) == whole
+
+
+def reference(content: bytes) -> tuple[list[Rating], list[int], int, int]:
+    """Ratings, rejected lines, number of lines, number of structure lines."""
+    ratings: list[Rating] = []
+    rejected: list[int] = []
+    structure = 0
+    movie = None
+    lines = content.decode(errors="replace").removesuffix("\n").split("\n") if content else []
+    for number, line in enumerate(lines, start=1):
+        fields = [field.strip() for field in line.split(",")]
+        if not line.strip():
+            structure += 1
+        elif len(fields) == 1 or line.strip().endswith(":"):
+            found = re.fullmatch(r"(\d+)\s*:", line.strip(), re.ASCII)
+            movie = int(found[1]) if found and 1 <= int(found[1]) < 2**31 else None
+            structure += movie is not None
+            if movie is None:
+                rejected.append(number)
+        elif (
+            movie
+            and len(fields) == 3
+            and is_id(fields[0])
+            and re.fullmatch("0*[1-5]", fields[1])
+            and is_date(fields[2])
+        ):
+            year, month, day = map(int, fields[2].split("-"))
+            ratings.append((int(fields[0]), movie, int(fields[1]), f"{date(year, month, day):%Y-%m-%d}"))
+        else:
+            rejected.append(number)
+    return ratings, rejected, len(lines), structure
+
+
+def is_id(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]+", text)) and 1 <= int(text) < 2**31
+
+
+def is_date(text: str) -> bool:
+    found = re.fullmatch(r"([0-9]{1,4})-\s*([0-9]{1,2})-\s*([0-9]{1,2})", text)
+    try:
+        return bool(found) and bool(date(*map(int, found.groups())))
+    except ValueError:
+        return False
+
+
+GENUINE = (
+    b"1:\n1488844,3,2005-09-06\r\n822109,5,2005-05-13\n\n"
+    b"2:\n885013,4,2005-10-19\n30878,1,1999-12-31\n17770:\n7,2,2004-02-29\n"
+)
+# At a place remove so many bytes and put others there.
+edits = st.lists(
+    st.tuples(
+        st.integers(0, len(GENUINE)),
+        st.sampled_from([0, 1, 5]),
+        st.sampled_from([b"", *(bytes([byte]) for byte in b"0129,:- x\r\n\xe9\xff")]),
+    ),
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(edits=edits, block_bytes=st.sampled_from([1, 50, 1 << 20]))
+def test_whatever_breaks_every_line_is_accounted_for(edits: list[tuple[int, int, bytes]], block_bytes: int) -> None:
+    content = GENUINE
+    for place, removed, added in edits:
+        content = content[:place] + added + content[place + removed :]
+    ratings, rejected, lines, structure = reference(content)
+    with tempfile.TemporaryDirectory() as folder:
+        found = read(Path(folder), content, block_bytes)
+        _, _, account = read_folder(NetflixPrizeFolder(Path(folder)), quiet=True)
+    assert found.ratings == ratings
+    assert [line for line, _ in found.rejects] == rejected
+    assert (found.lines, found.structure) == (lines, structure)
+    pairs = len({(user, movie) for user, movie, _, _ in ratings})
+    assert account == Account(
+        lines, pairs, len(ratings) - pairs, len(rejected), structure, account.rejects, account.movie_rejects
+    )
+    assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
+
+
+def test_titles(tmp_path: Path) -> None:
+    movies, rejects = read_movies(
+        tmp_path,
+        b"1,2003,Dinosaur Planet\n"
+        b"2,NULL,Isle of Man TT 2004, Review, The\r\n"
+        b"3,1997,Am\xe9lie\n"
+        b'4,1994,Paula "Abdul"\n'
+        b"5,,No year\n"
+        b"6,1999.0,A year like none\n"
+        b" 7 , 2001 , Spaces \n"
+        b"17770,2003,Alien Hunter",
+    )
+    assert movies == [
+        (1, "Dinosaur Planet", 2003),
+        (2, "Isle of Man TT 2004, Review, The", None),
+        (3, "Amélie", 1997),
+        (4, 'Paula "Abdul"', 1994),
+        (5, "No year", None),
+        (6, "A year like none", None),
+        (7, "Spaces", 2001),
+        (17770, "Alien Hunter", 2003),
+    ]
+    assert rejects == []
+
+
+def test_bad_titles_are_rejected_and_cost_no_others(tmp_path: Path) -> None:
+    bad = [
+        b"MovieID,Year,Title",
+        b"x,1999,X",
+        b"0,1999,X",
+        b"-1,1999,X",
+        b"2147483648,1999,X",
+        b"9" * 5000 + b",1999,X",
+        b"8,1999",
+        b"8,1999,",
+        b"8,1999, ",
+        b"8",
+    ]
+    movies, rejects = read_movies(tmp_path, b"\n".join([b"1,1999,One", *bad, b"", b"2,2000,Two"]))
+    assert movies == [(1, "One", 1999), (2, "Two", 2000)]
+    assert [(reject.file, reject.line, reject.reason, reject.text) for reject in rejects] == [
+        (str(tmp_path / "movie_titles.csv"), line, "not of the form MovieID,Year,Title", text.decode()[:200])
+        for line, text in enumerate(bad, start=2)
+    ]
+
+
+@pytest.mark.parametrize("byte", [b"\x85", b"\x0b", b"\x0c", b"\x1c", b"\x1e"])
+def test_only_newlines_end_a_title(tmp_path: Path, byte: bytes) -> None:
+    movies, rejects = read_movies(tmp_path, b"1,1999,Wait" + byte + b"What\n2,2000,Two\nbad\n")
+    assert movies == [(1, f"Wait{byte.decode('latin-1')}What", 1999), (2, "Two", 2000)]
+    assert [reject.line for reject in rejects] == [3]
+
+
+@pytest.mark.parametrize("year", [b"99999999999", b"9" * 5000, b"0", b"-5", b"\xb2"])
+def test_an_absurd_year_is_none(tmp_path: Path, year: bytes) -> None:
+    assert read_movies(tmp_path, b"1," + year + b",X")[0] == [(1, "X", None)]
+
+
+def test_of_a_movie_that_comes_twice_the_first_title_counts(tmp_path: Path) -> None:
+    assert read_movies(tmp_path, b"1,1999,First\n2,1999,Other\n1,2000,Second")[0] == [
+        (1, "First", 1999),
+        (2, "Other", 1999),
+    ]
+
+
+@pytest.mark.parametrize("name", ["movie_titles.csv", "movie_titles.txt"])
+def test_finds_the_titles_by_either_name(tmp_path: Path, name: str) -> None:
+    assert NetflixPrizeFolder(tmp_path).read_movies()[0].is_empty()
+    (tmp_path / name).write_bytes(b"1,1999,One")
+    assert NetflixPrizeFolder(tmp_path).read_movies()[0]["title"].to_list() == ["One"]
