@@ -10,8 +10,10 @@ from scipy.sparse import csr_array
 from engine.baselines import build_weights, count_popularity, fit_ease, rank_by_popularity, rank_by_weights
 from engine.evaluation import RELEVANT_FROM, Accuracy, estimate_mean, group_by_user, measure_rankings, split_random
 from engine.similarity import fit_similarities
+from engine.training import LIKED_FROM
 
 LIST_LENGTH = 20
+HALF_STARS = np.arange(1, 11) / 2
 EASE_RIDGES = (50.0, 100.0, 200.0, 400.0, 800.0)
 # The split that chooses EASE's ridge is made inside the first training part.
 VALIDATION_SEED = 1000
@@ -32,12 +34,8 @@ class ModelAccuracy:
 
 @dataclass(frozen=True)
 class Split:
-    """One split: matrices users × movies of what is known, and what is to be found.
+    """One split: the ratings that are known (stars, users × movies), and what is to be found."""
 
-    `positives` has 1 where the stars are RELEVANT_FROM or more, `stars` has the ratings.
-    """
-
-    positives: csr_array
     stars: csr_array
     relevant: list[Columns]
 
@@ -49,6 +47,12 @@ class Split:
         """The list of each user, users × LIST_LENGTH."""
         return rank_by_weights(history, weights, self.stars, LIST_LENGTH)
 
+    def positives(self, threshold: float) -> csr_array:
+        """The known ratings of so many stars or more, as 1."""
+        weighed = self.weigh_history((threshold <= HALF_STARS).astype(np.float32))
+        weighed.eliminate_zeros()
+        return weighed
+
     def weigh_history(self, counted: NDArray[np.float32]) -> csr_array:
         """What each rating counts, given what ½ to 5 stars count (10 values)."""
         values = counted[np.rint(self.stars.data * 2).astype(np.int64) - 1]
@@ -59,22 +63,24 @@ def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float3
     """Accuracy of popularity, dense EASE and the engine over `seeds` splits.
 
     `ratings`: userId, movieId, rating. `counted`: what ½ to 5 stars count in a user's history (10 values). EASE is
-    fitted to ratings of 4 stars or more, its ridge chosen on a validation split, and is given the history both ways:
-    binary, as published, and weighed like the engine's.
+    shown as published, on ratings of 4 stars or more, and at its best: fitted and weighed like the engine. Its ridges
+    are chosen on a validation split.
     """
     users, movies = (np.unique(ratings[name].to_numpy(), return_inverse=True)[1] for name in ("userId", "movieId"))
     stars = ratings["rating"].to_numpy()
-    ridge = choose_ease_ridge(users, movies, stars)
+    ridges = {
+        threshold: choose_ease_ridge(users, movies, stars, threshold) for threshold in (RELEVANT_FROM, LIKED_FROM)
+    }
     found: dict[str, list[Accuracy]] = {}
     for seed in range(seeds):
         split = make_split(users, movies, stars, split_random(users, seed))
         weighed = split.weigh_history(counted)
-        ease = fit_ease(split.positives, ridge)
-        engine = build_weights(fit_similarities(split.positives), split.positives.shape[1])
+        relevant, liked = split.positives(RELEVANT_FROM), split.positives(LIKED_FROM)
+        engine = build_weights(fit_similarities(liked), liked.shape[1])
         lists = {
-            "popularity": rank_by_popularity(count_popularity(split.positives), split.stars, LIST_LENGTH),
-            f"EASE dense (λ={ridge:g})": split.rank(split.positives, ease),
-            f"EASE dense (λ={ridge:g}), stars weighed": split.rank(weighed, ease),
+            "popularity": rank_by_popularity(count_popularity(relevant), split.stars, LIST_LENGTH),
+            "EASE dense": split.rank(relevant, fit_ease(relevant, ridges[RELEVANT_FROM])),
+            "EASE dense, fitted and weighed as the engine": split.rank(weighed, fit_ease(liked, ridges[LIKED_FROM])),
             "engine": split.rank(weighed, engine),
         }
         for model, ranked in lists.items():
@@ -86,22 +92,21 @@ def make_split(users: Columns, movies: Columns, stars: NDArray[np.float32], test
     """Split ratings of (row, column, stars) by a mask of the test ratings."""
     shape = (int(users.max()) + 1, int(movies.max()) + 1)
     liked = stars >= RELEVANT_FROM
-    known = ~test & liked
     return Split(
-        positives=_matrix(users[known], movies[known], np.ones_like(stars[known]), shape),
         stars=_matrix(users[~test], movies[~test], stars[~test], shape),
         relevant=group_by_user(users[test & liked], movies[test & liked], shape[0]),
     )
 
 
-def choose_ease_ridge(users: Columns, movies: Columns, stars: NDArray[np.float32]) -> float:
+def choose_ease_ridge(users: Columns, movies: Columns, stars: NDArray[np.float32], threshold: float) -> float:
     """The ridge of EASE_RIDGES with the best NDCG on a validation split of the first training part."""
     training = ~split_random(users, 0)
     users, movies, stars = users[training], movies[training], stars[training]
     split = make_split(users, movies, stars, split_random(users, VALIDATION_SEED))
+    positives = split.positives(threshold)
 
     def ndcg(ridge: float) -> float:
-        return split.measure(split.rank(split.positives, fit_ease(split.positives, ridge))).ndcg.mean
+        return split.measure(split.rank(positives, fit_ease(positives, ridge))).ndcg.mean
 
     return max(EASE_RIDGES, key=ndcg)
 

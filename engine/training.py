@@ -14,8 +14,8 @@ from graph.repositories.models import Model, Models
 
 logger = logging.getLogger(__name__)
 
-# Stars from which a rating counts as liking.
-LIKED_FROM = 4.0
+# Stars from which a rating counts as liking. 3 finds more of what people rate 4 or 5 than 4 does (docs/evaluation.md).
+LIKED_FROM = 3.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
 import requests
 import urllib3
 
@@ -78,14 +79,24 @@ def decode_answer(body: bytes) -> FeedAnswer:
         raise FeedError(f"the feed's answer lacks the columns {', '.join(missing)}")
     if len(rows) > MOST_ROWS:
         raise FeedError(f"the feed's answer has {len(rows)} rows, more than {MOST_ROWS}")
-    answer = FeedAnswer()
-    for movie_id, values in rows:
+    fits = [isinstance(row, list) and len(row) == len(columns) for _, row in rows]
+    frame = _frame(columns, [row for row, fit in zip(rows, fits, strict=True) if fit])
+    ragged = [(repr(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
+    answer = FeedAnswer(unreadable=ragged)
+    for key, *values in frame.itertuples(name=None):
+        row = dict(zip(COLUMNS, values, strict=True))
         try:
-            row = dict(zip(columns, _list(values, "row"), strict=True))
-            answer.sightings.append(_sighting(movie_id, row))
+            answer.sightings.append(_sighting(key, row))
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            answer.unreadable.append((repr({"movieId": movie_id, "row": values}), str(error)))
+            answer.unreadable.append((repr((key, row)), str(error)))
     return answer
+
+
+def _frame(columns: list[Any], rows: list[tuple[Any, list[Any]]]) -> pd.DataFrame:
+    """Our columns of (index, values) rows, every value as it came."""
+    index = pd.Index([key for key, _ in rows], dtype=object)
+    values = pd.DataFrame([row for _, row in rows], index=index, columns=range(len(columns)), dtype=object)
+    return values[[columns.index(name) for name in COLUMNS]]
 
 
 def _list(value: Any, name: str) -> list[Any]:
