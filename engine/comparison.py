@@ -56,7 +56,7 @@ class Split:
     def weigh_history(self, counted: NDArray[np.float32]) -> csr_array:
         """What each rating counts, given what ½ to 5 stars count (10 values)."""
         values = counted[np.rint(self.stars.data * 2).astype(np.int64) - 1]
-        return csr_array((values, self.stars.indices, self.stars.indptr), shape=self.stars.shape)
+        return csr_array((values, self.stars.indices, self.stars.indptr), shape=self.stars.shape, copy=True)
 
 
 def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float32]) -> list[ModelAccuracy]:

@@ -38,10 +38,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_targets_and_commands_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    for target in set(re.findall(r"`?make (run|test|bench|setup|lock|clean|test-slow|\w+)`?", text)):
-        assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False).returncode == 0, (
-            target
-        )
+    for target in set(re.findall(r"`?make ([a-z-]+)`?", text)):
+        planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+        assert planned.returncode == 0, target
     for module, command in set(re.findall(r"python -m (graph|engine|loader|stream|scripts\.bench) (\w+)", text)):
         source = (ROOT / module.replace(".", "/")).with_suffix(".py")
         source = source if source.exists() else ROOT / module / "__main__.py"
