@@ -68,9 +68,9 @@ def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float3
     """
     users, movies = (np.unique(ratings[name].to_numpy(), return_inverse=True)[1] for name in ("userId", "movieId"))
     stars = ratings["rating"].to_numpy()
-    ridges = {
-        threshold: choose_ease_ridge(users, movies, stars, threshold) for threshold in (RELEVANT_FROM, LIKED_FROM)
-    }
+    published = (HALF_STARS >= RELEVANT_FROM).astype(np.float32)
+    ridge = choose_ease_ridge(users, movies, stars, RELEVANT_FROM, published)
+    best_ridge = choose_ease_ridge(users, movies, stars, LIKED_FROM, counted)
     found: dict[str, list[Accuracy]] = {}
     for seed in range(seeds):
         split = make_split(users, movies, stars, split_random(users, seed))
@@ -79,8 +79,10 @@ def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float3
         engine = build_weights(fit_similarities(liked), liked.shape[1])
         lists = {
             "popularity": rank_by_popularity(count_popularity(relevant), split.stars, LIST_LENGTH),
-            "EASE dense": split.rank(relevant, fit_ease(relevant, ridges[RELEVANT_FROM])),
-            "EASE dense, fitted and weighed as the engine": split.rank(weighed, fit_ease(liked, ridges[LIKED_FROM])),
+            f"EASE dense (λ={ridge:g})": split.rank(relevant, fit_ease(relevant, ridge)),
+            f"EASE dense (λ={best_ridge:g}), fitted and weighed as the engine": split.rank(
+                weighed, fit_ease(liked, best_ridge)
+            ),
             "engine": split.rank(weighed, engine),
         }
         for model, ranked in lists.items():
@@ -98,15 +100,20 @@ def make_split(users: Columns, movies: Columns, stars: NDArray[np.float32], test
     )
 
 
-def choose_ease_ridge(users: Columns, movies: Columns, stars: NDArray[np.float32], threshold: float) -> float:
-    """The ridge of EASE_RIDGES with the best NDCG on a validation split of the first training part."""
+def choose_ease_ridge(
+    users: Columns, movies: Columns, stars: NDArray[np.float32], threshold: float, counted: NDArray[np.float32]
+) -> float:
+    """The ridge of EASE_RIDGES with the best NDCG on a validation split of the first training part.
+
+    EASE is fitted to ratings of `threshold` stars or more, and given histories in which ½ to 5 stars count `counted`.
+    """
     training = ~split_random(users, 0)
     users, movies, stars = users[training], movies[training], stars[training]
     split = make_split(users, movies, stars, split_random(users, VALIDATION_SEED))
-    positives = split.positives(threshold)
+    positives, history = split.positives(threshold), split.weigh_history(counted)
 
     def ndcg(ridge: float) -> float:
-        return split.measure(split.rank(positives, fit_ease(positives, ridge))).ndcg.mean
+        return split.measure(split.rank(history, fit_ease(positives, ridge))).ndcg.mean
 
     return max(EASE_RIDGES, key=ndcg)
 

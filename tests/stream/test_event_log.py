@@ -1,0 +1,268 @@
+"""The durable log in a file: what is appended stays, in order, once, whoever else writes."""
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph.settings import ROOT
+from graph.times import utc_now
+from stream.events import API, FEED, LARGEST_ID, Event, EventType
+from stream.log import EventLogError, SqliteEventLog
+
+NOON = datetime(2026, 1, 1, 12)
+WINDOW = 60.0
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> SqliteEventLog:
+    return SqliteEventLog(tmp_path / "data" / "events.sqlite")
+
+
+def rated(event_id: str | None, rating: float = 3.0) -> Event:
+    return Event(type=EventType.RATED, source=API, at=NOON, event_id=event_id, user_id=1, movie_id=2, rating=rating)
+
+
+def sighting(user: int) -> Event:
+    return Event(type=EventType.WATCHING, source=FEED, at=NOON, user_id=user, movie_id=2, title="Amélie", year=2001)
+
+
+def polled() -> Event:
+    return Event(type=EventType.POLLED, source=FEED, at=NOON)
+
+
+def all_events(log: SqliteEventLog) -> list[Event | None]:
+    return [event for _, event in log.read(0, 1_000_000)]
+
+
+def insert(log: SqliteEventLog, body: object) -> None:
+    with closing(sqlite3.connect(log.path)) as connection:
+        connection.execute("INSERT INTO events (body) VALUES (?)", (body,))
+        connection.commit()
+
+
+def test_what_is_appended_is_read_in_order(log: SqliteEventLog) -> None:
+    events = [sighting(1), sighting(2), rated("a", 4.5), polled(), polled()]
+    assert log.append(events[:2]) == events[:2]
+    assert log.append(events[2:]) == events[2:]
+    assert all_events(log) == events
+    assert all_events(SqliteEventLog(log.path)) == events
+
+
+def test_reads_from_an_offset_on(log: SqliteEventLog) -> None:
+    log.append([sighting(user) for user in range(1, 8)])
+    offsets = [offset for offset, _ in log.read(0, 100)]
+    assert offsets == sorted(set(offsets))
+    assert log.read(offsets[3], 2) == [(offsets[3], sighting(4)), (offsets[4], sighting(5))]
+    assert log.read(offsets[-1] + 1, 100) == []
+    assert log.read(0, 0) == []
+
+
+def test_nothing_appended_is_nothing_stored(log: SqliteEventLog) -> None:
+    assert log.append([]) == []
+    assert all_events(log) == []
+
+
+@given(
+    st.builds(
+        Event,
+        type=st.sampled_from(EventType),
+        source=st.sampled_from([FEED, API]),
+        at=st.datetimes(),
+        event_id=st.none() | st.text(),
+        user_id=st.none() | st.integers(1, LARGEST_ID),
+        movie_id=st.none() | st.integers(1, LARGEST_ID),
+        rating=st.none() | st.sampled_from([0.5, 3.0, 5.0]),
+        value=st.sampled_from([None, 1, -1]),
+        title=st.none() | st.text(),
+        year=st.none() | st.integers(1800, 2200),
+    )
+)
+@settings(deadline=None, max_examples=50)
+def test_every_event_comes_back_as_it_was(event: Event) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        log = SqliteEventLog(Path(folder) / "log")
+        log.append([event])
+        assert all_events(log) == [event]
+
+
+def test_of_an_event_id_that_comes_twice_the_first_version_stays(log: SqliteEventLog) -> None:
+    assert log.append([rated("a", 1.0), rated("b", 2.0)]) == [rated("a", 1.0), rated("b", 2.0)]
+    again = log.append([rated("c", 3.0), rated("a", 5.0), rated("c", 4.0)])
+    assert again == [rated("c", 3.0), rated("a", 1.0), rated("c", 3.0)]
+    assert all_events(log) == [rated("a", 1.0), rated("b", 2.0), rated("c", 3.0)]
+
+
+def test_events_without_an_id_are_all_kept(log: SqliteEventLog) -> None:
+    log.append([rated(None), rated(None)])
+    log.append([rated(None)])
+    assert all_events(log) == [rated(None)] * 3
+
+
+def test_all_or_none_are_stored(log: SqliteEventLog) -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        log.append([rated("a"), rated("\ud800"), rated("b")])
+    assert all_events(log) == []
+    log.append([rated("a", 2.0)])
+    assert all_events(log) == [rated("a", 2.0)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "garbage", "[]", "{}", b"\xff\xfe", 5),
+        '{"type":"polled","source":"feed","at":"2026-01-01T12:00:00","further":1}',
+        '{"type":"unheard","source":"feed","at":"2026-01-01T12:00:00"}',
+        '{"type":"watching","source":"feed","at":"2026-01-01T12:00:00","userId":0,"movieId":1}',
+        '{"type":"polled","source":"feed","at":"0001-01-01T00:00:00+05:00"}',
+        '{"type":"polled","source":"feed","at":"9999-12-31T23:59:59-05:00"}',
+    ],
+    ids=repr,
+)
+def test_an_unreadable_record_becomes_a_dead_letter_once(log: SqliteEventLog, body: object) -> None:
+    log.append([sighting(1)])
+    insert(log, body)
+    log.append([sighting(2)])
+    for _ in range(3):
+        assert all_events(log) == [sighting(1), None, sighting(2)]
+    [(_, at, reason, text)] = log.dead_letters()
+    assert abs((utc_now() - at).total_seconds()) < 60
+    assert reason.startswith("event 2 is unreadable: ")
+    assert text == body or text == str(body)
+
+
+def test_broken_text_becomes_a_dead_letter_too(log: SqliteEventLog) -> None:
+    with closing(sqlite3.connect(log.path)) as connection:
+        connection.execute("INSERT INTO events (body) VALUES (CAST(x'7bff7d' AS TEXT))")
+        connection.commit()
+    log.append([sighting(2)])
+    assert all_events(log) == [None, sighting(2)]
+    assert [text for *_, text in log.dead_letters()] == ["{\ufffd}"]
+
+
+def test_dead_letters_are_kept_in_order(log: SqliteEventLog) -> None:
+    for body, reason in (("b", "1"), ("a", "1"), ("a", "2"), ("a", "1")):
+        log.bury(body, reason)
+    assert [(body, reason) for _, _, reason, body in SqliteEventLog(log.path).dead_letters()] == [
+        ("b", "1"),
+        ("a", "1"),
+        ("a", "2"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["folder", "file/events.sqlite", "garbage"])
+def test_a_path_that_cannot_be_a_log_is_an_error_that_names_the_setting(tmp_path: Path, path: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "garbage").write_bytes(b"this is no database" * 100)
+    with pytest.raises(EventLogError) as caught:
+        SqliteEventLog(tmp_path / path)
+    assert str(caught.value).startswith(f"cannot open the event log {tmp_path / path}: ")
+    assert str(caught.value).endswith("; see RECOMMENDER_EVENT_LOG")
+
+
+def test_a_log_that_is_gone_is_an_error_that_names_it(log: SqliteEventLog) -> None:
+    log.path.unlink()
+    log.path.mkdir()
+    with pytest.raises(EventLogError, match=str(log.path)):
+        log.append([polled()])
+
+
+def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from stream.events import Event\n"
+        "from stream.log import SqliteEventLog\n"
+        "log = SqliteEventLog(Path(sys.argv[1]))\n"
+        "input()\n"
+        "for n in range(60):\n"
+        "    at = '2026-01-01T12:00:00'\n"
+        "    own = Event(type='started', source='api', at=at, user_id=sys.argv[2], movie_id=n + 1)\n"
+        "    shared = Event(type='started', source=sys.argv[2], at=at, event_id=f'shared {n}', user_id=9, movie_id=9)\n"
+        "    log.append([own, shared, own])\n"
+    )
+    log.path.unlink()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, log.path, str(user)], cwd=ROOT, stdin=subprocess.PIPE, text=True
+        )
+        for user in (1, 2)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    events = all_events(log)
+    for user in (1, 2):
+        own = [event.movie_id for event in events if event and event.user_id == user]
+        assert own == sorted([*range(1, 61)] * 2)
+    shared = [(event.event_id, event.source) for event in events if event and event.user_id == 9]
+    assert sorted(event_id or "" for event_id, _ in shared) == sorted(f"shared {n}" for n in range(60))
+    # Each append stands together: the shared event only after and before an own one of the same movie.
+    for position, event in enumerate(events):
+        if event and event.user_id == 9:
+            around = events[position - 1], events[position + 1]
+            assert [(e.user_id, e.movie_id) for e in around if e] == [(int(event.source), int(event.key[7:]) + 1)] * 2
+
+
+def test_so_many_calls_are_granted_and_then_one_as_each_leaves_the_window(log: SqliteEventLog) -> None:
+    other = SqliteEventLog(log.path)
+    for at in (0.0, 10.0, 20.0):
+        assert (other if at == 10 else log).take_call(1000 + at, 3, WINDOW) == 0
+    assert log.take_call(1021, 3, WINDOW) == 39
+    assert other.take_call(1059.5, 3, WINDOW) == 0.5
+    assert other.take_call(1060, 3, WINDOW) == 0
+    assert log.take_call(1060, 3, WINDOW) == 10
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 40), st.booleans()), max_size=25),
+    calls=st.integers(1, 4),
+    start=st.sampled_from([0.0, 1e9, 2.0**31]),
+)
+def test_no_window_holds_more_calls_than_allowed(steps: list[tuple[float, bool]], calls: int, start: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        logs = [SqliteEventLog(Path(folder) / "log") for _ in range(2)]
+        now = start
+        granted: list[float] = []
+        for step, which in steps:
+            now += step
+            wait = logs[which].take_call(now, calls, WINDOW)
+            recent = [at for at in granted if at + WINDOW > now]
+            assert (wait == 0) == (len(recent) < calls)
+            if wait == 0:
+                granted.append(now)
+            else:
+                assert wait == pytest.approx(recent[-calls] + WINDOW - now, abs=1e-6)
+
+
+def test_0_means_granted_however_the_numbers_round(log: SqliteEventLog) -> None:
+    now = 2.0**20
+    assert log.take_call(now - WINDOW + 2.0**-33, 1, WINDOW) == 0
+    answers = [log.take_call(now, 1, WINDOW) for _ in range(2)]
+    assert answers.count(0) <= 1
+
+
+def test_a_worker_that_read_the_clock_earlier_does_not_take_back_the_call_of_another(log: SqliteEventLog) -> None:
+    assert log.take_call(1000.0, 1, WINDOW) == 0
+    assert SqliteEventLog(log.path).take_call(999.9, 1, WINDOW) > 59
+
+
+def test_a_clock_that_goes_back_blocks_for_a_window_at_most(log: SqliteEventLog) -> None:
+    for at in (10_000.0, 10_001.0):
+        assert log.take_call(at, 2, WINDOW) == 0
+    assert log.take_call(500.0, 2, WINDOW) == WINDOW
+    assert log.take_call(559.0, 2, WINDOW) == 1
+    assert [log.take_call(560.0, 2, WINDOW) for _ in range(3)] == [0, 0, WINDOW]
