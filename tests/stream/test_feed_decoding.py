@@ -222,6 +222,13 @@ def test_an_index_of_another_length_is_an_error(index: list[int]) -> None:
         decode(GOOD, index=index)
 
 
+@pytest.mark.parametrize("index", [[[1, 2], [3, 4]], [[], []], [{"a": 1}, {"a": 2}], ["x", None]], ids=str)
+def test_an_index_of_no_ids_makes_rows_unreadable(index: list[Any]) -> None:
+    answer = decode(GOOD, GOOD, index=index)
+    assert answer.sightings == []
+    assert len(answer.unreadable) == 2
+
+
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_missing_or_twice_is_an_error_that_names_it(name: str) -> None:
     with pytest.raises(FeedError, match=f"lacks the columns {name}$"):

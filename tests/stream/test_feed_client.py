@@ -1,0 +1,337 @@
+"""Calling the feed over real HTTP, whatever its server does, and polling it within its limit."""
+
+import gzip
+import json
+import logging
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from graph.times import utc_now
+from stream.events import EventType
+from stream.feed import LARGEST_ANSWER, FeedClient, FeedError
+from stream.log import SqliteEventLog
+from stream.poller import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Poller
+
+
+def split_frame(*rows: tuple[Any, Any]) -> bytes:
+    """The feed's body for (user, movie) rows."""
+    columns = ["YearRelease", "Name", "current_time", "customerID"]
+    data = [[1999, f"Movie {movie}", "2026-03-01T12:00:00", user] for user, movie in rows]
+    return json.dumps(json.dumps({"columns": columns, "index": [movie for _, movie in rows], "data": data})).encode()
+
+
+def response(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
+    """A whole HTTP response; `Retry_After="5"` becomes a header."""
+    named = {"Content-Length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in named.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+class FakeFeed(socketserver.ThreadingTCPServer):
+    """Answers each call with the bytes set last; counts the calls."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FakeFeedHandler)
+        self.answer = response(split_frame())
+        self.requests: list[bytes] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/users-currently-watching-movie"
+
+
+class FakeFeedHandler(socketserver.StreamRequestHandler):
+    server: FakeFeed
+
+    def handle(self) -> None:
+        self.server.requests.append(self.rfile.readline())
+        while self.rfile.readline().strip():
+            pass
+        # The client hangs up on an answer that is too large.
+        try:
+            self.wfile.write(self.server.answer)
+        except ConnectionError:
+            return
+
+
+@pytest.fixture
+def feed() -> Iterator[FakeFeed]:
+    with FakeFeed() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture
+def client(feed: FakeFeed, session: requests.Session) -> FeedClient:
+    return FeedClient(feed.url, session)
+
+
+@pytest.fixture
+def dead_client(session: requests.Session) -> FeedClient:
+    """A client of a feed that refuses connections."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return FeedClient(f"http://127.0.0.1:{port}/", session)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> SqliteEventLog:
+    return SqliteEventLog(tmp_path / "events.sqlite")
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def chunked(body: bytes) -> bytes:
+    chunks = [body[start : start + 20] for start in range(0, len(body), 20)]
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
+
+
+def test_an_answer_becomes_sightings(feed: FakeFeed, client: FeedClient) -> None:
+    feed.answer = response(split_frame((5, 7), (6, 8)), Content_Type="text/html")
+    answer = client.fetch()
+    assert [(event.user_id, event.movie_id) for event in answer.sightings] == [(5, 7), (6, 8)]
+    assert feed.requests == [b"GET /users-currently-watching-movie HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(gzip.compress(split_frame((5, 7))), Content_Encoding="gzip"),
+        chunked(split_frame((5, 7))),
+        b"HTTP/1.1 200 OK\r\n\r\n" + split_frame((5, 7)),
+    ],
+    ids=["gzip", "chunks", "no length"],
+)
+def test_however_an_answer_is_sent_it_is_read(feed: FakeFeed, client: FeedClient, answer: bytes) -> None:
+    feed.answer = answer
+    assert len(client.fetch().sightings) == 1
+
+
+@pytest.mark.parametrize(
+    "status", ["500 Broken", "503 Away", "404 Not Found", "204 No Content", "429 Too Many Requests"]
+)
+def test_another_status_is_an_error_that_names_it(feed: FakeFeed, client: FeedClient, status: str) -> None:
+    feed.answer = response(split_frame((5, 7)) if status[:3] != "204" else b"", status)
+    with pytest.raises(FeedError, match=f"the feed answered {status}") as caught:
+        client.fetch()
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("30", 30), ("0.5", 0.5), ("0", 0), ("-5", 0), ("nan", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("", None)],
+)
+def test_what_the_feed_asks_to_wait_is_told(
+    feed: FakeFeed, client: FeedClient, header: str, seconds: float | None
+) -> None:
+    feed.answer = response(status="429 Too Many Requests", Retry_After=header)
+    with pytest.raises(FeedError) as caught:
+        client.fetch()
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        response(b"abc", Content_Length="1000"),
+        response(b"abc", Content_Encoding="gzip"),
+        response(gzip.compress(split_frame())[:-12], Content_Encoding="gzip"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X%d: 1\r\n" % number for number in range(500)) + b"\r\n",
+        *(
+            response(status="302 Found", Location=location)
+            for location in ("http://[", "http://" + "a" * 70 + ".com/", "file:///etc/passwd", "\xff\xfe", "/again")
+        ),
+    ],
+    ids=lambda answer: repr(answer[:60]),
+)
+def test_broken_http_is_a_feed_error_and_nothing_else(feed: FakeFeed, client: FeedClient, answer: bytes) -> None:
+    feed.answer = answer
+    with pytest.raises(FeedError):
+        client.fetch()
+    feed.answer = response(split_frame((5, 7)))
+    assert len(client.fetch().sightings) == 1
+
+
+def test_a_refused_connection_is_a_feed_error(dead_client: FeedClient) -> None:
+    with pytest.raises(FeedError, match="the feed did not answer: ConnectionError"):
+        dead_client.fetch()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>sorry</html>", b"{}", b"\x00\xff"])
+def test_a_garbage_body_is_a_feed_error(feed: FakeFeed, client: FeedClient, body: bytes) -> None:
+    feed.answer = response(body)
+    with pytest.raises(FeedError, match="no split-orient frame"):
+        client.fetch()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(b" " * (LARGEST_ANSWER + 1)),
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (LARGEST_ANSWER + 1),
+        response(gzip.compress(b" " * (LARGEST_ANSWER * 40)), Content_Encoding="gzip"),
+    ],
+    ids=["length", "no length", "bomb"],
+)
+def test_a_too_large_answer_is_a_feed_error(feed: FakeFeed, client: FeedClient, answer: bytes) -> None:
+    feed.answer = answer
+    with pytest.raises(FeedError, match=f"larger than {LARGEST_ANSWER} bytes"):
+        client.fetch()
+
+
+def test_the_largest_answer_is_read(feed: FakeFeed, client: FeedClient) -> None:
+    body = split_frame((5, 7))
+    feed.answer = response(body + b" " * (LARGEST_ANSWER - len(body)))
+    assert len(client.fetch().sightings) == 1
+
+
+def test_a_poll_appends_its_sightings_and_a_marker(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "stream")
+    feed.answer = response(split_frame((5, 7), (6, 8)))
+    assert Poller(client, log, 5, Clock()).poll_once() == 12
+    events = [event for _, event in log.read(0, 100) if event]
+    assert [(event.type, event.user_id, event.movie_id) for event in events] == [
+        (EventType.WATCHING, 5, 7),
+        (EventType.WATCHING, 6, 8),
+        (EventType.POLLED, None, None),
+    ]
+    assert {event.source for event in events} == {"feed"}
+    assert abs((utc_now() - events[-1].at).total_seconds()) < 60
+    assert caplog.messages == ["the feed shows 2 viewings"]
+
+
+def test_a_poll_that_shows_nobody_is_marked_too(client: FeedClient, log: SqliteEventLog) -> None:
+    Poller(client, log, 5, Clock()).poll_once()
+    assert [event.type for _, event in log.read(0, 100) if event] == [EventType.POLLED]
+
+
+def test_a_failed_poll_leaves_no_marker(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
+    clock = Clock()
+    poller = Poller(client, log, 5, clock)
+    for answer in (response(status="500 Broken"), response(b"garbage"), b""):
+        feed.answer = answer
+        clock.now += poller.poll_once()
+    assert len(feed.requests) == 3
+    assert log.read(0, 100) == []
+
+
+def test_unreadable_rows_become_dead_letters(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed.answer = response(split_frame((5, 7), ("nobody", 8), (6, -1)))
+    Poller(client, log, 5, Clock()).poll_once()
+    assert [event.user_id for _, event in log.read(0, 100) if event] == [5, None]
+    assert [("nobody" in body, "-1" in body) for *_, body in log.dead_letters()] == [(True, False), (False, True)]
+    assert [reason for _, _, reason, _ in log.dead_letters()] == [
+        "could not convert string to float: 'nobody'",
+        "movie id -1 is no id",
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_the_wait_doubles_while_the_feed_fails(
+    dead_client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    poller = Poller(dead_client, log, 5, clock)
+    waits = []
+    for _ in range(9):
+        waits.append(poller.poll_once())
+        clock.now += waits[-1]
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    assert caplog.messages[0] == "the feed did not answer: ConnectionError; next call in 5 s"
+    assert caplog.messages[-1].endswith("next call in 300 s")
+
+
+def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
+    clock = Clock()
+    poller = Poller(client, log, 5, clock)
+    waits = []
+    for status in ("500 Broken", "500 Broken", "200 OK", "500 Broken"):
+        feed.answer = response(split_frame(), status)
+        waits.append(poller.poll_once())
+        clock.now += waits[-1]
+    assert waits == [5, 10, 12, 5]
+
+
+def test_a_feed_that_fails_for_weeks_is_still_called(dead_client: FeedClient, log: SqliteEventLog) -> None:
+    poller = Poller(dead_client, log, 5, Clock())
+    poller._failures = 5000
+    assert poller.poll_once() == LONGEST_BACKOFF
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("40", 40), ("1", 5), ("inf", LONGEST_RETRY_AFTER), ("1e300", LONGEST_RETRY_AFTER), ("soon", 5)],
+)
+def test_the_feed_may_ask_for_a_longer_wait_within_reason(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, header: str, wait: float
+) -> None:
+    feed.answer = response(status="429 Too Many Requests", Retry_After=header)
+    assert Poller(client, log, 5, Clock()).poll_once() == wait
+
+
+@pytest.mark.parametrize("calls", [1, 5, 20])
+def test_no_minute_holds_more_calls_than_allowed(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, calls: int
+) -> None:
+    """Two workers that share the log and poll as often as they can."""
+    clock = Clock()
+    pollers = [Poller(client, each, calls, clock) for each in (log, SqliteEventLog(log.path))]
+    moments = []
+    for step in range(100):
+        before = len(feed.requests)
+        wait = pollers[step % 2].poll_once()
+        moments += [clock.now] * (len(feed.requests) - before)
+        assert wait > 0
+        if len(feed.requests) == before:
+            assert wait <= 60
+        clock.now += 2
+    assert len(moments) >= calls * 3
+    assert all(sum(start <= at < start + 60 for at in moments) <= calls for start in moments)
+
+
+def test_a_poll_without_budget_calls_nobody_and_tells_how_long_to_wait(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog
+) -> None:
+    clock = Clock()
+    poller = Poller(client, log, 2, clock)
+    assert [poller.poll_once() for _ in range(2)] == [30, 30]
+    clock.now += 45
+    assert poller.poll_once() == 15
+    assert len(feed.requests) == 2
+    clock.now += 15
+    assert poller.poll_once() == 30
+    assert len(feed.requests) == 3

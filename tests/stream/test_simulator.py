@@ -1,0 +1,162 @@
+"""The stand-in for the live API: its wire format, its limit, and people who watch as people do."""
+
+import threading
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from graph.repositories.movies import Movie
+from graph.times import utc_now
+from stream.events import LARGEST_ID
+from stream.feed import COLUMNS, FeedClient, FeedError, decode_answer
+from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
+
+USERS = list(range(1, 101))
+MOVIES = [
+    Movie(1, "Blockbuster, The", 1999, ["Drama"], True, 16 * 256, 3.5),
+    Movie(2, 'Café "Noir" & Öl', None, [], True, 256, 3.5),
+    Movie(3, None, 2001, [], True, 1, 3.5),
+]
+Watching = list[tuple[int, Movie]]
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def audience(seed: int = 1, size: int = 10, seconds: float = 30.0, users: list[int] | None = None) -> Audience:
+    return Audience(USERS if users is None else users, MOVIES, size, seconds, seed)
+
+
+def play(watched: Audience, seconds: float, step: float = 1.0) -> list[Watching]:
+    return [watched.watching(1000.0 + number * step) for number in range(int(seconds / step))]
+
+
+def client(watched: Audience, calls_per_minute: int, clock: Clock) -> FlaskClient:
+    return create_simulator(watched, calls_per_minute, clock).test_client()
+
+
+def test_its_answer_is_what_our_decoder_reads() -> None:
+    response = client(audience(size=300), 5, Clock()).get(PATH)
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    body = response.get_json()
+    assert isinstance(body, str)
+    answer = decode_answer(response.data)
+    assert answer.unreadable == []
+    expected = audience(size=300).watching(5000.0)
+    assert [(event.user_id, event.movie_id, event.title, event.year) for event in answer.sightings] == [
+        (user, movie.movie_id, movie.title, movie.year) for user, movie in expected
+    ]
+    assert {movie.movie_id for _, movie in expected} >= {1, 2}
+    assert {abs((utc_now() - event.at).total_seconds()) < 60 for event in answer.sightings} == {True}
+
+
+def test_its_columns_come_in_the_order_of_the_real_ones() -> None:
+    response = client(audience(), 5, Clock()).get(PATH)
+    assert response.get_json().startswith(
+        '{"columns": ["YearRelease", "Name", "current_time", "customerID"], "index": ['
+    )
+    assert COLUMNS == ("YearRelease", "Name", "current_time", "customerID")
+
+
+def test_nobody_watching_is_an_empty_frame() -> None:
+    assert decode_answer(client(audience(size=0), 5, Clock()).get(PATH).data).sightings == []
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+def test_calls_past_the_limit_are_refused_until_a_minute_is_over(calls: int) -> None:
+    clock = Clock()
+    api = client(audience(), calls, clock)
+    assert [api.get(PATH).status_code for _ in range(calls)] == [200] * calls
+    clock.now += 20.5
+    refused = api.get(PATH)
+    assert refused.status_code == 429
+    wait = int(refused.headers["Retry-After"])
+    clock.now += wait - 1
+    assert api.get(PATH).status_code == 429
+    clock.now += 1
+    assert [api.get(PATH).status_code for _ in range(calls + 1)] == [200] * calls + [429]
+
+
+def test_refused_calls_do_not_count() -> None:
+    clock = Clock()
+    api = client(audience(), 2, clock)
+    statuses = []
+    for _ in range(13):
+        statuses.append(api.get(PATH).status_code)
+        clock.now += 10
+    assert statuses == [200, 200, 429, 429, 429, 429] * 2 + [200]
+
+
+def test_our_client_follows_it_over_http_and_hears_its_limit() -> None:
+    server = make_server("127.0.0.1", 0, create_simulator(audience(), 1), threaded=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        with requests.Session() as session:
+            feed = FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session)
+            assert len(feed.fetch().sightings) == 10
+            with pytest.raises(FeedError, match="429") as caught:
+                feed.fetch()
+        assert caught.value.retry_after == pytest.approx(60, abs=2)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_same_seed_plays_the_same_viewings() -> None:
+    assert play(audience(seed=3), 300) == play(audience(seed=3), 300)
+    assert play(audience(seed=3), 300) != play(audience(seed=4), 300)
+
+
+def test_unknown_users_and_movies_occur_now_and_then() -> None:
+    viewings = {viewing_key(viewing) for watching in play(audience(), 3000) for viewing in watching}
+    users = {user for user, _ in viewings}
+    movies = {movie for _, movie in viewings}
+    assert 0.01 < sum(user >= UNKNOWN_IDS for user, _ in viewings) / len(viewings) < 0.2
+    assert 0.01 < sum(movie >= UNKNOWN_IDS for _, movie in viewings) / len(viewings) < 0.2
+    assert {user for user in users if user < UNKNOWN_IDS} <= set(USERS)
+    assert {1, 2} <= {movie for movie in movies if movie < UNKNOWN_IDS} <= {1, 2, 3}
+    assert max(users | movies) <= LARGEST_ID
+
+
+def viewing_key(viewing: tuple[int, Movie]) -> tuple[int, int]:
+    return viewing[0], viewing[1].movie_id
+
+
+def test_movies_that_many_have_rated_are_watched_more() -> None:
+    seen = Counter(movie.movie_id for seed in range(200) for _, movie in audience(seed, 20).watching(0.5))
+    assert seen[1] > 4 * seen[2] > 4 * seen[3]
+    assert seen[2] > 0.05 * seen[1]
+
+
+def test_people_watch_for_a_while_then_pause_or_watch_another() -> None:
+    movies = [Movie(number, None, None, [], True, 1, None) for number in range(1, 10_001)]
+    history = play(Audience(USERS, movies, 5, 30.0, 1), 2000, step=0.5)
+    assert min(map(len, history)) < 5 == max(map(len, history))
+    assert 0.5 < sum(map(len, history)) / (5 * len(history)) < 0.95
+    lengths = Counter(viewing_key(viewing) for watching in history for viewing in watching)
+    ended = [count * 0.5 for key, count in lengths.items() if key not in set(map(viewing_key, history[-1]))]
+    assert 0.3 * 30 <= min(ended) <= max(ended) <= 1.7 * 30 + 0.5
+    assert 25 < sum(ended) / len(ended) < 35
+    shown = [dict(map(viewing_key, watching)) for watching in history]
+    followed_at_once = sum(
+        user in before and before[user] != movie for before, now in pairwise(shown) for user, movie in now.items()
+    )
+    assert 0.15 < followed_at_once / len(ended) < 0.45
+
+
+@pytest.mark.parametrize("users", [[], [1], USERS[:7], USERS])
+def test_nobody_watches_two_movies_at_once(users: list[int]) -> None:
+    watched = audience(size=30, users=users)
+    for watching in play(watched, 600, step=5):
+        assert len({user for user, _ in watching}) == len(watching)
