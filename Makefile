@@ -22,8 +22,12 @@ check: setup-tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-setup: .venv/run.stamp
+setup: .venv/run.stamp .cache/jars.stamp
+
+.cache/jars.stamp: pom.xml | .venv/run.stamp
+	@echo "Fetching Neo4j …" >&2
 	@$(BIN)/python -m graph fetch >&2
+	@touch $@
 
 setup-tests: setup .venv/test.stamp
 

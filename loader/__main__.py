@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from graph.commands import CommandGroup, start_logging
+from graph.server.contents import holds_ratings
 from graph.settings import Settings
-from loader.bulk import bulk_load, holds_ratings
+from loader.bulk import bulk_load
 from loader.folder import open_folder
 from loader.staging import Account, read_folder
 

@@ -50,18 +50,6 @@ def bulk_load(
     return account
 
 
-def holds_ratings(settings: Settings, *, start: bool) -> bool:
-    """Whether the embedded Neo4j holds ratings; it is started to see, if `start`, else a database's files count."""
-    server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
-    if not server.home.has_database:
-        return False
-    if not start:
-        return True
-    server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
-    with Database.from_settings(settings) as database:
-        return Models(database).get_catalogue() is not None
-
-
 def _replace(server: EmbeddedServer, settings: Settings, counts: GraphCounts, *, start: bool) -> None:
     was_running = server.down()
     swap_in(server)

@@ -19,6 +19,7 @@ import psutil
 import requests
 
 from graph.errors import RecommenderError
+from graph.server.contents import holds_ratings
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer, require_free_port
 from graph.settings import ROOT, Settings
@@ -79,16 +80,22 @@ class System:
         self._processes = settings.data / "run.json"
         self._parts: list[Part] = []
         self._stopping = threading.Event()
+        self._commands = {
+            "service": ["gunicorn", "--config", "python:service.gunicorn_config"],
+            "worker": ["stream", "worker"],
+        }
+        self._feed: dict[str, str] = {}
         self.url = f"http://{settings.host}:{settings.port}"
 
     def start(self) -> None:
         """Bring everything up. Raises RecommenderError if a part does not come up."""
         end_leftovers(self._processes)
         require_free_port(self._settings.port, "RECOMMENDER_PORT")
-        load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE), "--if-empty"]
-        if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
-            raise RecommenderError("the sample ratings could not be loaded")
-        self._start_parts()
+        if "RECOMMENDER_FEED_URL" not in os.environ:
+            self._simulate_feed(self._settings.port + 1)
+        self._start_parts("service")  # it waits for Neo4j by itself
+        self._load()
+        self._start_parts(*(name for name in self._commands if name != "service"))
         self._await_service()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -108,23 +115,26 @@ class System:
             logs=self._settings.data / "logs",
         )
 
-    def _start_parts(self) -> None:
+    def _load(self) -> None:
+        if holds_ratings(self._settings):
+            return
+        load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE)]
+        if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
+            raise RecommenderError("the sample ratings could not be loaded")
+
+    def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        feed = {}
-        if "RECOMMENDER_FEED_URL" not in os.environ:
-            port = self._settings.port + 1
-            require_free_port(port, "RECOMMENDER_PORT (the simulator takes the port after it)")
-            simulator = [sys.executable, "-m", "stream", "simulator", "--port", str(port)]
-            self._parts.append(Part("simulator", simulator, {}, logs))
-            feed = {
-                "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}/users-currently-watching-movie",
-                "RECOMMENDER_FEED_CATALOGUE": "movielens",
-            }
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
-        self._parts.append(Part("service", gunicorn, feed, logs))
-        self._parts.append(Part("worker", [sys.executable, "-m", "stream", "worker"], feed, logs))
+        self._parts += [Part(name, [sys.executable, "-m", *self._commands[name]], self._feed, logs) for name in names]
         self._remember()
+
+    def _simulate_feed(self, port: int) -> None:
+        require_free_port(port, "RECOMMENDER_PORT (the simulator takes the port after it)")
+        self._commands["simulator"] = ["stream", "simulator", "--port", str(port)]
+        self._feed = {
+            "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}/users-currently-watching-movie",
+            "RECOMMENDER_FEED_CATALOGUE": "movielens",
+        }
 
     def _remember(self) -> None:
         known = [[part.process.pid, part.process.create_time()] for part in self._parts]
@@ -139,7 +149,7 @@ class System:
             except requests.RequestException:
                 pass
             time.sleep(0.1)
-        raise RecommenderError(f"the service is not ready after {READY_SECONDS} s: see {self._parts[-2].log}")
+        raise RecommenderError(f"the service is not ready after {READY_SECONDS} s: see {self._parts[0].log}")
 
     def _watch(self) -> None:
         """Start again what dies, Neo4j included."""

@@ -85,7 +85,7 @@ def test_nothing_appended_is_nothing_stored(log: SqliteEventLog) -> None:
         year=st.none() | st.integers(1800, 2200),
     )
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_every_event_comes_back_as_it_was(event: Event) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = SqliteEventLog(Path(folder) / "log")
@@ -183,7 +183,7 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
         "from stream.log import SqliteEventLog\n"
         "log = SqliteEventLog(Path(sys.argv[1]))\n"
         "input()\n"
-        "for n in range(60):\n"
+        "for n in range(30):\n"
         "    at = '2026-01-01T12:00:00'\n"
         "    own = Event(type='started', source='api', at=at, user_id=sys.argv[2], movie_id=n + 1)\n"
         "    shared = Event(type='started', source=sys.argv[2], at=at, event_id=f'shared {n}', user_id=9, movie_id=9)\n"
@@ -206,9 +206,9 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
     events = all_events(log)
     for user in (1, 2):
         own = [event.movie_id for event in events if event and event.user_id == user]
-        assert own == sorted([*range(1, 61)] * 2)
+        assert own == sorted([*range(1, 31)] * 2)
     shared = [(event.event_id, event.source) for event in events if event and event.user_id == 9]
-    assert sorted(event_id or "" for event_id, _ in shared) == sorted(f"shared {n}" for n in range(60))
+    assert sorted(event_id or "" for event_id, _ in shared) == sorted(f"shared {n}" for n in range(30))
     # Each append stands together: the shared event only after and before an own one of the same movie.
     for position, event in enumerate(events):
         if event and event.user_id == 9:

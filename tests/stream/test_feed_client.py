@@ -29,7 +29,11 @@ def split_frame(*rows: tuple[Any, Any]) -> bytes:
 
 def response(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
     """A whole HTTP response; `Retry_After="5"` becomes a header."""
-    named = {"Content-Length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    named = {
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in named.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
