@@ -105,6 +105,11 @@ def test_ratings_after_a_bad_header_are_rejected(tmp_path: Path, header: bytes) 
     assert (found.lines, found.structure) == (7, 2)
 
 
+def test_the_largest_ids_are_read(tmp_path: Path) -> None:
+    found = read(tmp_path, b"2147483647:\n2147483647,3,2005-01-01\n")
+    assert found.ratings == [(2147483647, 2147483647, 3, "2005-01-01")]
+
+
 def test_ratings_before_any_header_are_rejected(tmp_path: Path) -> None:
     assert read(tmp_path, b"5,3,2005-01-01\n1:\n6,3,2005-01-01").rejects == [(1, NO_MOVIE)]
 
