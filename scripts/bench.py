@@ -33,11 +33,12 @@ from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
 from loader.folder import open_folder
 from loader.staging import read_folder
-from scripts.run import SAMPLE, follow
+from scripts.run import SAMPLE, await_ready, follow
 from scripts.sandbox import environment_of, sandbox_settings
 
 USERS_OF_THE_SAMPLE = 610
 WHOLE_HISTORY = 100_000
+START_SECONDS = 240
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -153,7 +154,7 @@ def running_system() -> Iterator[Settings]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            await_ready(f"http://127.0.0.1:{settings.port}")
+            await_ready(f"http://127.0.0.1:{settings.port}", START_SECONDS)
             yield settings
         finally:
             process.terminate()
@@ -166,24 +167,11 @@ def serving(settings: Settings, arguments: list[str]) -> Iterator[str]:
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stderr=subprocess.DEVNULL)
     try:
-        await_ready(f"http://127.0.0.1:{settings.port}")
+        await_ready(f"http://127.0.0.1:{settings.port}", START_SECONDS)
         yield f"http://127.0.0.1:{settings.port}"
     finally:
         process.terminate()
         process.wait()
-
-
-def await_ready(url: str, seconds: float = 240) -> None:
-    """Wait until the service is ready. Raises RecommenderError if it is not in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(f"{url}/health/ready", timeout=3).ok:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.1)
-    raise RecommenderError(f"{url} is not ready after {seconds:g} s")
 
 
 def load(url: str, seconds: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class System:
         self._start_parts("service")  # it waits for Neo4j by itself
         self._load()
         self._start_parts(*(name for name in self._commands if name != "service"))
-        self._await_service()
+        await_ready(self.url, READY_SECONDS)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def stop(self) -> None:
@@ -140,17 +140,6 @@ class System:
         known = [[part.process.pid, part.process.create_time()] for part in self._parts]
         self._processes.write_text(json.dumps(known))
 
-    def _await_service(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if requests.get(f"{self.url}/health/ready", timeout=3).ok:
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(0.1)
-        raise RecommenderError(f"the service is not ready after {READY_SECONDS} s: see {self._parts[0].log}")
-
     def _watch(self) -> None:
         """Start again what dies, Neo4j included."""
         while not self._stopping.wait(1):
@@ -161,6 +150,19 @@ class System:
             if revived:
                 say(f"{', '.join(revived)} had ended and was started again")
                 self._remember()
+
+
+def await_ready(url: str, seconds: float) -> None:
+    """Wait until the service at a URL is ready. Raises RecommenderError if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{url}/health/ready", timeout=3).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.1)
+    raise RecommenderError(f"{url} is not ready after {seconds:g} s: see the log of the service")
 
 
 def end_leftovers(file: Path) -> None:

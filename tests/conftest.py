@@ -92,7 +92,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         )
     try:
         await_output(process, output, "Following the live feed")
-        yield RunningSystem(settings, process, output)
+        started = RunningSystem(settings, process, output)
+        for user_id in range(1, 31):  # a cold Neo4j on a busy machine may take longer than an answer may
+            wait_until(lambda: started.get(f"/v1/users/{user_id}/recommendations?limit=50").ok)  # noqa: B023
+        yield started
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
