@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.stats import t as student
 
 from engine.baselines import build_weights, count_popularity, fit_ease, rank_by_popularity, rank_by_weights
 from engine.evaluation import RELEVANT_FROM, Accuracy, estimate_mean, group_by_user, measure_rankings, split_random
@@ -119,10 +120,11 @@ def choose_ease_ridge(
 
 
 def summarise(model: str, accuracies: list[Accuracy]) -> ModelAccuracy:
-    """Mean over splits; its interval tells how much the split matters."""
+    """Mean over splits; its interval, Student's for so few of them, tells how much the split matters."""
+    wider = float(student.ppf(0.975, len(accuracies) - 1)) / 1.96
     recall = estimate_mean(np.array([accuracy.recall.mean for accuracy in accuracies]))
     ndcg = estimate_mean(np.array([accuracy.ndcg.mean for accuracy in accuracies]))
-    return ModelAccuracy(model, recall.mean, recall.half_width, ndcg.mean, ndcg.half_width)
+    return ModelAccuracy(model, recall.mean, wider * recall.half_width, ndcg.mean, wider * ndcg.half_width)
 
 
 def _matrix(rows: Columns, columns: Columns, values: NDArray[np.float32], shape: tuple[int, int]) -> csr_array:

@@ -1,0 +1,39 @@
+"""`make run` after a kill -9 of `make run` itself: the parts it left are ended, the loaded database is used again."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import await_output
+
+from graph.settings import ROOT
+from scripts.sandbox import environment_of, sandbox_settings
+
+
+@pytest.mark.slow
+def test_a_run_after_a_killed_run_starts_clean(tmp_path: Path) -> None:
+    settings = sandbox_settings(tmp_path)
+
+    def run(name: str) -> subprocess.Popen[bytes]:
+        output = tmp_path / name
+        with output.open("wb") as stream:
+            command = [sys.executable, "-m", "scripts.run"]
+            process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stdout=stream, stderr=stream)
+        await_output(process, output, "Following the live feed")
+        return process
+
+    first = run("first.txt")
+    left = [child for child in psutil.Process(first.pid).children() if "java" not in child.name()]
+    assert len(left) == 3
+    first.kill()
+    first.wait()
+    assert all(part.is_running() for part in left)
+
+    second = run("second.txt")
+    assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in left)
+    assert "staged" not in (tmp_path / "second.txt").read_text()
+    second.send_signal(signal.SIGINT)
+    assert second.wait(60) == 0
