@@ -1,3 +1,3 @@
-// The loaded catalogue. Parameters: none. Returns: name, schemaVersion
+// The loaded catalogue. Parameters: none. Returns: name, dataset (name of its staged ratings), schemaVersion
 MATCH (catalogue:Catalogue)
-RETURN catalogue.name AS name, catalogue.schemaVersion AS schemaVersion
+RETURN catalogue.name AS name, catalogue.dataset AS dataset, catalogue.schemaVersion AS schemaVersion

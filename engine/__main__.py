@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from engine.comparison import compare_models
-from engine.dataset import Dataset
+from engine.dataset import Dataset, current_dataset
 from engine.training import LIKED_FROM, fit_dataset, put_to_use
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
@@ -32,7 +32,10 @@ def fit(quiet: bool) -> None:
     settings = Settings.from_environment()
     with Database.from_settings(settings) as database:
         models = Models(database)
-        fitted = fit_dataset(Dataset(settings.staging), utc_now(), models.read_live_positives(LIKED_FROM))
+        dataset = Dataset(settings.staging / models.get_dataset())
+        with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
+            live = models.read_live_positives(LIKED_FROM)
+            fitted = fit_dataset(dataset, utc_now(), live, progress=lambda share: bar.update(100 * share))
         with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
             put_to_use(fitted, models, bar.update)
     click.echo(f"model {fitted.model.version}: {fitted.model.edges:,} edges out of {fitted.model.movies:,} movies")
@@ -49,7 +52,7 @@ def evaluate(seeds: int, as_json: bool) -> None:
     """
     settings = Settings.from_environment()
     history = np.array(HistoryWeights().rated, dtype=np.float32)
-    rows = compare_models(Dataset(settings.staging).ratings(), seeds, history)
+    rows = compare_models(current_dataset(settings.staging).ratings(), seeds, history)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows]))
     else:

@@ -1,21 +1,31 @@
 """The staged ratings: Parquet files and a manifest in one folder, written by `loader`, read by the fit.
 
-`ratings.parquet` has userId, movieId (int32), rating (float32, stars) and at (milliseconds, UTC), sorted by user and
-movie, each pair once. `movies.parquet` has movieId, title, year (nullable) and genres (list), sorted by movie.
+`ratings-000.parquet` and so on have userId, movieId (int32), rating (float32, stars), at (milliseconds, UTC) and probe
+(held out by the Netflix Prize's probe set). All ratings of a user are in one of them; each is sorted by user and movie
+and has each pair once. `movies.parquet` has movieId, title, year (nullable), genres (list), ratingCount and ratingMean,
+sorted by movie. Data sets lie side by side; the file `current` beside them names the one that the graph was made from.
 """
 
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from graph.errors import RecommenderError
 
-LAYOUT = 1
+LAYOUT = 2
+MANIFEST = "manifest.json"
+CURRENT = "current"
+RATING_SCHEMA: dict[str, pl.DataType] = {
+    "userId": pl.Int32(),
+    "movieId": pl.Int32(),
+    "rating": pl.Float32(),
+    "at": pl.Datetime("ms"),
+    "probe": pl.Boolean(),
+}
 
 
 class DatasetError(RecommenderError):
@@ -24,13 +34,20 @@ class DatasetError(RecommenderError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is staged and from where."""
+    """What is staged and from where.
+
+    `inputs` has name, size, modified (nanoseconds) and sha256 of each file read; `accounts` tells by kind of file
+    (ratings, movies, probe, qualifying) where its lines went.
+    """
 
     catalogue: str
     source: str
     ratings: int
     users: int
     movies: int
+    probe: int = 0
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    accounts: dict[str, dict[str, int]] = field(default_factory=dict)
     layout: int = LAYOUT
 
 
@@ -41,9 +58,9 @@ class Dataset:
     folder: Path
 
     @property
-    def ratings_file(self) -> Path:
-        """The ratings."""
-        return self.folder / "ratings.parquet"
+    def name(self) -> str:
+        """Which data set this is; the same inputs have the same name."""
+        return self.folder.name
 
     @property
     def movies_file(self) -> Path:
@@ -51,13 +68,22 @@ class Dataset:
         return self.folder / "movies.parquet"
 
     @property
-    def _manifest_file(self) -> Path:
-        return self.folder / "manifest.json"
+    def rejects_file(self) -> Path:
+        """Lines that could not be used (CSV: file, line, reason, text)."""
+        return self.folder / "rejects.csv"
+
+    def shard_file(self, number: int) -> Path:
+        """One part of the ratings."""
+        return self.folder / f"ratings-{number:03}.parquet"
+
+    def shards(self) -> list[Path]:
+        """All parts of the ratings."""
+        return sorted(self.folder.glob("ratings-*.parquet"))
 
     def manifest(self) -> Manifest:
         """What is staged here. Raises DatasetError if nothing is, or if another version wrote it."""
         try:
-            manifest = Manifest(**json.loads(self._manifest_file.read_text(encoding="utf-8")))
+            manifest = Manifest(**json.loads((self.folder / MANIFEST).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             raise DatasetError(f"no staged ratings in {self.folder}: run `python -m loader bulk PATH`") from None
         if manifest.layout != LAYOUT:
@@ -66,30 +92,36 @@ class Dataset:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Declare the files complete; written last."""
-        self._manifest_file.write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
+        write_durably(self.folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
 
     def ratings(self) -> pl.DataFrame:
         """All ratings."""
-        return pl.read_parquet(self.ratings_file)
+        return pl.read_parquet(self.shards())
 
     def movies(self) -> pl.DataFrame:
         """All movies."""
         return pl.read_parquet(self.movies_file)
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """A sparse matrix, users × movies, with the ids of its rows and columns (ascending)."""
+def current_dataset(staging: Path) -> Dataset:
+    """The data set that the graph was made from. Raises DatasetError if there is none."""
+    try:
+        name = (staging / CURRENT).read_text(encoding="utf-8").strip()
+    except OSError:
+        raise DatasetError(f"no staged ratings in {staging}: run `python -m loader bulk PATH`") from None
+    return Dataset(staging / name)
 
-    values: csr_array
-    user_ids: NDArray[np.int64]
-    movie_ids: NDArray[np.int64]
+
+def use_dataset(dataset: Dataset) -> None:
+    """Make this data set of its staging folder the current one."""
+    write_durably(dataset.folder.parent / CURRENT, dataset.name)
 
 
-def build_matrix(user: NDArray[np.int64], movie: NDArray[np.int64], value: NDArray[np.float32]) -> Matrix:
-    """The matrix of (user id, movie id, value) triples; of a pair that comes twice the values are added."""
-    user_ids, rows = np.unique(user, return_inverse=True)
-    movie_ids, columns = np.unique(movie, return_inverse=True)
-    values = csr_array((value, (rows, columns)), shape=(len(user_ids), len(movie_ids)))
-    values.sum_duplicates()
-    return Matrix(values, user_ids, movie_ids)
+def write_durably(file: Path, text: str) -> None:
+    """Write a whole file so that a reader, also after a crash, finds the old text or the new one."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)

@@ -4,7 +4,9 @@ The closed form of SLIM with feature selection (Ning & Karypis 2011), regularise
 cut to the edges that count most and solved again for just those.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numba import get_num_threads
@@ -16,6 +18,9 @@ from engine.kernels import accumulate_gram, choose_candidates, count_row_work, m
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
 MOST_MOVIES = 30_000
+# How the work's shares are told: the Gram matrix in so many steps, the rest in two.
+GRAM_STEPS = 20
+GRAM_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,21 @@ class Similarities:
     rank: NDArray[np.int32]
 
 
-def fit_similarities(positives: csr_array, parameters: SimilarityParameters = SimilarityParameters()) -> Similarities:
-    """Fit the weights. `positives`: users x movies, what is stored in it counts as 1, once a pair."""
+def fit_similarities(
+    positives: csr_array,
+    parameters: SimilarityParameters = SimilarityParameters(),
+    progress: Callable[[float], object] = lambda _: None,
+) -> Similarities:
+    """Fit the weights. `positives`: users x movies, what is stored in it counts as 1, once a pair.
+
+    `progress` is told the shares of the whole work as they are done.
+    """
     movies = most_rated(positives, MOST_MOVIES)
-    matrix = csr_array(positives[:, movies])
+    all_columns = len(movies) == positives.shape[1]  # then spare the memory of a copy
+    matrix = positives if all_columns and positives.has_canonical_format else csr_array(positives[:, movies])
     matrix.sum_duplicates()  # sorts too
     with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
-        source, target, weight = _fit_edges(matrix, parameters)
+        source, target, weight = _fit_edges(matrix, parameters, progress)
     rank = _rank_in_source(source, target, weight)
     order = np.lexsort((rank, source))
     return Similarities(
@@ -79,10 +92,12 @@ def most_rated(positives: csr_array, most: int) -> NDArray[np.int64]:
     return columns.astype(np.int64)
 
 
-def gram_matrix(matrix: csr_array, user_exponent: float) -> NDArray[np.float32]:
+def gram_matrix(
+    matrix: csr_array, user_exponent: float, progress: Callable[[float], object] = lambda _: None
+) -> NDArray[np.float32]:
     """XᵀDX (movies x movies) with D = diag(n_u^-user_exponent), n_u the length of a user's row.
 
-    `matrix`: users x movies, canonical CSR.
+    `matrix`: users x movies, canonical CSR. `progress` is told shares of the work.
     """
     indptr, indices = matrix.indptr, matrix.indices
     movies = matrix.shape[1]
@@ -91,16 +106,19 @@ def gram_matrix(matrix: csr_array, user_exponent: float) -> NDArray[np.float32]:
     shares = np.linspace(0, work[-1] if movies else 0, get_num_threads() + 1)[1:-1]
     stripes = np.concatenate(([0], np.searchsorted(work, shares), [movies])).astype(np.int64)
     gram = np.zeros((movies, movies), dtype=np.float32)
-    accumulate_gram(indptr, indices, user_weights, stripes, gram)
+    bounds = np.linspace(0, len(user_weights), GRAM_STEPS + 1).astype(np.int64)
+    for begin, end in pairwise(bounds):  # users stay in order, so the sums are the same as in one go
+        accumulate_gram(indptr[begin : end + 1], indices, user_weights[begin:end], stripes, gram)
+        progress(1 / GRAM_STEPS)
     mirror_upper(gram)
     return gram
 
 
 def _fit_edges(
-    matrix: csr_array, parameters: SimilarityParameters
+    matrix: csr_array, parameters: SimilarityParameters, progress: Callable[[float], object]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Sources, targets and weights of the kept edges, by target."""
-    gram = gram_matrix(matrix, parameters.user_exponent)
+    gram = gram_matrix(matrix, parameters.user_exponent, lambda share: progress(share * GRAM_SHARE))
     diagonal = gram.diagonal().copy()
     if len(diagonal) == 0:
         nothing = np.empty(0, dtype=np.int64)
@@ -113,9 +131,11 @@ def _fit_edges(
     target, position = np.nonzero(chosen >= 0)
     source = chosen[target, position]
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
+    progress((1 - GRAM_SHARE) / 2)
     kept = _rank_in_source(source, target, weight * discount[target]) <= parameters.neighbours
     source, target = source[kept], target[kept]
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
+    progress((1 - GRAM_SHARE) / 2)
     return source, target, weight * discount[target]
 
 

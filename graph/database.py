@@ -102,6 +102,11 @@ class Database:
         """Run one statement given by its text: the schema's statements, a tool's question. Never a request's."""
         return self._execute(text, parameters, RoutingControl.WRITE)
 
+    def run_alone(self, text: str, **parameters: Any) -> None:
+        """Run one statement that makes its own transactions (`CALL … IN TRANSACTIONS`). Never a request's."""
+        with _translated_errors(), self._driver.session(database=self.name) as session:
+            session.run(Query(text), parameters).consume()
+
     def is_reachable(self) -> bool:
         """Whether Neo4j answers right now."""
         try:

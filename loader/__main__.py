@@ -1,6 +1,9 @@
-"""The bulk load CLI: `python -m loader bulk|check PATH`."""
+"""The bulk load CLI: `python -m loader bulk|add|check|synthesize`."""
 
 import json
+import shutil
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -8,9 +11,9 @@ import click
 from graph.commands import CommandGroup, start_logging
 from graph.server.contents import holds_ratings
 from graph.settings import Settings
+from loader.adding import add_ratings
 from loader.bulk import bulk_load
-from loader.folder import open_folder
-from loader.staging import Account, read_folder
+from loader.staging import Report, stage
 
 SHOWN_REJECTS = 10
 
@@ -18,66 +21,113 @@ tolerance_option = click.option(
     "--tolerance",
     default=0.001,
     show_default=True,
-    help="Share of lines that may be rejected.",
+    help="Share of the ratings' lines that may be rejected; with more, nothing is loaded.",
     type=click.FloatRange(0, 1),
+)
+rejects_option = click.option(
+    "--rejects",
+    "rejects_file",
+    help="Write all rejected lines to this CSV file (file, line, reason, text).",
+    type=click.Path(path_type=Path, dir_okay=False),
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the account of all lines as JSON.")
+path_argument = click.argument("path", type=click.Path(path_type=Path))
 
 
 @click.group(cls=CommandGroup)
 def main() -> None:
     """Load ratings into Neo4j.
 
-    PATH is a folder with Netflix Prize files (combined_data_*.txt or training_set/mv_*.txt, movie_titles.csv|txt) or
-    MovieLens files (ratings.csv, ratings.dat or u.data, and its movies); which one is told by the files.
+    PATH is a folder with ratings, or the .zip, .tar or .tar.gz they are distributed in, which is read as it is. Netflix
+    Prize (combined_data_*.txt or training_set/mv_*.txt, movie_titles.csv|txt, probe.txt, qualifying.txt) and MovieLens
+    (ratings.csv, ratings.dat or u.data, and its movies) are told apart by the files' names.
     """
     start_logging(Settings.from_environment())
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@path_argument
 @click.option("--if-empty", is_flag=True, help="Only start Neo4j if it holds ratings already.")
 @click.option("--no-start", is_flag=True, help="Leave Neo4j stopped, for another server that runs its files.")
+@click.option("--forget-live", is_flag=True, help="Do not carry over what came live; it is lost.")
 @tolerance_option
+@rejects_option
 @quiet_option
 @json_option
-def bulk(path: Path, if_empty: bool, no_start: bool, tolerance: float, quiet: bool, as_json: bool) -> None:
-    """Make the embedded Neo4j hold exactly PATH's ratings, fitted; replaces its content when all went well."""
+def bulk(
+    path: Path,
+    if_empty: bool,
+    no_start: bool,
+    forget_live: bool,
+    tolerance: float,
+    rejects_file: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Make the embedded Neo4j hold exactly PATH's ratings, fitted, and what came live.
+
+    The old content serves until the new one is complete and verified, then they change places within seconds. Run again
+    after a failure or a kill, it goes on after the last complete stage.
+    """
     settings = Settings.from_environment()
     if if_empty and holds_ratings(settings, start=not no_start):
         click.echo("Ratings are loaded already.")
         return
-    account = bulk_load(open_folder(path), settings, tolerance, start=not no_start, quiet=quiet)
-    _print_account(account, as_json)
+    report = bulk_load(path, settings, tolerance, start=not no_start, forget_live=forget_live, quiet=quiet)
+    print_report(report, rejects_file, as_json=as_json)
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@path_argument
 @tolerance_option
+@rejects_option
 @quiet_option
 @json_option
-def check(path: Path, tolerance: float, quiet: bool, as_json: bool) -> None:
+def add(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as_json: bool) -> None:
+    """Add PATH's ratings to the running database, in small transactions beside all else.
+
+    Of a pair that is rated already the later date counts. Run again after a failure or a kill, it goes on where it was.
+    The model learns from them at the next `python -m engine fit`.
+    """
+    report = add_ratings(path, Settings.from_environment(), tolerance, quiet=quiet)
+    print_report(report, rejects_file, as_json=as_json)
+
+
+@main.command()
+@path_argument
+@tolerance_option
+@rejects_option
+@quiet_option
+@json_option
+def check(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as_json: bool) -> None:
     """Count PATH's ratings and name what is wrong, with file and line; changes nothing."""
-    _, _, account = read_folder(open_folder(path), quiet=quiet)
-    _print_account(account, as_json)
-    account.check_tolerance(tolerance)
+    with tempfile.TemporaryDirectory(prefix="check-") as folder:
+        report = Report.of(stage(path, Path(folder), quiet=quiet))
+        print_report(report, rejects_file, as_json=as_json)
+    report.check_tolerance(tolerance)
 
 
-def _print_account(account: Account, as_json: bool) -> None:
-    counts = {name: getattr(account, name) for name in ("lines", "loaded", "duplicates", "rejected", "structure")}
-    rejects = [*account.rejects, *account.movie_rejects]
+def print_report(report: Report, rejects_file: Path | None, *, as_json: bool) -> None:
+    """Print where all lines went, on stdout; name the first rejected ones, on stderr."""
+    if rejects_file:
+        shutil.copyfile(report.rejects_file, rejects_file)
     if as_json:
-        click.echo(json.dumps({**counts, "rejects": [vars(reject) for reject in rejects]}))
+        accounts = {kind: asdict(account) for kind, account in sorted(report.accounts.items())}
+        rejects = [asdict(reject) for reject in report.rejects]
+        click.echo(json.dumps({**accounts.pop("ratings"), **accounts, "rejects": rejects}))
         return
-    click.echo(
-        f"{counts['lines']:,} lines = {counts['loaded']:,} loaded + {counts['duplicates']:,} replaced duplicates "
-        f"+ {counts['rejected']:,} rejected + {counts['structure']:,} structure (headers, blank lines)"
-    )
-    for reject in rejects[:SHOWN_REJECTS]:
+    for kind, account in report.accounts.items():
+        if account.lines:
+            click.echo(
+                f"{kind}: {account.lines:,} lines = {account.loaded:,} loaded + {account.duplicates:,} replaced "
+                f"duplicates + {account.rejected:,} rejected + {account.structure:,} structure (headers, blank lines)"
+            )
+    for reject in report.rejects[:SHOWN_REJECTS]:
         click.echo(f"{reject.file}:{reject.line}: {reject.reason}: {reject.text!r}", err=True)
-    if len(rejects) > SHOWN_REJECTS:
-        click.echo(f"… and {len(rejects) - SHOWN_REJECTS:,} more; --json lists all.", err=True)
+    rejected = sum(account.rejected for account in report.accounts.values())
+    if rejected > SHOWN_REJECTS:
+        click.echo(f"… and {rejected - SHOWN_REJECTS:,} more; --rejects FILE writes all.", err=True)
 
 
 if __name__ == "__main__":

@@ -1,80 +1,110 @@
-"""The whole bulk load: stage, fit, import aside, swap, verify."""
+"""The whole bulk load: stage, fit, import aside, verify, take over what is live, swap."""
 
+import errno
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from pathlib import Path
 
-from engine.dataset import Dataset
-from engine.training import fit_dataset
-from graph.database import Database
-from graph.errors import RecommenderError, ServerError
-from graph.repositories.models import Models
+from engine.dataset import Dataset, use_dataset
+from engine.training import fit_once
+from graph.errors import RecommenderError
+from graph.locks import exclusive
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.times import utc_now
-from loader.folder import RatingsFolder
-from loader.importing import GraphCounts, import_graph, remove_incoming, swap_in
-from loader.staging import Account, stage
+from loader.incoming import Incoming, require_same_catalogue
+from loader.progress import progress_bar
+from loader.staging import Report, stage
 
 logger = logging.getLogger(__name__)
 
+TAKEN = "another load is running: wait for its end, or end it; then run the same command again"
+
 
 def bulk_load(
-    folder: RatingsFolder, settings: Settings, tolerance: float, *, start: bool = True, quiet: bool = False
-) -> Account:
-    """Make the embedded Neo4j hold exactly this folder's ratings and their fit.
+    path: Path,
+    settings: Settings,
+    tolerance: float,
+    *,
+    start: bool = True,
+    forget_live: bool = False,
+    quiet: bool = False,
+) -> Report:
+    """Make the embedded Neo4j hold exactly this input's ratings, their fit, and what is live (unless forgotten).
 
-    What serves goes on serving until the new database is complete; if anything fails before or right after the swap,
-    it stays or comes back. Raises RecommenderError.
+    What serves goes on serving until the new database is complete and verified; if anything fails, it stays or comes
+    back. A complete stage is not done again by the next call. Raises RecommenderError.
     """
     if settings.neo4j_uri:
         raise RecommenderError(
             "the offline import needs the database's own files, and NEO4J_URI names a Neo4j that we do not run: "
             "unset it to load the embedded one, or use compose's load service (README, Docker)"
         )
-    dataset = Dataset(settings.staging)
     home = Home(settings.neo4j_home)
     home.create(settings.neo4j_password.get_secret_value() if settings.neo4j_password else None)
     server = EmbeddedServer(home, settings.cache)
-    with _timed("staged"):
-        account = stage(folder, dataset, tolerance, quiet=quiet)
-    with _timed("fitted"):
-        fitted = fit_dataset(dataset, utc_now())
-    with _timed("imported"):
-        counts = import_graph(dataset, fitted, server, settings.cache)
-    with _timed("swapped in"):
-        _replace(server, settings, counts, start=start)
-    return account
-
-
-def _replace(server: EmbeddedServer, settings: Settings, counts: GraphCounts, *, start: bool) -> None:
-    was_running = server.down()
-    swap_in(server)
-    if start:
-        try:
-            server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
-            _verify(settings, counts)
-        except RecommenderError:
-            server.down()
-            swap_in(server)
-            if was_running:
-                server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
-            raise
-    remove_incoming(server.home)
-
-
-def _verify(settings: Settings, counts: GraphCounts) -> None:
-    with Database.from_settings(settings) as database:
-        found = Models(database).count_graph()
-    if found != asdict(counts):
-        raise ServerError(f"the new database holds {found}, expected {asdict(counts)}: the old one was put back")
+    with loading(settings), exclusive(home.path / "load.lock", TAKEN):
+        dataset, report = stage_checked(path, settings, tolerance, quiet=quiet)
+        if not forget_live:
+            require_same_catalogue(server, settings, dataset.manifest().catalogue)
+        with timed("fitted"), progress_bar("Fitting", 100, "%", quiet=quiet) as bar:
+            fitted = fit_once(dataset, utc_now(), lambda share: bar.update(100 * share))
+        incoming = Incoming(server, settings, dataset, fitted, quiet)
+        if not incoming.is_serving:
+            with timed("imported"):
+                incoming.build()
+            with timed("prepared"):
+                incoming.prepare(forget_live=forget_live)
+        with timed("swapped in"):
+            incoming.replace_serving(start=start)
+        use_dataset(dataset)
+        incoming.remove()
+        remove_other_datasets(dataset)
+    return report
 
 
 @contextmanager
-def _timed(what: str) -> Iterator[None]:
+def loading(settings: Settings) -> Iterator[None]:
+    """One load at a time on this data folder; a full disk and Ctrl-C become clear errors."""
+    try:
+        with exclusive(settings.data / "load.lock", TAKEN):
+            yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RecommenderError(
+            f"the disk is full ({error}): free some room, or set RECOMMENDER_DATA and NEO4J_HOME to a roomier disk; "
+            "then run the same command again"
+        ) from error
+    except KeyboardInterrupt:
+        raise RecommenderError(
+            "stopped; what serves was not changed. The same command again goes on after the last complete stage"
+        ) from None
+
+
+def stage_checked(path: Path, settings: Settings, tolerance: float, *, quiet: bool) -> tuple[Dataset, Report]:
+    """Stage an input and hold it to the tolerance."""
+    with timed("staged"):
+        dataset = stage(path, settings.staging, quiet=quiet)
+        report = Report.of(dataset)
+        report.check_tolerance(tolerance)
+    return dataset, report
+
+
+def remove_other_datasets(dataset: Dataset) -> None:
+    """Remove all staged ratings but these."""
+    for folder in dataset.folder.parent.glob("*/"):
+        if folder != dataset.folder:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Log how long a stage took."""
     begin = time.monotonic()
     yield
     logger.info("%s in %.1f s", what, time.monotonic() - begin)

@@ -1,28 +1,35 @@
-"""Reading ratings line by line, in blocks, every line accounted for.
+"""Reading files line by line, every line accounted for.
 
-A block of lines becomes a frame with one row per line; expressions say what each line is. Nothing is dropped on the
-way, so that loaded + rejected + structure lines always add up to the lines of the file.
+Each line of a file is a record, structure (a header, an empty line), or rejected with a reason; nothing is dropped on
+the way. The kernels of `loader.scanning` read what is well-formed; whatever they stop at is judged in plain Python.
 """
 
+import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
-import polars as pl
+import numpy as np
 
-BLOCK_BYTES = 32 << 20
-LARGEST_ID = 2**31 - 1
-RATING_SCHEMA: dict[str, pl.DataType] = {
-    "userId": pl.Int32(),
-    "movieId": pl.Int32(),
-    "rating": pl.Float32(),
-    "at": pl.Datetime("ms"),
-}
+from loader.scanning import LARGEST_ID, RATING, Bytes, Records
+
+BLOCK_BYTES = 8 << 20
+BUFFERED_RECORDS = 2_000_000
+LONGEST_LINE = 1 << 16
+SHOWN_TEXT = 200
+KEPT_REJECTS = 1_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# User id, movie id, stars, moment in milliseconds since 1970.
+Rating = tuple[int, int, float, int]
+Judgement = Rating | str
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A line that is no rating: where, why, and what it says."""
+    """A line that could not be used: where, why, and what it says."""
 
     file: str
     line: int
@@ -30,91 +37,142 @@ class Reject:
     text: str
 
 
-@dataclass(frozen=True)
-class Block:
-    """What came of some lines of a file: `ratings` has RATING_SCHEMA, in the lines' order."""
+@dataclass
+class Account:
+    """Where every line of some files went: lines = loaded + duplicates + rejected + structure."""
 
-    ratings: pl.DataFrame
-    rejects: list[Reject]
-    lines: int
-    structure: int
-    size: int
-
-
-# From the block's lines (columns line: text, number: from 1) to the same rows with userId, movieId, rating, at, and
-# reason: null for a rating, "" for structure, else why the line is rejected.
-LineParser = Callable[[pl.DataFrame], pl.DataFrame]
+    lines: int = 0
+    loaded: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    structure: int = 0
 
 
-def read_blocks(file: Path, parse: LineParser, encoding: str = "utf-8") -> Iterator[Block]:
-    """Parse a file block by block; undecodable bytes become U+FFFD and fail the line they are in."""
-    first = 1
-    for data in _read_whole_lines(file):
-        text = data.decode(encoding, errors="replace").removesuffix("\n")
-        if first == 1:
-            text = text.removeprefix("\ufeff")
-        lines = pl.DataFrame({"line": [text]}).select(pl.col("line").str.split("\n").explode().str.strip_suffix("\r"))
-        lines = lines.with_columns(pl.int_range(first, first + len(lines)).alias("number"))
-        yield _block(file, parse(lines), len(data))
-        first += len(lines)
+@dataclass
+class Rejects:
+    """Takes all rejected lines: the first ones are kept to be shown, all go to a CSV file if there is one."""
+
+    path: Path | None = None
+    first: list[Reject] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._stream = self.path.open("w", encoding="utf-8", newline="") if self.path else None
+        if self._stream:
+            self._writer = csv.writer(self._stream)
+            self._writer.writerow(["file", "line", "reason", "text"])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stream:
+            self._stream.close()
+
+    def add(self, account: Account, file: str, line: int, reason: str, text: str) -> None:
+        """Reject one line of a file."""
+        account.rejected += 1
+        if len(self.first) < KEPT_REJECTS:
+            self.first.append(Reject(file, line, reason, text[:SHOWN_TEXT]))
+        if self._stream:
+            self._writer.writerow([file, line, reason, text])
 
 
-def split_fields(separator: str, count: int) -> list[pl.Expr]:
-    """Expressions for the fields of a line, named field_0 …; too few or too many leave the last one null."""
-    parts = pl.col("line").str.split_exact(separator, count)
-    extra = parts.struct.field(f"field_{count}")
-    fields = [parts.struct.field(f"field_{position}").str.strip_chars() for position in range(count)]
-    return [*fields[:-1], pl.when(extra.is_null()).then(fields[-1]).alias(f"field_{count - 1}")]
+class Lines(Protocol):
+    """How the lines of one file are read; made anew for each file, since lines may depend on earlier ones."""
+
+    def scan(self, data: Bytes, position: int, out: Records, count: int) -> tuple[int, int, int]:
+        """Read well-formed lines; returns where it stopped, the new count, and the structure lines among them."""
+
+    def judge(self, line: str, number: int) -> Judgement:
+        """What any one line is: a rating, "" for structure, or else why it is rejected. `number` counts from 1."""
 
 
-def parse_id(field: str) -> pl.Expr:
-    """A positive 32-bit id, or null."""
-    value = pl.col(field).cast(pl.Int64, strict=False)
-    return pl.when(value.is_between(1, LARGEST_ID)).then(value).cast(pl.Int32)
+class LineReader:
+    """Reads files into a buffer of records that is handed to `take` whenever it is full, and by `flush`."""
+
+    def __init__(self, account: Account, rejects: Rejects, take: Callable[[Records], None]) -> None:
+        self._account = account
+        self._rejects = rejects
+        self._take = take
+        self._buffer = np.empty(BUFFERED_RECORDS, RATING)
+        self._count = 0
+
+    def read(self, name: str, stream: BinaryIO, lines: Lines) -> None:
+        """Read one file."""
+        number = 1
+        for block in whole_lines(stream):
+            data = np.frombuffer(block, np.uint8)
+            position = 0
+            while position < len(block):
+                before = self._count
+                position, self._count, structure = lines.scan(data, position, self._buffer, before)
+                number += self._count - before + structure
+                self._account.structure += structure
+                if self._count == len(self._buffer):
+                    self.flush()
+                elif position < len(block):
+                    end = block.index(b"\n", position)
+                    self._judge(name, number, block[position:end], lines)
+                    number += 1
+                    position = end + 1
+        self._account.lines += number - 1
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        if self._count:
+            self._take(self._buffer[: self._count])
+            self._count = 0
+
+    def _judge(self, name: str, number: int, data: bytes, lines: Lines) -> None:
+        text = data.decode(errors="replace").removesuffix("\r")
+        judgement = lines.judge(text, number) if len(data) <= LONGEST_LINE else "line is too long"
+        if judgement == "":
+            self._account.structure += 1
+        elif isinstance(judgement, str):
+            self._rejects.add(self._account, name, number, judgement, text)
+        else:
+            self._buffer[self._count] = judgement
+            self._count += 1
+
+
+def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """A stream in blocks that end with a newline; a last line without one gets it, a byte order mark is left out.
+
+    Of a line longer than LONGEST_LINE no more than needed to tell so is kept.
+    """
+    rest = b""
+    mark = BYTE_ORDER_MARK
+    while data := stream.read(BLOCK_BYTES):
+        data = rest + data
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield data[:end].removeprefix(mark)
+            mark = b""
+        rest = data[end:][: LONGEST_LINE + 1]
+    if rest:
+        yield rest.removeprefix(mark) + b"\n"
+
+
+def text_lines(
+    name: str, stream: BinaryIO, encoding: str, account: Account, rejects: Rejects
+) -> Iterator[tuple[int, str]]:
+    """(number, text) of the lines of a file that are neither empty nor too long; all are accounted for."""
+    for block in whole_lines(stream):
+        # Not splitlines: text may hold what latin-1 takes for another line end (0x85 is … in Windows-1252).
+        for line in block.decode(encoding, errors="replace").removesuffix("\n").split("\n"):
+            account.lines += 1
+            if not line.strip():
+                account.structure += 1
+            elif len(line) > LONGEST_LINE:
+                rejects.add(account, name, account.lines, "line is too long", line)
+            else:
+                yield account.lines, line.removesuffix("\r")
 
 
 def whole_number(text: str) -> int | None:
     """The positive 32-bit number that a text is, or None."""
     text = text.strip()
-    return int(text) if text.isdecimal() and len(text) <= 10 and 0 < int(text) <= LARGEST_ID else None
-
-
-def name_reason(field_count: int, layout: str) -> pl.Expr:
-    """Why a line with parsed columns is no rating, the first reason that holds; null if it is one."""
-    return (
-        pl.when(pl.col(f"field_{field_count - 1}").is_null())
-        .then(pl.lit(f"not of the form {layout}"))
-        .when(pl.col("userId").is_null())
-        .then(pl.lit("user id is no positive integer"))
-        .when(pl.col("movieId").is_null())
-        .then(pl.lit("movie id is no positive integer"))
-        .when(pl.col("rating").is_null())
-        .then(pl.lit("rating is out of range"))
-        .when(pl.col("at").is_null())
-        .then(pl.lit("date is unreadable"))
-    )
-
-
-def _read_whole_lines(file: Path) -> Iterator[bytes]:
-    rest = b""
-    with file.open("rb") as stream:
-        while data := stream.read(BLOCK_BYTES):
-            end = data.rfind(b"\n") + 1
-            if end == 0:
-                rest += data
-                continue
-            yield rest + data[:end]
-            rest = data[end:]
-    if rest:
-        yield rest
-
-
-def _block(file: Path, parsed: pl.DataFrame, size: int) -> Block:
-    reason = pl.col("reason")
-    rejected = parsed.filter(reason.is_not_null() & (reason != ""))
-    rejects = [
-        Reject(str(file), number, why, line[:200])
-        for number, why, line in rejected.select("number", "reason", "line").iter_rows()
-    ]
-    ratings = parsed.filter(reason.is_null()).select(pl.col(name).cast(kind) for name, kind in RATING_SCHEMA.items())
-    return Block(ratings, rejects, len(parsed), len(parsed) - len(ratings) - len(rejects), size)
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits) if 0 < len(digits) <= 10 and int(digits) <= LARGEST_ID else None

@@ -31,8 +31,8 @@ from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
-from loader.folder import open_folder
-from loader.staging import read_folder
+from loader.staging import stage
+from scripts.bench_bulk import measure_bulk, measure_load_csv
 from scripts.run import SAMPLE, await_ready, follow
 from scripts.sandbox import environment_of, sandbox_settings
 
@@ -55,7 +55,8 @@ def main(context: click.Context) -> None:
 @click.option("--seeds", default=5, show_default=True, help="Number of splits.", type=click.IntRange(2))
 def accuracy(seeds: int) -> None:
     """Recall@20 and NDCG@20 of the served traversal: bulk-loaded splits of the sample, real database."""
-    ratings, _, _ = read_folder(open_folder(SAMPLE), quiet=True)
+    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
+        ratings = stage(SAMPLE, Path(temporary), quiet=True).ratings()
     limits = (Settings().history_limit, WHOLE_HISTORY)
     measured = [measure_served(ratings, seed, limits) for seed in range(seeds)]
     for limit, accuracies in zip(limits, zip(*measured, strict=True), strict=True):
@@ -87,6 +88,15 @@ def push(seconds: int) -> None:
         found = collect_waits(url, seconds)
         for source, milliseconds in found.items():
             report("push", source=source, finishes=len(milliseconds), **percentiles(milliseconds))
+
+
+@main.command()
+@click.option("--ratings", default=[1_000_000, 10_000_000, 100_480_507], multiple=True, help="Sizes to measure.")
+def bulk(ratings: tuple[int, ...]) -> None:
+    """From raw text to the first served recommendation, at each size; LOAD CSV beside it. Takes half an hour."""
+    for size in ratings:
+        measure_bulk(size, report)
+    measure_load_csv(min(1_000_000, *ratings), report)
 
 
 @main.command()
@@ -135,7 +145,7 @@ def loaded_sandbox(folder: Path) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="bench") as temporary:
         settings = sandbox_settings(Path(temporary))
         try:
-            bulk_load(open_folder(folder), settings, tolerance=0, quiet=True)
+            bulk_load(folder, settings, tolerance=0, quiet=True)
             yield settings
         finally:
             EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()

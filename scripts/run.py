@@ -21,7 +21,8 @@ import requests
 from graph.errors import RecommenderError
 from graph.server.contents import holds_ratings
 from graph.server.home import Home
-from graph.server.process import EmbeddedServer, require_free_port
+from graph.server.ports import require_free_port
+from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 
 SAMPLE = ROOT / "data" / "ml-latest-small"

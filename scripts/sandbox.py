@@ -1,20 +1,10 @@
 """Ports and environments of one's own, so that tests and benchmarks never meet a running system."""
 
 import os
-import socket
-from contextlib import ExitStack
 from pathlib import Path
 
+from graph.server.ports import free_ports
 from graph.settings import Settings
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, each another."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def sandbox_settings(folder: Path) -> Settings:

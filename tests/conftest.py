@@ -13,9 +13,10 @@ import requests
 
 from graph.database import Database
 from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import ROOT, Settings
-from scripts.sandbox import environment_of, free_ports, sandbox_settings
+from scripts.sandbox import environment_of, sandbox_settings
 
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 

@@ -164,6 +164,17 @@ class IngestTransaction:
                 written = self._transaction.run(query, rows=rows)
                 self.changed = self.changed or bool(written)
 
+    def add_ratings(self, rows: list[tuple[int, int, float, int]]) -> int:
+        """Write bulk ratings (user id, movie id, stars, milliseconds since 1970), sorted, each pair once.
+
+        Of a pair that is rated already the later moment counts.
+
+        Returns how many were written.
+        """
+        [record] = self._transaction.run("jobs/add_ratings", rows=rows)
+        self.changed = self.changed or record["written"] > 0
+        return int(record["written"])
+
     def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
         """Store a list as the user's newest batch, unless it is stored already."""
         stored = store_recommendations(self._transaction, batch_id, recommended, self.sequence)

@@ -52,6 +52,14 @@ class Models:
             return str(record["name"])
         return None
 
+    def get_dataset(self) -> str:
+        """Name of the staged ratings that the graph was made from; empty if nothing tells."""
+        return next((str(record["dataset"] or "") for record in self._database.read("get_catalogue")), "")
+
+    def set_dataset(self, name: str) -> None:
+        """Remember which staged ratings the graph is made from."""
+        self._database.write("jobs/set_dataset", dataset=name)
+
     def count_graph(self) -> dict[str, int]:
         """Numbers of users, movies, ratings and SIMILAR edges."""
         [record] = self._database.read("jobs/count_graph")

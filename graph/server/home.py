@@ -1,6 +1,8 @@
 """The home folder of one embedded Neo4j: its configuration, password and process file."""
 
+import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from graph.errors import ServerError
 
 MEGABYTE = 1 << 20
 GIGABYTE = 1 << 30
+FIRST_STORE = "first"
 
 CONFIGURATION = """\
 # Written anew by every `python -m graph up`; changes made here are lost.
@@ -48,6 +51,10 @@ class Memory:
             page_cache=min(max(total // 4, 256 * MEGABYTE), 8 * GIGABYTE),
         )
 
+    def halved(self) -> "Memory":
+        """For a server beside another one."""
+        return Memory(self.heap // 2, self.page_cache // 2)
+
 
 @dataclass(frozen=True)
 class Home:
@@ -62,8 +69,17 @@ class Home:
 
     @property
     def data(self) -> Path:
-        """Folder of the databases."""
+        """Folder of the databases: a link to one of the stores, so that another one takes its place all at once."""
         return self.path / "data"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by whoever starts, stops or exchanges the server."""
+        return self.path / "server.lock"
+
+    def store(self, name: str) -> Path:
+        """One of the folders of databases that can be served."""
+        return self.path / "stores" / name
 
     @property
     def console_log(self) -> Path:
@@ -93,8 +109,8 @@ class Home:
         """Whether there are a database's files."""
         return (self.data / "databases" / "neo4j").is_dir()
 
-    def create(self, password: str | None = None) -> None:
-        """Make the folder and its password, unless it is there already.
+    def create(self, password: str | None = None, store: Path | None = None) -> None:
+        """Make the folder, its password and the link to its store (by default one of its own), unless they are there.
 
         Raises ServerError for a folder with other content, which is never touched.
         """
@@ -102,12 +118,30 @@ class Home:
             raise ServerError(
                 f"{self.path} is no home of ours (it has other files): set NEO4J_HOME to an empty or new folder"
             )
-        for name in ("conf", "data", "logs", "run", "plugins", "import"):
+        for name in ("conf", "logs", "run", "plugins", "import"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         self._marker.touch()
+        if not self.data.exists():
+            self.use_store(store or self.store(FIRST_STORE))
         if not self._password_file.is_file():
             self._password_file.touch(mode=0o600)
             self._password_file.write_text(password or secrets.token_urlsafe(16))
+
+    def use_store(self, store: Path) -> None:
+        """Let `data` lead to a store from now on. The server must be down."""
+        store.mkdir(parents=True, exist_ok=True)
+        if self.data.is_dir() and not self.data.is_symlink():  # as homes were made at first
+            self.data.rename(self.store(FIRST_STORE))
+        link = self.path / "data.next"
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(store, self.path))
+        link.replace(self.data)
+
+    def remove_other_stores(self) -> None:
+        """Remove all stores but the one in use."""
+        for store in self.store("").glob("*"):
+            if store.resolve() != self.data.resolve():
+                shutil.rmtree(store)
 
     def password(self) -> str:
         """The password of user `neo4j`. Raises ServerError if this home was never made."""

@@ -2,20 +2,23 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from graph.database import Database
 from graph.errors import ServerError
+from graph.locks import exclusive
 from graph.schema import apply_schema
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.jars import ensure_jars
 from graph.server.java import find_java
+from graph.server.ports import answers, require_free_port
 
 START_SECONDS = 180
 STOP_SECONDS = 120
@@ -49,6 +52,10 @@ class EmbeddedServer:
         self.home = home
         self._cache = cache
 
+    def beside(self, home: Home) -> "EmbeddedServer":
+        """A server of another home, from the same jars."""
+        return EmbeddedServer(home, self._cache)
+
     def running(self) -> RunningServer | None:
         """The server's process, if it is alive; a process file left by a dead one counts for nothing."""
         try:
@@ -66,9 +73,63 @@ class EmbeddedServer:
 
         Raises ServerError if a port is taken or the server does not come up.
         """
-        if server := self.running():
-            return server
         self.home.create(password)
+        with exclusive(self.home.lock_file):
+            return self.running() or self._start(bolt_port, http_port, memory)
+
+    def down(self) -> bool:
+        """Stop the server and wait for its end. Returns whether one was running."""
+        if not self.home.is_ours:
+            return False
+        with exclusive(self.home.lock_file):
+            return self._stop()
+
+    def exchange(self, store: Path, bolt_port: int, http_port: int, check: Callable[[], None], *, start: bool) -> None:
+        """Serve another store from now on: stop, switch, start. If it does not come up or `check` fails, the old one
+        is put back and the error raised."""
+        before = self.home.data.resolve()
+        with exclusive(self.home.lock_file):
+            was_running = self._stop()
+            self.home.use_store(store)
+            if not start:
+                return
+            try:
+                self._start(bolt_port, http_port)
+                check()
+            except BaseException:  # Ctrl-C, too
+                self._stop()
+                self.home.use_store(before)
+                if was_running:
+                    self._start(bolt_port, http_port)
+                raise
+
+    def admin(
+        self, *arguments: str, heap: int = 512 * MEGABYTE, watch: Callable[[str], object] = lambda _: None
+    ) -> str:
+        """Run Neo4j's admin tool on this home and return what it printed; `watch` gets that piece by piece.
+
+        It counts as what is running here, so that `down` ends it if we do not live to. Raises ServerError if it fails.
+        """
+        command = [*self._java(heap), "org.neo4j.cli.AdminTool", *arguments]
+        environment = {**os.environ, "NEO4J_HOME": str(self.home.path), "NEO4J_CONF": str(self.home.conf)}
+        errors = self.home.path / "logs" / "admin.log"
+        with (
+            errors.open("wb") as log,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment) as process,
+        ):
+            self._remember(process.pid)
+            try:
+                output = _read_all(process.stdout, watch)
+            except BaseException:
+                process.kill()
+                raise
+        self.home.process_file.unlink(missing_ok=True)
+        if process.returncode != 0:
+            told = _last_line(errors.read_text(errors="replace") or output)
+            raise ServerError(f"neo4j-admin {' '.join(arguments[:3])} failed: {told}")
+        return output
+
+    def _start(self, bolt_port: int, http_port: int, memory: Memory | None = None) -> RunningServer:
         require_free_port(bolt_port, "NEO4J_BOLT_PORT")
         require_free_port(http_port, "NEO4J_HTTP_PORT")
         memory = memory or Memory.of_machine()
@@ -81,8 +142,7 @@ class EmbeddedServer:
             apply_schema(database)
         return server
 
-    def down(self) -> bool:
-        """Stop the server and wait for its end. Returns whether one was running."""
+    def _stop(self) -> bool:
         server = self.running()
         if server is not None:
             process = psutil.Process(server.pid)
@@ -94,15 +154,6 @@ class EmbeddedServer:
                 process.wait()
         self.home.process_file.unlink(missing_ok=True)
         return server is not None
-
-    def admin(self, *arguments: str, heap: int = 512 * MEGABYTE) -> str:
-        """Run Neo4j's admin tool on this home and return what it printed. Raises ServerError if it fails."""
-        command = [*self._java(heap), "org.neo4j.cli.AdminTool", *arguments]
-        environment = {**os.environ, "NEO4J_HOME": str(self.home.path), "NEO4J_CONF": str(self.home.conf)}
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        if answer.returncode != 0:
-            raise ServerError(f"neo4j-admin {' '.join(arguments[:3])} failed: {_last_line(answer.stderr)}")
-        return answer.stdout
 
     def _java(self, heap: int) -> list[str]:
         return [
@@ -127,35 +178,31 @@ class EmbeddedServer:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         process.returncode = 0  # it outlives us: no warning that nobody waited for it
-        server = RunningServer(process.pid, psutil.Process(process.pid).create_time(), bolt_port, http_port)
+        return self._remember(process.pid, bolt_port, http_port)
+
+    def _remember(self, pid: int, bolt_port: int = 0, http_port: int = 0) -> RunningServer:
+        server = RunningServer(pid, psutil.Process(pid).create_time(), bolt_port, http_port)
         self.home.process_file.write_text(json.dumps(asdict(server)))
         return server
 
     def _await(self, server: RunningServer, database: Database) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not (_answers(server.bolt_port) and database.is_reachable()):
+        while not (answers(server.bolt_port) and database.is_reachable()):
             if self.running() is None:
                 raise ServerError(f"Neo4j stopped while starting: {_last_line(self.home.console_log.read_text())}")
             if time.monotonic() > deadline:
-                self.down()
+                self._stop()
                 raise ServerError(f"Neo4j did not answer within {START_SECONDS} s: see {self.home.console_log}")
             time.sleep(0.1)
 
 
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def require_free_port(port: int, variable: str) -> None:
-    """Raise ServerError, naming the variable that moves it, if a port is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise ServerError(f"port {port} is taken by another program: set {variable} to a free one") from None
+def _read_all(stream: IO[bytes] | None, watch: Callable[[str], object]) -> str:
+    """All that comes, told to `watch` as it comes."""
+    pieces = []
+    while stream and (piece := os.read(stream.fileno(), 1 << 16).decode(errors="replace")):
+        pieces.append(piece)
+        watch(piece)
+    return "".join(pieces)
 
 
 def _last_line(text: str) -> str:

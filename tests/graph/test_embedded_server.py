@@ -14,9 +14,9 @@ from graph.__main__ import main
 from graph.database import Database
 from graph.errors import ServerError
 from graph.server.home import Home
+from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT
-from scripts.sandbox import free_ports
 
 
 @pytest.fixture

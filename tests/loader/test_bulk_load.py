@@ -2,41 +2,31 @@
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+from loader_tools import load, read, run_loader, start_loader, write_netflix
 
 from graph.database import Database
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
-from scripts.sandbox import environment_of, sandbox_settings
+from graph.settings import Settings
 
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    folder = tmp_path_factory.mktemp("bulk")
-    settings = sandbox_settings(folder)
-    yield settings
-    EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+RATINGS = "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating, toString(r.at)"
+EVERYTHING = "MATCH (n) RETURN labels(n)[0], count(*)"
 
 
 @pytest.fixture(scope="module")
 def netflix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve users who like one of two groups of movies, in the Netflix Prize's format."""
     folder = tmp_path_factory.mktemp("netflix")
-    lines = []
-    for movie in range(1, 9):
-        lines.append(f"{movie}:")
-        for user in range(1, 13):
-            same_group = movie % 2 == user % 2
-            if (movie + user) % 5:
-                lines.append(f"{user * 10},{5 if same_group else 1},2005-0{movie}-{user + 10}")
+    write_netflix(folder, users=12, movies=8)
+    lines = (folder / "combined_data_1.txt").read_text().splitlines()
     (folder / "combined_data_1.txt").write_text("\n".join(lines[:40]) + "\n")
     # The second file goes on in the middle of a movie: its first lines lack a header and are rejected.
     (folder / "combined_data_2.txt").write_text("\n".join(lines[40:]))
@@ -45,30 +35,16 @@ def netflix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def load(settings: Settings, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "loader", "bulk", str(path), *options]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment_of(settings), capture_output=True, text=True, check=False, timeout=280
-    )
-
-
-def read(settings: Settings, text: str) -> list[tuple[object, ...]]:
-    with Database.from_settings(settings) as database:
-        return sorted(tuple(record.values()) for record in database.run_text(text))
-
-
 def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path, tmp_path: Path) -> None:
     # As compose's load service does it: without a start, then another server runs the files.
-    prepared = load(own, netflix, "--no-start", "--if-empty", "--tolerance", "1")
-    assert prepared.returncode == 0, prepared.stderr
+    prepared = load(own, "bulk", netflix, "--no-start", "--if-empty", "--tolerance", "1")
     assert EmbeddedServer(Home(own.neo4j_home), own.cache).running() is None
-    assert "loaded already" in load(own, netflix, "--no-start", "--if-empty").stdout
-    again = load(own, netflix, "--if-empty")
-    assert "loaded already" in again.stdout, again.stderr
+    assert "loaded already" in load(own, "bulk", netflix, "--no-start", "--if-empty")
+    assert "loaded already" in load(own, "bulk", netflix, "--if-empty")
 
-    ratings = read(own, "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating, toString(r.at)")
-    assert len(ratings) == prepared_count(prepared.stdout)
-    assert (10, 2, 1.0, "2005-02-11T00:00") in {(u, m, r, str(at)[:16]) for u, m, r, at in ratings}
+    ratings = read(own, RATINGS)
+    assert len(ratings) == int(prepared.split(" = ")[1].split(" loaded")[0])
+    assert (10, 2, 5.0, "2005-03-11T00:00") in {(u, m, r, str(at)[:16]) for u, m, r, at in ratings}
     movies = {row[0]: row[1:] for row in read(own, "MATCH (m:Movie) RETURN m.movieId, m.title, m.year")}
     assert movies[2] == ("Crouching, Hidden", None)
     assert movies[3] == ("Am\u00e9lie", 1999)
@@ -82,27 +58,21 @@ def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path,
         model = Models(database).get_current_model()
         assert model is not None
         assert model.edges == Models(database).count_graph()["similar"] > 0
-        recommended = Recommendations(database).recommend_for_user(30)
-        assert recommended.basis == "history"
+        assert Recommendations(database).recommend_for_user(3).basis == "history"
 
     check_failed_load_changes_nothing(own, tmp_path)
     check_another_catalogue_replaces_all(own)
 
 
-def prepared_count(output: str) -> int:
-    return int(output.split(" = ")[1].split(" loaded")[0].replace(",", ""))
-
-
 def check_failed_load_changes_nothing(own: Settings, tmp_path: Path) -> None:
-    before = read(own, "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating")
+    before = read(own, RATINGS)
     bad = tmp_path / "bad"
     bad.mkdir()
     (bad / "combined_data_1.txt").write_text("1:\n7,9,2005-01-01\n8,3,2005-01-01\n")
-    failed = load(own, bad)
+    failed = run_loader(own, "bulk", bad)
     assert failed.returncode == 1
     assert "combined_data_1.txt:2" in failed.stderr
-    assert "Traceback" not in failed.stderr
-    assert read(own, "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating") == before
+    assert read(own, RATINGS) == before
 
 
 def check_another_catalogue_replaces_all(own: Settings) -> None:
@@ -110,18 +80,17 @@ def check_another_catalogue_replaces_all(own: Settings) -> None:
     folder.mkdir()
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,5,4.5,964982703\n2,5,4,964982703\n")
     (folder / "movies.csv").write_text('movieId,title,genres\n5,"Matrix, The (1999)",Action|Sci-Fi\n')
-    replaced = load(own, folder)
-    assert replaced.returncode == 0, replaced.stderr
+    load(own, "bulk", folder)
     assert read(own, "MATCH (u:User) RETURN u.userId") == [(1,), (2,)]
     [(title, year, genres)] = read(own, "MATCH (m:Movie) RETURN m.title, m.year, m.genres")
     assert (title, year, genres) == ("The Matrix", 1999, ["Action", "Sci-Fi"])
     assert not (own.neo4j_home / "incoming").exists()
+    assert len(list((own.neo4j_home / "stores").iterdir())) == 1
 
 
 def test_a_database_that_is_not_ours_is_refused(own: Settings, netflix: Path) -> None:
-    environment = {**environment_of(own), "NEO4J_URI": "bolt://db:7687", "NEO4J_PASSWORD": "x"}
-    command = [sys.executable, "-m", "loader", "bulk", str(netflix)]
-    refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    remote = own.model_copy(update={"neo4j_uri": "bolt://db:7687"})
+    refused = run_loader(remote, "bulk", netflix)
     assert (refused.returncode, "compose's load service" in refused.stderr) == (1, True)
 
 
@@ -141,16 +110,32 @@ def test_an_import_that_fails_leaves_the_serving_database(
         f'exec "{real}" "$@"\n'
     )
     java.chmod(0o755)
-    before = read(own, "MATCH (n) RETURN labels(n)[0], count(*)") if _is_up(own) else None
-    environment = {**environment_of(own), "JAVA_HOME": str(java.parent.parent), "PATH": os.environ["PATH"]}
-    command = [sys.executable, "-m", "loader", "bulk", str(netflix), "--tolerance", "1"]
-    failed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    serving = EmbeddedServer(Home(own.neo4j_home), own.cache).running()
+    before = read(own, EVERYTHING) if serving else None
+    monkeypatch.setenv("JAVA_HOME", str(java.parent.parent))
+    failed = run_loader(own, "bulk", netflix, "--tolerance", "1")
     assert failed.returncode == 1
     assert "No space left on device" in failed.stderr
-    assert "Traceback" not in failed.stderr
     if before is not None:
-        assert read(own, "MATCH (n) RETURN labels(n)[0], count(*)") == before
+        assert read(own, EVERYTHING) == before
 
 
-def _is_up(settings: Settings) -> bool:
-    return EmbeddedServer(Home(settings.neo4j_home), settings.cache).running() is not None
+def test_a_second_load_at_once_is_refused_and_ctrl_c_stops_the_first(own: Settings, netflix: Path) -> None:
+    serving = EmbeddedServer(Home(own.neo4j_home), own.cache).running()
+    before = read(own, EVERYTHING) if serving else None
+    first = start_loader(own, "bulk", netflix, "--tolerance", "1", "--forget-live")
+    while not (own.neo4j_home / "incoming" / "process.json").exists():  # the import runs
+        assert first.poll() is None
+        time.sleep(0.05)
+    for command in ("bulk", "add"):
+        second = run_loader(own, command, netflix)
+        assert (second.returncode, "another load is running" in second.stderr) == (1, True)
+    importer = psutil.Process(first.pid).children(recursive=True)
+    os.killpg(first.pid, signal.SIGINT)
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert "The same command again goes on" in errors
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(importer, timeout=10)[1] == []
+    if before is not None:
+        assert read(own, EVERYTHING) == before

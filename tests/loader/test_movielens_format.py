@@ -1,17 +1,26 @@
 """MovieLens files of every age."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 import loader.lines
-from loader.lines import Reject
-from loader.movielens import LAYOUTS, MovieLensFolder, put_article_first, split_year
+from loader.lines import Account, Reject, Rejects
+from loader.movielens import put_article_first, split_year
+from loader.reading import InputReader
+from loader.sources import read_members
 
-CSV, DAT, TABS = LAYOUTS
+CSV, DAT, TABS = "ratings.csv", "ratings.dat", "u.data"
+TITLES = {CSV: "movies.csv", DAT: "movies.dat", TABS: "u.item"}
+FORMS = {
+    CSV: "userId,movieId,rating,timestamp",
+    DAT: "userId::movieId::rating::timestamp",
+    TABS: "userId\tmovieId\trating\ttimestamp",
+}
 HEADER = b"userId,movieId,rating,timestamp\n"
 MOVIES_HEADER = b"movieId,title,genres\n"
 AT = datetime(2000, 7, 30, 18, 45, 3)
@@ -28,25 +37,52 @@ class Found:
     structure: int
 
 
-def read(folder: Path, layout: loader.movielens.Layout, content: bytes, block_bytes: int = 1 << 20) -> Found:
-    (folder / layout.ratings).write_bytes(content)
-    movielens = MovieLensFolder(folder, layout)
-    with patch.object(loader.lines, "BLOCK_BYTES", block_bytes):
-        blocks = [block for file in movielens.rating_files for block in movielens.read_ratings(file)]
+def read_folder(
+    folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000
+) -> tuple[InputReader, list[Any], list[Reject]]:
+    records: list[Any] = []
+    with (
+        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered),
+        Rejects() as rejects,
+    ):
+        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
+        for member in read_members(folder, lambda _: None):
+            reader.read(member)
+        reader.finish()
+    return reader, records, rejects.first
+
+
+def read(folder: Path, layout: str, content: bytes, block_bytes: int = 1 << 20, buffered: int = 1000) -> Found:
+    (folder / layout).write_bytes(content)
+    reader, records, rejects = read_folder(folder, block_bytes, buffered)
+    account = reader.accounts["ratings"]
+    assert all(reject.file == str(folder / layout) for reject in rejects)
+    assert (account.rejected, account.lines) == (len(rejects), len(rejects) + len(records) + account.structure)
     return Found(
-        [rating for block in blocks for rating in block.ratings.rows()],
-        [(reject.line, reject.reason) for block in blocks for reject in block.rejects],
-        sum(block.lines for block in blocks),
-        sum(block.structure for block in blocks),
+        [(user, movie, stars, datetime(1970, 1, 1) + timedelta(milliseconds=at)) for user, movie, stars, at in records],
+        [(reject.line, reject.reason) for reject in rejects],
+        account.lines,
+        account.structure,
     )
 
 
-def read_movies(
-    folder: Path, content: bytes, layout: loader.movielens.Layout = CSV
-) -> tuple[list[Movie], list[Reject]]:
-    (folder / layout.movies).write_bytes(content)
-    movies, rejects = MovieLensFolder(folder, layout).read_movies()
-    return movies.rows(), rejects
+def read_titles(folder: Path, content: bytes, layout: str = CSV) -> tuple[list[Movie], list[Reject], Account]:
+    folder = folder / layout.replace(".", "-")
+    folder.mkdir()
+    (folder / layout).touch()
+    (folder / TITLES[layout]).write_bytes(content)
+    reader, _, rejects = read_folder(folder)
+    account = reader.accounts["movies"]
+    assert all(reject.file == str(folder / TITLES[layout]) for reject in rejects)
+    assert account.loaded == len(reader.movies())
+    assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
+    return reader.movies().rows(), rejects, account
+
+
+def read_movies(folder: Path, content: bytes, layout: str = CSV) -> tuple[list[Movie], list[Reject]]:
+    movies, rejects, account = read_titles(folder, content, layout)
+    assert account.rejected == len(rejects)
+    return movies, rejects
 
 
 @pytest.mark.parametrize(
@@ -61,15 +97,17 @@ def read_movies(
     ],
     ids=["csv", "CRLF, no final newline", "byte order mark, blank line", "csv without header", "dat", "tabs"],
 )
-def test_reads_ratings(tmp_path: Path, layout: loader.movielens.Layout, content: bytes, structure: int) -> None:
+def test_reads_ratings(tmp_path: Path, layout: str, content: bytes, structure: int) -> None:
     found = read(tmp_path, layout, content)
     assert found.ratings == [(1, 47, 4.5, AT), (610, 3, 0.5, AT)]
     assert (found.rejects, found.lines, found.structure) == ([], 2 + structure, structure)
 
 
+@pytest.mark.parametrize("buffered", [1, 2, 1000])
 @pytest.mark.parametrize("block_bytes", [1, 31, 32, 33, 50, 1 << 20])
-def test_a_header_is_structure_in_the_first_line_only(tmp_path: Path, block_bytes: int) -> None:
-    found = read(tmp_path, CSV, HEADER + b"1,47,4,964982703\n" + HEADER + b"610,3,5,964982703\n", block_bytes)
+def test_a_header_is_structure_in_the_first_line_only(tmp_path: Path, block_bytes: int, buffered: int) -> None:
+    content = HEADER + b"1,47,4,964982703\n" + HEADER + b"610,3,5,964982703\n"
+    found = read(tmp_path, CSV, content, block_bytes, buffered)
     assert [rating[:2] for rating in found.ratings] == [(1, 47), (610, 3)]
     assert found.rejects == [(3, "user id is no positive integer")]
     assert (found.lines, found.structure) == (4, 1)
@@ -101,6 +139,14 @@ def test_half_stars_are_ratings(tmp_path: Path, stars: float) -> None:
         ("1,47,4,2000-07-30", "date is unreadable"),
         ("1,47,4,964982703000", "date is unreadable"),
         ("1,47,4,", "date is unreadable"),
+        ("1,47,4,96498270x", "date is unreadable"),
+        ("1,47,4,964982703.5", "date is unreadable"),
+        (",1,47,4,964982703", "not of the form userId,movieId,rating,timestamp"),
+        (",47,4,964982703", "user id is no positive integer"),
+        ("+1,47,4,964982703", "user id is no positive integer"),
+        ("1,٤٧,4,964982703", "movie id is no positive integer"),
+        ("1,47,4e0,964982703", "rating is out of range"),
+        ("1,47,-0.5,964982703", "rating is out of range"),
     ],
 )
 def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: str, reason: str) -> None:
@@ -110,8 +156,39 @@ def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: str, re
 
 
 @pytest.mark.parametrize(("layout", "bad"), [(DAT, b"1:47:4:964982703"), (TABS, b"1 47 4 964982703")])
-def test_another_separator_is_rejected(tmp_path: Path, layout: loader.movielens.Layout, bad: bytes) -> None:
-    assert read(tmp_path, layout, bad).rejects == [(1, f"not of the form {layout.form}")]
+def test_another_separator_is_rejected(tmp_path: Path, layout: str, bad: bytes) -> None:
+    assert read(tmp_path, layout, bad).rejects == [(1, f"not of the form {FORMS[layout]}")]
+
+
+@pytest.mark.parametrize(("layout", "separator"), [(CSV, b","), (DAT, b"::"), (TABS, b"\t")])
+def test_one_field_more_is_rejected_wherever_it_is(tmp_path: Path, layout: str, separator: bytes) -> None:
+    good = separator.join([b"1", b"47", b"4", b"964982703"])
+    found = read(tmp_path, layout, b"\n".join([separator + good, good + separator, good + separator + b"9", good]))
+    assert found.rejects == [(number, f"not of the form {FORMS[layout]}") for number in (1, 2, 3)]
+    assert [rating[:2] for rating in found.ratings] == [(1, 47)]
+
+
+@pytest.mark.parametrize(("layout", "separator"), [(CSV, ","), (DAT, "::"), (TABS, "\t")])
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        (0, "user id is no positive integer"),
+        (1, "movie id is no positive integer"),
+        (2, "rating is out of range"),
+        (3, "date is unreadable"),
+    ],
+)
+def test_a_line_with_an_empty_field_is_rejected(
+    tmp_path: Path, layout: str, separator: str, missing: int, reason: str
+) -> None:
+    fields = ["1", "47", "4", "964982703"]
+    fields[missing] = ""
+    assert read(tmp_path, layout, separator.join(fields).encode()).rejects == [(1, reason)]
+
+
+@pytest.mark.parametrize("layout", [DAT, TABS])
+def test_only_ratings_csv_has_a_header(tmp_path: Path, layout: str) -> None:
+    assert read(tmp_path, layout, HEADER).rejects == [(1, f"not of the form {FORMS[layout]}")]
 
 
 def test_titles_of_movies_csv(tmp_path: Path) -> None:
@@ -129,11 +206,11 @@ def test_titles_of_movies_csv(tmp_path: Path) -> None:
     )
     assert movies == [
         (1, "Toy Story", 1995, ["Adventure", "Animation"]),
+        (5, 'The "Fun"', 1999, []),
         (11, "The American President", 1995, ["Comedy", "Drama", "Romance"]),
         (29, "City of Lost Children, The (Cité des enfants perdus, La)", 1995, ["Fantasy"]),
         (40697, "Babylon 5", None, ["Sci-Fi"]),
         (152037, "Grease Live", 2016, []),
-        (5, 'The "Fun"', 1999, []),
     ]
     assert rejects == []
 
@@ -156,14 +233,37 @@ def test_a_bad_title_is_rejected_and_costs_no_other(tmp_path: Path, bad: str) ->
 
 
 def test_a_file_of_one_endless_quote_is_rejected_line_by_line(tmp_path: Path) -> None:
-    movies, rejects = read_movies(tmp_path, MOVIES_HEADER + b'1,"' + b"x\n" * 80_000)
+    movies, rejects, account = read_titles(tmp_path, MOVIES_HEADER + b'1,"' + b"x\n" * 80_000)
     assert movies == []
-    assert len(rejects) == 80_000
+    assert account == Account(lines=80_001, rejected=80_000, structure=1)
+    assert [reject.line for reject in rejects] == list(range(2, len(rejects) + 2))
+
+
+@pytest.mark.parametrize(
+    ("layout", "content", "account"),
+    [
+        (CSV, MOVIES_HEADER + b"1,One,\n\nbad\n1,Again,\r\n \r\n2,Two,", Account(7, 2, 1, 1, 3)),
+        (CSV, b"\xef\xbb\xbf" + MOVIES_HEADER, Account(lines=1, structure=1)),
+        (DAT, b"1::One::Drama\n\nbad\n1::Again::Drama\n2::Two::\n", Account(5, 2, 1, 1, 1)),
+        (TABS, b"1|One|||0|1\nbad\n\n1|Again|||0|1\n2|Two", Account(5, 2, 1, 1, 1)),
+        (CSV, b"", Account()),
+    ],
+)
+def test_every_line_of_the_titles_is_accounted_for(
+    tmp_path: Path, layout: str, content: bytes, account: Account
+) -> None:
+    assert read_titles(tmp_path, content, layout)[2] == account
+
+
+def test_of_a_movie_that_comes_twice_the_first_title_counts(tmp_path: Path) -> None:
+    movies, _ = read_movies(tmp_path, MOVIES_HEADER + b"2,Two,\n1,First,A\n1,Second,B\n")
+    assert movies == [(1, "First", None, ["A"]), (2, "Two", None, [])]
 
 
 def test_no_titles_are_no_error(tmp_path: Path) -> None:
-    movies, rejects = MovieLensFolder(tmp_path, CSV).read_movies()
-    assert (movies.rows(), rejects) == ([], [])
+    (tmp_path / CSV).touch()
+    reader, _, rejects = read_folder(tmp_path)
+    assert (reader.movies().rows(), rejects) == ([], [])
 
 
 @pytest.mark.parametrize(

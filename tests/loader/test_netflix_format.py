@@ -3,8 +3,9 @@
 import re
 import tempfile
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loader.lines
-from loader.lines import Reject
-from loader.netflix import NetflixPrizeFolder
-from loader.staging import Account, read_folder
+from loader.lines import Account, Reject, Rejects
+from loader.reading import InputReader
+from loader.sources import read_members
+from loader.staging import NoRatingsError, Report, stage
 
 Rating = tuple[int, int, int, str]  # user, movie, stars, date
 
@@ -36,28 +38,67 @@ class Found:
     size: int
 
 
-def read(folder: Path, content: bytes, block_bytes: int = 1 << 20, name: str = "combined_data_1.txt") -> Found:
+@dataclass
+class Read:
+    """What came of a folder: its reader, the records it handed on, the rejects, the bytes it told of."""
+
+    reader: InputReader
+    records: list[tuple[int, int, float, int]]
+    rejects: list[Reject]
+    size: int
+
+
+def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000) -> Read:
+    records: list[Any] = []
+    sizes: list[int] = []
+    with (
+        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered),
+        Rejects() as rejects,
+    ):
+        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
+        for member in read_members(folder, sizes.append):
+            reader.read(member)
+        reader.finish()
+    assert sum(account.rejected for account in reader.accounts.values()) == len(rejects.first)
+    return Read(reader, records, rejects.first, sum(sizes))
+
+
+def read(
+    folder: Path, content: bytes, block_bytes: int = 1 << 20, buffered: int = 1000, name: str = "combined_data_1.txt"
+) -> Found:
     file = folder / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
-    with patch.object(loader.lines, "BLOCK_BYTES", block_bytes):
-        [rating_file] = NetflixPrizeFolder(folder).rating_files
-        blocks = list(NetflixPrizeFolder(folder).read_ratings(rating_file))
-    assert all(reject.file == str(file) for block in blocks for reject in block.rejects)
+    result = read_folder(folder, block_bytes, buffered)
+    assert all(reject.file == str(file) for reject in result.rejects)
+    account = result.reader.accounts["ratings"]
     return Found(
-        [(user, movie, int(stars), f"{at:%Y-%m-%d}") for b in blocks for user, movie, stars, at in b.ratings.rows()],
-        [(reject.line, reject.reason) for block in blocks for reject in block.rejects],
-        sum(block.lines for block in blocks),
-        sum(block.structure for block in blocks),
-        sum(block.size for block in blocks),
+        [readable(*record) for record in result.records],
+        [(reject.line, reject.reason) for reject in result.rejects],
+        account.lines,
+        account.structure,
+        result.size,
     )
 
 
-def read_movies(folder: Path, content: bytes) -> tuple[list[tuple[int, str, int | None]], list[Reject]]:
-    (folder / "movie_titles.csv").write_bytes(content)
-    movies, rejects = NetflixPrizeFolder(folder).read_movies()
+def readable(user: int, movie: int, stars: float, at: int) -> Rating:
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=at)
+    assert stars.is_integer()
+    assert moment == datetime.combine(moment.date(), datetime.min.time())
+    return user, movie, int(stars), moment.date().isoformat()
+
+
+def read_movies(
+    folder: Path, content: bytes, name: str = "movie_titles.csv"
+) -> tuple[list[tuple[int, str, int | None]], list[Reject]]:
+    (folder / "combined_data_1.txt").write_bytes(GOOD)
+    (folder / name).write_bytes(content)
+    result = read_folder(folder)
+    movies, account = result.reader.movies(), result.reader.accounts["movies"]
     assert movies["genres"].to_list() == [[]] * len(movies)
-    return movies.select("movieId", "title", "year").rows(), rejects
+    assert (account.loaded, account.rejected) == (len(movies), len(result.rejects))
+    assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
+    return movies.select("movieId", "title", "year").rows(), result.rejects
 
 
 @pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
@@ -85,14 +126,23 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     assert (found.ratings, found.rejects, found.lines, found.structure) == ([], [], 0, 0)
 
 
-def test_combined_files_go_before_the_training_set_and_in_order(tmp_path: Path) -> None:
+def test_combined_files_go_before_the_training_set_and_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "training_set").mkdir()
-    (tmp_path / "training_set" / "mv_0000001.txt").write_bytes(GOOD)
-    assert [file.name for file in NetflixPrizeFolder(tmp_path).rating_files] == ["mv_0000001.txt"]
+    (tmp_path / "training_set" / "mv_0000002.txt").write_bytes(b"9:\n2,3,2005-01-01\n")
+    (tmp_path / "training_set" / "mv_0000001.txt").write_bytes(b"9:\n1,3,2005-01-01\n")
+    assert [user for user, *_ in read_folder(tmp_path).records] == [1, 2]
+    assert caplog.messages == []
     for number in (2, 1):
-        (tmp_path / f"combined_data_{number}.txt").write_bytes(GOOD)
-    files = [file.name for file in NetflixPrizeFolder(tmp_path).rating_files]
-    assert files == ["combined_data_1.txt", "combined_data_2.txt"]
+        (tmp_path / f"combined_data_{number}.txt").write_bytes(f"9:\n1{number},3,2005-01-01\n".encode())
+    result = read_folder(tmp_path)
+    assert [user for user, *_ in result.records] == [11, 12]
+    assert result.reader.accounts["ratings"] == Account(lines=4, structure=2)
+    assert len(caplog.messages) == 2
+    for number, message in enumerate(caplog.messages, start=1):
+        assert str(tmp_path / "training_set" / f"mv_000000{number}.txt") in message
+        assert "combined_data_*.txt" in message
 
 
 @pytest.mark.parametrize(
@@ -115,11 +165,13 @@ def test_ratings_before_any_header_are_rejected(tmp_path: Path) -> None:
 
 
 def test_no_movie_is_carried_over_to_the_next_file(tmp_path: Path) -> None:
-    folder = NetflixPrizeFolder(tmp_path)
-    for name in ("a", "b"):
-        (tmp_path / name).write_bytes(b"5,3,2005-01-01\n1:\n6,3,2005-01-01\n")
-        [block] = folder.read_ratings(tmp_path / name)
-        assert [(reject.line, reject.reason) for reject in block.rejects] == [(1, NO_MOVIE)]
+    files = [tmp_path / f"combined_data_{number}.txt" for number in (1, 2)]
+    for file in files:
+        file.write_bytes(b"5,3,2005-01-01\n1:\n6,3,2005-01-01\n")
+    rejects = read_folder(tmp_path).rejects
+    assert [(reject.file, reject.line, reject.reason) for reject in rejects] == [
+        (str(file), 1, NO_MOVIE) for file in files
+    ]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +203,18 @@ def test_no_movie_is_carried_over_to_the_next_file(tmp_path: Path) -> None:
         (b"5,3,2005-01-01\x00", "date is unreadable"),
         (b"5,3,0000-01-01", "date is unreadable"),
         (b"5,3,-001-01-01", "date is unreadable"),
+        (b"5,3,2005- 1-01", "date is unreadable"),
+        (b"5,3,2005-1-1", "date is unreadable"),
+        (b"5,3,205-01-01", "date is unreadable"),
+        (b"5,3,20050-01-01", "date is unreadable"),
+        (b"5,3,2005-01-001", "date is unreadable"),
+        (b"5,3,20050101", "date is unreadable"),
+        (b"5,3,2005-W01-1", "date is unreadable"),
+        (b"5,3,2005/01/01", "date is unreadable"),
+        ("5,3,٢٠٠٥-01-01".encode(), "date is unreadable"),
+        (b"+5,3,2005-01-01", "user id is no positive integer"),
+        ("٥,3,2005-01-01".encode(), "user id is no positive integer"),
+        ("5,٣,2005-01-01".encode(), "rating is out of range"),
     ],
 )
 def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -162,21 +226,21 @@ def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: bytes, 
 def test_a_reject_says_what_the_line_says(tmp_path: Path) -> None:
     file = tmp_path / "combined_data_1.txt"
     file.write_bytes(b"1:\r\n5,9,2005-01-01\r\n" + b"x" * 1000 + b",\r\n")
-    [block] = NetflixPrizeFolder(tmp_path).read_ratings(file)
-    assert block.rejects == [
+    assert read_folder(tmp_path).rejects == [
         Reject(str(file), 2, "rating is out of range", "5,9,2005-01-01"),
         Reject(str(file), 3, NO_RATING, "x" * 200),
     ]
 
 
-@pytest.mark.parametrize("block_bytes", [1, 2, 5, 17, 18, 19, 40])
-def test_blocks_make_no_difference(tmp_path: Path, block_bytes: int) -> None:
+@pytest.mark.parametrize("buffered", [1, 2, 3, 1000])
+@pytest.mark.parametrize("block_bytes", [1, 2, 5, 17, 18, 19, 40, 1 << 20])
+def test_blocks_and_full_buffers_make_no_difference(tmp_path: Path, block_bytes: int, buffered: int) -> None:
     content = (
         b"\xef\xbb\xbf1:\r\n5,3,2005-01-01\r\nbad,\r\n\r\n6,4,2005-01-02\r\nx:\n7,1,2005-01-03\n2:\n8,2,2005-01-04"
     )
     whole = read(tmp_path, content)
     assert whole.ratings == [(5, 1, 3, "2005-01-01"), (6, 1, 4, "2005-01-02"), (8, 2, 2, "2005-01-04")]
-    assert read(tmp_path, content, block_bytes) == whole
+    assert read(tmp_path, content, block_bytes, buffered) == whole
 
 
 def reference(content: bytes) -> tuple[list[Rating], list[int], int, int]:
@@ -204,7 +268,7 @@ def reference(content: bytes) -> tuple[list[Rating], list[int], int, int]:
             and is_date(fields[2])
         ):
             year, month, day = map(int, fields[2].split("-"))
-            ratings.append((int(fields[0]), movie, int(fields[1]), f"{date(year, month, day):%Y-%m-%d}"))
+            ratings.append((int(fields[0]), movie, int(fields[1]), date(year, month, day).isoformat()))
         else:
             rejected.append(number)
     return ratings, rejected, len(lines), structure
@@ -215,7 +279,7 @@ def is_id(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    found = re.fullmatch(r"([0-9]{1,4})-\s*([0-9]{1,2})-\s*([0-9]{1,2})", text)
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", text)
     try:
         return bool(found) and bool(date(*map(int, found.groups())))
     except ValueError:
@@ -238,23 +302,27 @@ edits = st.lists(
 
 
 @settings(deadline=None, max_examples=60)
-@given(edits=edits, block_bytes=st.sampled_from([1, 50, 1 << 20]))
-def test_whatever_breaks_every_line_is_accounted_for(edits: list[tuple[int, int, bytes]], block_bytes: int) -> None:
+@given(edits=edits, block_bytes=st.sampled_from([1, 50, 1 << 20]), buffered=st.sampled_from([1, 2, 1000]))
+def test_whatever_breaks_every_line_is_accounted_for(
+    edits: list[tuple[int, int, bytes]], block_bytes: int, buffered: int
+) -> None:
     content = GENUINE
     for place, removed, added in edits:
         content = content[:place] + added + content[place + removed :]
     ratings, rejected, lines, structure = reference(content)
+    pairs = len({(user, movie) for user, movie, _, _ in ratings})
     with tempfile.TemporaryDirectory() as folder:
-        found = read(Path(folder), content, block_bytes)
-        _, _, account = read_folder(NetflixPrizeFolder(Path(folder)), quiet=True)
+        found = read(Path(folder), content, block_bytes, buffered)
+        if ratings:
+            account = Report.of(stage(Path(folder), Path(folder) / "staging", quiet=True)).accounts["ratings"]
+            assert account == Account(lines, pairs, len(ratings) - pairs, len(rejected), structure)
+            assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
+        else:
+            with pytest.raises(NoRatingsError):
+                stage(Path(folder), Path(folder) / "staging", quiet=True)
     assert found.ratings == ratings
     assert [line for line, _ in found.rejects] == rejected
-    assert (found.lines, found.structure) == (lines, structure)
-    pairs = len({(user, movie) for user, movie, _, _ in ratings})
-    assert account == Account(
-        lines, pairs, len(ratings) - pairs, len(rejected), structure, account.rejects, account.movie_rejects
-    )
-    assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
+    assert (found.lines, found.structure, found.size) == (lines, structure, len(content))
 
 
 def test_titles(tmp_path: Path) -> None:
@@ -303,6 +371,13 @@ def test_bad_titles_are_rejected_and_cost_no_others(tmp_path: Path) -> None:
     ]
 
 
+def test_every_line_of_the_titles_is_accounted_for(tmp_path: Path) -> None:
+    (tmp_path / "combined_data_1.txt").write_bytes(GOOD)
+    (tmp_path / "movie_titles.csv").write_bytes(b"\n1,1999,One\r\n\r\nbad\n1,2000,Again\n \n2,2000,Two\n")
+    accounts = read_folder(tmp_path).reader.accounts
+    assert accounts["movies"] == Account(lines=7, loaded=2, duplicates=1, rejected=1, structure=3)
+
+
 @pytest.mark.parametrize("byte", [b"\x85", b"\x0b", b"\x0c", b"\x1c", b"\x1e"])
 def test_only_newlines_end_a_title(tmp_path: Path, byte: bytes) -> None:
     movies, rejects = read_movies(tmp_path, b"1,1999,Wait" + byte + b"What\n2,2000,Two\nbad\n")
@@ -324,6 +399,6 @@ def test_of_a_movie_that_comes_twice_the_first_title_counts(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["movie_titles.csv", "movie_titles.txt"])
 def test_finds_the_titles_by_either_name(tmp_path: Path, name: str) -> None:
-    assert NetflixPrizeFolder(tmp_path).read_movies()[0].is_empty()
-    (tmp_path / name).write_bytes(b"1,1999,One")
-    assert NetflixPrizeFolder(tmp_path).read_movies()[0]["title"].to_list() == ["One"]
+    (tmp_path / "combined_data_1.txt").write_bytes(GOOD)
+    assert read_folder(tmp_path).reader.movies().is_empty()
+    assert read_movies(tmp_path, b"1,1999,One", name)[0] == [(1, "One", 1999)]

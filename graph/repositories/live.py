@@ -1,0 +1,79 @@
+"""What a database knows from live events, to be carried over into a newly loaded one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from graph.database import Database, Transaction
+
+BATCH_ROWS = 5_000
+# Batches that the old database may still number before it stops; the new one goes on behind them, since followers of
+# the sequence never look back.
+SEQUENCE_GAP = 100_000
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """One moment of a database: its live edges, and how far it had applied the event log just then.
+
+    `edges`: type, userId, movieId, title, year and properties. `positions`: source, partition, offset and sequence.
+    """
+
+    edges: list[dict[str, Any]]
+    positions: list[dict[str, Any]]
+    sequence: int
+
+    def without_edges(self) -> "LiveState":
+        """The positions alone: what was logged until now shall not come back."""
+        return LiveState([], self.positions, self.sequence)
+
+
+class LiveEdges:
+    """Reads and writes of all that is live at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self) -> int:
+        """How many live edges there are."""
+        return int(self._database.read("jobs/count_live_edges")[0]["edges"])
+
+    def read_state(self) -> LiveState:
+        """The present state; writers wait meanwhile, so that edges and positions belong together."""
+
+        def read(transaction: Transaction) -> LiveState:
+            [sequence] = transaction.run("lock_sequence")
+            edges = [dict(record) for record in transaction.run("jobs/read_live_edges")]
+            positions = [dict(record) for record in transaction.run("jobs/read_positions")]
+            return LiveState(edges, positions, int(sequence["value"]))
+
+        return self._database.transact(read)
+
+    def write_state(self, state: LiveState, progress: Callable[[int], object]) -> None:
+        """Add a state to a database that has no live edges; of a pair rated in both the later rating counts.
+
+        What comes after the state's moment is on the event log, from the positions on.
+        """
+        edges = sorted(state.edges, key=lambda edge: (edge["type"], edge["userId"], edge["movieId"]))
+        for kind, rows in groupby(edges, key=lambda edge: str(edge["type"])):
+            for batch in _batches(list(rows)):
+                self._database.transact(lambda transaction, kind=kind, batch=batch: _write(transaction, kind, batch))  # type: ignore[misc]
+                progress(len(batch))
+        self._database.write("jobs/copy_positions", positions=state.positions, sequence=state.sequence + SEQUENCE_GAP)
+
+
+def _write(transaction: Transaction, kind: str, edges: list[dict[str, Any]]) -> None:
+    movies = {edge["movieId"]: {key: edge[key] for key in ("movieId", "title", "year")} for edge in edges}
+    transaction.run("create_users", userIds=sorted({edge["userId"] for edge in edges}))
+    transaction.run("create_movies", movies=[movies[key] for key in sorted(movies)])
+    if kind == "RATED":
+        rows = [{"userId": edge["userId"], "movieId": edge["movieId"], **edge["properties"]} for edge in edges]
+        transaction.run("write_ratings", rows=rows)
+    else:
+        transaction.run("jobs/copy_edges", rows=edges)
+
+
+def _batches(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows[start : start + BATCH_ROWS]

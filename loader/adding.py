@@ -1,0 +1,105 @@
+"""Adding ratings to the running database: small transactions that carry their own position."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from engine.dataset import Dataset, DatasetError, use_dataset
+from graph.database import Database
+from graph.errors import RecommenderError
+from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.models import Models
+from graph.settings import Settings
+from loader.bulk import loading, remove_other_datasets, stage_checked, timed
+from loader.merging import merge_datasets
+from loader.progress import progress_bar
+from loader.staging import Report
+
+logger = logging.getLogger(__name__)
+
+BATCH_ROWS = 10_000
+
+# User id, movie id, stars, milliseconds since 1970.
+Rows = list[tuple[int, int, float, int]]
+
+
+def add_ratings(path: Path, settings: Settings, tolerance: float, *, quiet: bool = False) -> Report:
+    """Add an input's ratings to the running database and to the staged ratings that the model learns from.
+
+    Raises RecommenderError; the same call again goes on after the last batch that was written.
+    """
+    with loading(settings), Database.from_settings(settings) as database:
+        dataset, report = stage_checked(path, settings, tolerance, quiet=quiet)
+        models = Models(database)
+        _require_catalogue(dataset, models)
+        addition = _Addition(dataset, Ingest(database))
+        addition.write_movies()
+        with timed("added"), progress_bar("Adding", dataset.manifest().ratings, "rating", quiet=quiet) as bar:
+            for rows in addition.batches():
+                bar.update(addition.write(rows))
+        _learn_from(dataset, Dataset(settings.staging / models.get_dataset()), models)
+    return report
+
+
+class _Addition:
+    """The ratings of a data set on their way into the graph; the position is a row number over all shards."""
+
+    def __init__(self, dataset: Dataset, ingest: Ingest) -> None:
+        self._dataset = dataset
+        self._ingest = ingest
+        self._source = f"add:{dataset.name}"
+
+    def write_movies(self) -> None:
+        """Make movies that are not there yet."""
+        movies = {row[0]: (row[1], row[2]) for row in self._dataset.movies().select("movieId", "title", "year").rows()}
+        self._ingest.transact(lambda batch: batch.create_nodes(movies, set()))
+
+    def batches(self) -> Iterator[tuple[int, Rows]]:
+        """(first row number, rows) of what is not written yet; shards that are done are not read."""
+        done = self._ingest.read_offset(self._source).offset
+        begin = 0
+        for shard in self._dataset.shards():
+            end = begin + pl.scan_parquet(shard).select(pl.len()).collect().item()
+            if end > done:
+                ratings = pl.read_parquet(shard).select("userId", "movieId", "rating", pl.col("at").dt.epoch("ms"))
+                for first in range(max(begin, done), end, BATCH_ROWS):
+                    yield first, ratings[first - begin : first - begin + BATCH_ROWS].rows()
+            begin = end
+
+    def write(self, numbered: tuple[int, Rows]) -> int:
+        """Write one batch and its position in one transaction; returns its length."""
+        first, rows = numbered
+
+        def write(batch: IngestTransaction) -> None:
+            if batch.lock_offset(self._source, 0) == first:
+                batch.create_nodes({}, {row[0] for row in rows})
+                batch.add_ratings(rows)
+                batch.move_offset(self._source, 0, first + len(rows))
+
+        self._ingest.transact(write)
+        return len(rows)
+
+
+def _require_catalogue(dataset: Dataset, models: Models) -> None:
+    added, loaded = dataset.manifest().catalogue, models.get_catalogue()
+    if loaded is None:
+        raise RecommenderError("the database holds no ratings yet: load them with `python -m loader bulk PATH`")
+    if added != loaded:
+        raise RecommenderError(f"these are ratings of {added!r}, the database holds {loaded!r}, whose ids differ")
+
+
+def _learn_from(added: Dataset, base: Dataset, models: Models) -> None:
+    """Merge what was added into the staged ratings, for the next fit."""
+    try:
+        known = {file["sha256"] for file in base.manifest().inputs}
+    except DatasetError as error:
+        logger.warning("the next fit will not learn from what was added: %s", error)
+        return
+    if {file["sha256"] for file in added.manifest().inputs} <= known:
+        return
+    merged = merge_datasets(base, added)
+    models.set_dataset(merged.name)
+    use_dataset(merged)
+    remove_other_datasets(merged)

@@ -1,0 +1,59 @@
+"""Telling by their names what the files of a data set are."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+from loader.lines import Account, Lines, Rejects
+from loader.movielens import MovieLensLines, TitleLayout
+from loader.movies import MovieRow
+from loader.netflix import NetflixLines, read_netflix_titles
+
+TitleReader = Callable[[str, BinaryIO, Account, Rejects], list[MovieRow]]
+
+
+@dataclass(frozen=True)
+class RatingsForm:
+    """One way in which ratings are distributed: the names of its files, and how their lines are read."""
+
+    name: str
+    catalogue: str
+    pattern: str
+    open_lines: Callable[[], Lines]
+
+
+def _netflix_ratings() -> Lines:
+    return NetflixLines(rated=True, dated=True)
+
+
+RATINGS_FORMS = (
+    RatingsForm("combined_data_*.txt", "netflix-prize", r"combined_data_\d+\.txt", _netflix_ratings),
+    RatingsForm("training_set/mv_*.txt", "netflix-prize", r"mv_\d+\.txt", _netflix_ratings),
+    RatingsForm("ratings.csv", "movielens", r"ratings\.csv", lambda: MovieLensLines(",")),
+    RatingsForm("ratings.dat", "movielens", r"ratings\.dat", lambda: MovieLensLines("::")),
+    RatingsForm("u.data", "movielens", r"u\.data", lambda: MovieLensLines("\t")),
+)
+TITLE_FILES: dict[str, tuple[str, TitleReader]] = {
+    "movie_titles.csv": ("netflix-prize", read_netflix_titles),
+    "movie_titles.txt": ("netflix-prize", read_netflix_titles),
+    "movies.csv": ("movielens", TitleLayout(",", "utf-8", has_header=True).read),
+    "movies.dat": ("movielens", TitleLayout("::", "latin-1").read),
+    "u.item": ("movielens", TitleLayout("|", "latin-1", has_genres=False).read),
+}
+SETS: dict[str, Literal["probe", "qualifying"]] = {"probe.txt": "probe", "qualifying.txt": "qualifying"}
+
+
+def ratings_form(basename: str) -> RatingsForm | None:
+    """The form whose ratings a file of this name holds, or None."""
+    return next((form for form in RATINGS_FORMS if re.fullmatch(form.pattern, basename)), None)
+
+
+def holds_ratings(basename: str) -> bool:
+    """Whether a file of this name holds ratings."""
+    return ratings_form(basename) is not None
+
+
+def is_wanted(basename: str) -> bool:
+    """Whether a file of this name belongs to a data set that we know."""
+    return holds_ratings(basename) or basename in TITLE_FILES or basename in SETS

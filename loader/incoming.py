@@ -1,0 +1,180 @@
+"""The next database, built and verified aside of the one that serves, then put in its place."""
+
+import json
+import logging
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.dataset import Dataset, write_durably
+from engine.training import FittedModel
+from graph.database import Database
+from graph.errors import RecommenderError, ServerError
+from graph.repositories.live import LiveEdges, LiveState
+from graph.repositories.models import Models
+from graph.server.home import Home, Memory
+from graph.server.ports import free_ports
+from graph.server.process import EmbeddedServer
+from graph.settings import Settings
+from graph.times import utc_now
+from loader.importing import GraphCounts, import_tables, write_tables
+from loader.progress import progress_bar
+
+logger = logging.getLogger(__name__)
+
+IMPORTED, CARRYING, READY = "imported", "carrying", "ready"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A database being built: its own home beside the serving one, its store among that one's stores.
+
+    The file `state.json` tells how far it is, so that a killed load goes on there.
+    """
+
+    server: EmbeddedServer
+    settings: Settings
+    dataset: Dataset
+    fitted: FittedModel
+    quiet: bool
+
+    @property
+    def counts(self) -> GraphCounts:
+        """What it must hold."""
+        return GraphCounts.of(self.dataset, self.fitted)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it took the old one's place already, by a load that was killed right after."""
+        return self._state() == READY and self.server.home.data.resolve() == self._store().resolve()
+
+    def build(self) -> None:
+        """Import it, unless that is done already."""
+        self._aside().down()  # what a killed load left running
+        if self._state() in (IMPORTED, READY):
+            logger.info("imported already")
+            return
+        self.remove()
+        try:
+            self._import()
+        except BaseException:  # half an import is of no use, and a full disk wants its room back
+            self.remove()
+            raise
+        self._set_state(IMPORTED)
+
+    def prepare(self, *, forget_live: bool) -> None:
+        """Start it aside, index it, compare its counts, and take over what is live; then stop it again."""
+        if self._state() == READY:
+            return
+        if not self.server.home.has_database:  # nothing to spare, nothing to take over: its own start will do
+            self._set_state(READY)
+            return
+        aside = self._aside()
+        logger.info("building the indexes")
+        bolt_port, http_port = free_ports(2)
+        try:
+            running = aside.up(bolt_port, http_port, Memory.of_machine().halved())
+            with Database(running.bolt_uri, "neo4j", aside.home.password()) as database:
+                self._verify(database)
+                self._carry_live(database, forget_live=forget_live)
+        finally:
+            aside.down()
+        self._set_state(READY)
+
+    def replace_serving(self, *, start: bool) -> None:
+        """Put it in the place of the serving database, which comes back if this one does not answer."""
+        if not start:
+            self._remove_system_database()
+        self.server.exchange(
+            self._store(),
+            self.settings.neo4j_bolt_port,
+            self.settings.neo4j_http_port,
+            self._verify_serving,
+            start=start,
+        )
+
+    def remove(self) -> None:
+        """Remove what is left aside; never the store that serves."""
+        shutil.rmtree(self._home().path, ignore_errors=True)
+        self.server.home.remove_other_stores()
+
+    def _import(self) -> None:
+        home = self._home()
+        home.create(self.server.home.password(), self.server.home.store(f"{utc_now():%Y%m%dT%H%M%S%f}"))
+        with progress_bar("Writing tables", self.counts.ratings, "rating", quiet=self.quiet) as bar:
+            tables = write_tables(self.dataset, self.fitted, home.path / "import", bar.update)
+        with progress_bar("Importing", 100, "%", quiet=self.quiet) as bar:
+            import_tables(tables, self.counts, self._aside(), lambda share: bar.update(100 * share - bar.n))
+        shutil.rmtree(home.path / "import")
+
+    def _carry_live(self, database: Database, *, forget_live: bool) -> None:
+        state = self._read_live()
+        if state is None:
+            return
+        if forget_live:
+            logger.info("%d live edges are forgotten", len(state.edges))
+            state = state.without_edges()
+        self._set_state(CARRYING)  # a killed load begins again with the import: edges would come twice
+        with progress_bar("Carrying over", len(state.edges), "live edge", quiet=self.quiet) as bar:
+            LiveEdges(database).write_state(state, bar.update)
+
+    def _read_live(self) -> LiveState | None:
+        """The live state of the database that serves; None if there is none, or never were ratings in it."""
+        if not self.server.home.has_database:
+            return None
+        self.server.up(self.settings.neo4j_bolt_port, self.settings.neo4j_http_port)
+        with Database.from_settings(self.settings) as serving:
+            if Models(serving).get_catalogue() is None:
+                return None
+            return LiveEdges(serving).read_state()
+
+    def _verify(self, database: Database) -> None:
+        """What is live may come on top of what was imported."""
+        found, least = Models(database).count_graph(), asdict(self.counts)
+        if any(found[name] < count for name, count in least.items()) or found["similar"] != least["similar"]:
+            raise ServerError(f"the new database holds {found}, expected {least}: what served before serves on")
+
+    def _verify_serving(self) -> None:
+        with Database.from_settings(self.settings) as database:
+            self._verify(database)
+
+    def _remove_system_database(self) -> None:
+        """Another server will run the files: it makes the system database with its own passwords."""
+        for name in ("databases/system", "transactions/system", "dbms"):
+            shutil.rmtree(self._store() / name, ignore_errors=True)
+
+    def _store(self) -> Path:
+        return self._home().data.resolve()
+
+    def _home(self) -> Home:
+        return Home(self.server.home.path / "incoming")
+
+    def _aside(self) -> EmbeddedServer:
+        return self.server.beside(self._home())
+
+    def _state(self) -> str | None:
+        """How far the database for this data set and model is, or None."""
+        try:
+            known = json.loads((self._home().path / "state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return str(known["state"]) if known.get("made") == self._made() else None
+
+    def _set_state(self, state: str) -> None:
+        write_durably(self._home().path / "state.json", json.dumps({"state": state, "made": self._made()}))
+
+    def _made(self) -> list[str]:
+        return [self.dataset.name, self.fitted.model.version]
+
+
+def require_same_catalogue(server: EmbeddedServer, settings: Settings, catalogue: str) -> None:
+    """Raise RecommenderError if the serving database has live edges of another catalogue, whose ids mean other movies."""
+    if not server.home.has_database or server.running() is None:
+        return
+    with Database.from_settings(settings) as serving:
+        known = Models(serving).get_catalogue()
+        if known not in (None, catalogue) and LiveEdges(serving).count():
+            raise RecommenderError(
+                f"the database has live edges of catalogue {known!r}, whose movie ids are not those of {catalogue!r}: "
+                "drop them with --forget-live"
+            )

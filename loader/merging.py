@@ -1,0 +1,49 @@
+"""Two staged data sets as one."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+
+import polars as pl
+
+from engine.dataset import Dataset
+from loader.staging import PARTIAL, sort_ratings, summarise_movies, with_statistics
+
+
+def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
+    """A new data set beside them; of a pair in both the later `at` counts, of equals what was added."""
+    staging = base.folder.parent
+    merged = Dataset(staging / hashlib.sha256(f"{base.name} {added.name}".encode()).hexdigest()[:12])
+    partial = Dataset(staging / PARTIAL)
+    shutil.rmtree(partial.folder, ignore_errors=True)
+    partial.folder.mkdir()
+    parts = len(base.shards())
+    facts, users = [], 0
+    for number, shard in enumerate(base.shards()):
+        new = pl.scan_parquet(added.shards()).filter(pl.col("userId") % parts == number).collect()
+        ratings = sort_ratings(pl.concat([pl.read_parquet(shard), new]))
+        ratings.write_parquet(partial.shard_file(number), compression="lz4", statistics=False)
+        facts.append(summarise_movies(ratings))
+        users += ratings["userId"].n_unique()
+    titles = ["movieId", "title", "year", "genres"]
+    known = pl.concat([base.movies().select(titles), added.movies().select(titles)])
+    # Titled rows first: a movie that was rated before its title came takes it over.
+    known = known.sort(pl.col("title").is_null(), maintain_order=True).unique("movieId", keep="first")
+    movies = with_statistics(known, pl.concat(facts))
+    movies.write_parquet(partial.movies_file)
+    before, new_manifest = base.manifest(), added.manifest()
+    partial.write_manifest(
+        replace(
+            before,
+            source=f"{before.source} + {new_manifest.source}",
+            ratings=int(movies["ratingCount"].sum()),
+            users=users,
+            movies=len(movies),
+            probe=before.probe + new_manifest.probe,
+            inputs=[*before.inputs, *new_manifest.inputs],
+            accounts={},
+        )
+    )
+    shutil.rmtree(merged.folder, ignore_errors=True)
+    partial.folder.rename(merged.folder)
+    return merged

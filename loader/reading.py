@@ -1,0 +1,76 @@
+"""Reading all files of an input, whatever they are: ratings are handed on, the rest is kept."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from loader.forms import SETS, TITLE_FILES, RatingsForm, ratings_form
+from loader.lines import Account, LineReader, Rejects
+from loader.movies import MovieRow, movie_frame
+from loader.netflix import NetflixLines
+from loader.scanning import Records
+from loader.sources import Member
+
+logger = logging.getLogger(__name__)
+
+
+class InputReader:
+    """Takes the members of an input one by one; of several forms of ratings the first one met counts.
+
+    `accounts` tells by kind of file (ratings, movies, probe, qualifying) where its lines went.
+    """
+
+    def __init__(self, rejects: Rejects, take_ratings: Callable[[Records], None]) -> None:
+        self.form: RatingsForm | None = None
+        self.accounts: dict[str, Account] = defaultdict(Account)
+        self._rejects = rejects
+        self._ratings = LineReader(self.accounts["ratings"], rejects, take_ratings)
+        self._titles: dict[str, list[MovieRow]] = defaultdict(list)
+        self._probe: list[Records] = []
+
+    def read(self, member: Member) -> None:
+        """Read one file, told by its name."""
+        if form := ratings_form(member.basename):
+            self._read_ratings(member, form)
+        elif titles := TITLE_FILES.get(member.basename):
+            catalogue, read_titles = titles
+            self._titles[catalogue] += read_titles(member.name, member.stream, self.accounts["movies"], self._rejects)
+        elif kind := SETS.get(member.basename):
+            self._read_set(member, kind)
+
+    def finish(self) -> None:
+        """Hand on what is left; the accounts are complete but for what only sorting finds."""
+        self._ratings.flush()
+        movies = self.accounts["movies"]
+        movies.loaded = len(self.movies())
+        movies.duplicates = movies.lines - movies.structure - movies.rejected - movies.loaded
+
+    def movies(self) -> pl.DataFrame:
+        """The movies of the ratings' catalogue, by id."""
+        return movie_frame(self._titles[self.form.catalogue] if self.form else [])
+
+    def probe(self) -> pl.DataFrame:
+        """The pairs (userId, movieId) of the probe set, each once."""
+        parts = [pl.DataFrame({"userId": part["userId"], "movieId": part["movieId"]}) for part in self._probe]
+        return pl.concat([pl.DataFrame(schema={"userId": pl.Int32, "movieId": pl.Int32}), *parts]).unique()
+
+    def _read_ratings(self, member: Member, form: RatingsForm) -> None:
+        if self.form is None:
+            self.form = form
+        if form is not self.form:
+            logger.warning("%s is not read: the ratings are those of %s", member.name, self.form.name)
+            return
+        self._ratings.read(member.name, member.stream, form.open_lines())
+
+    def _read_set(self, member: Member, kind: str) -> None:
+        account = self.accounts[kind]
+        reader = LineReader(account, self._rejects, self._keep_probe if kind == "probe" else lambda _: None)
+        reader.read(member.name, member.stream, NetflixLines(rated=False, dated=kind == "qualifying"))
+        reader.flush()
+        account.loaded = account.lines - account.structure - account.rejected
+
+    def _keep_probe(self, records: Records) -> None:
+        self._probe.append(np.copy(records))

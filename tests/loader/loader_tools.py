@@ -1,0 +1,90 @@
+"""Small inputs, loader commands as processes, and reading back what they made."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from graph.database import Database
+from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of
+
+Rows = list[tuple[object, ...]]
+
+
+def write_netflix(folder: Path, users: int, movies: int, *, seed: int = 0) -> dict[tuple[int, int], tuple[int, str]]:
+    """Users who like one of two groups of movies; returns stars and date by user and movie."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ratings = {}
+    with (folder / "combined_data_1.txt").open("w") as stream:
+        for movie in range(1, movies + 1):
+            stream.write(f"{movie}:\n")
+            for user in range(1, users + 1):
+                if (movie * 7 + user * 3 + seed) % 5:
+                    stars = 5 - (movie + user + seed) % 2 * 4
+                    day = f"2005-{1 + movie % 12:02}-{1 + user % 28:02}"
+                    stream.write(f"{user},{stars},{day}\n")
+                    ratings[user, movie] = stars, day
+    titles = "".join(f"{movie},{1950 + movie % 50},Movie, the {movie}.\n" for movie in range(1, movies + 1))
+    (folder / "movie_titles.csv").write_text(titles)
+    return ratings
+
+
+def start_loader(settings: Settings, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a loader command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "loader", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment_of(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_loader(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a loader command; it never shows a traceback."""
+    process = start_loader(settings, *arguments)
+    output, errors = process.communicate(timeout=280)
+    assert "Traceback" not in errors, errors
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def load(settings: Settings, *arguments: str | Path) -> str:
+    """Run a loader command that must succeed; returns what it printed."""
+    done = run_loader(settings, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def read(settings: Settings, text: str) -> Rows:
+    """Rows of a query, sorted."""
+    with Database.from_settings(settings) as database:
+        return sorted((tuple(record.values()) for record in database.run_text(text)), key=repr)
+
+
+def whole_graph(settings: Settings) -> frozenset[object]:
+    """All nodes and edges with what they hold, in no order; a model's version, which is a time, left out."""
+    edges = read(
+        settings,
+        "MATCH (a)-[e]->(b) RETURN type(e), coalesce(a.userId, a.movieId), coalesce(b.userId, b.movieId), "
+        "toString(e.at), e.rating, e.weight, e.rank, e.eventId, toString(e.startedAt), toString(e.finishedAt)",
+    )
+    nodes = read(
+        settings,
+        "MATCH (n) WHERE n:User OR n:Movie OR n:Catalogue "
+        "RETURN labels(n), n.userId, n.movieId, n.title, n.year, n.ratingCount, round(n.ratingMean, 9), n.name",
+    )
+    assert len(set(map(repr, edges))) == len(edges)
+    return frozenset(map(repr, edges + nodes))
+
+
+def kill_when(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    """Kill a command, and it alone, once a condition holds; its Java lives on, as after a real kill -9."""
+    while process.poll() is None and not condition():
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
