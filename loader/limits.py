@@ -1,6 +1,5 @@
 """What is tolerated of an archive, which anybody may have made."""
 
-import gzip
 import re
 import struct
 import tarfile
@@ -19,13 +18,11 @@ MOST_BYTES = 64 << 30  # the Netflix Prize has 2 GB
 MOST_RATIO = 200  # bytes that come out for each on disk: ratings have 3 to 5, deflate reaches 1,032
 BYTES_AT_ANY_RATIO = 64 << 20  # a small file may well be all zeros
 MOST_DEPTH = 2  # nf_prize_dataset.tar.gz holds training_set.tar; each level more would multiply what comes out
+LONGEST_NAME = 4096  # Linux's longest path
 LONGEST_SHOWN = 200
 
-# What the libraries raise on files that are not whole (BadGzipFile is an OSError, a name in no encoding a ValueError).
-DAMAGE = (
-    *(EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError),
-    *(struct.error, ValueError, OverflowError),
-)
+# What the libraries raise on files that are not whole (a name in no encoding is a ValueError).
+DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, struct.error, ValueError, OverflowError)
 
 
 class SourceError(RecommenderError):
@@ -103,7 +100,7 @@ class Watch:
         try:
             yield
         except DAMAGE as error:
-            reason = printable(str(error)) or type(error).__name__
+            reason = printable(str(error)[:LONGEST_SHOWN]) or type(error).__name__
             raise SourceError(f"{self._where()} is damaged ({reason}): download it again") from error
         except NotImplementedError as error:
             self.refuse(printable(str(error)))
@@ -111,18 +108,22 @@ class Watch:
             raise SourceError(f"{self._where()} cannot be read: {error.strerror}") from error
 
     def _where(self) -> str:
-        return f"{self._path}/{printable(self.member)}" if self.member else str(self._path)
+        return f"{self._path}/{printable(self.member[:LONGEST_SHOWN])}" if self.member else str(self._path)
 
 
 def printable(text: str) -> str:
-    """A text of a stranger's, fit to be shown: cut to length, without what a terminal might obey."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text[:LONGEST_SHOWN])
+    """A stranger's text without what a terminal might obey."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _odd_name(name: str) -> str:
     """What is wrong with a member's name, as a path to unpack it to; "" if nothing is."""
     if not name or "\0" in name:
-        return "its name is none"
+        return "it has no proper name"
+    if len(name) > LONGEST_NAME:
+        return "its name is too long"
     if "\\" in name:
         return "its name has a backslash"
     if name.startswith("/") or re.match("[A-Za-z]:", name):

@@ -1,4 +1,4 @@
-"""Invented ratings in the Netflix Prize's format and with its shapes, for tests and for those who may not have the data.
+"""Invented ratings in the Netflix Prize's format and with its shapes, for tests and for those without the data.
 
 Users draw movies according to their tastes and are then spilled by movie, since the format lists ratings by movie.
 Stars are cut from scores when all scores are known, so that Netflix's shares of 1 to 5 stars are met at any size.
@@ -40,7 +40,7 @@ from loader.synthesis_world import ID_RATIO, draw_years, make_movies, make_users
 FILES = 4
 PARTS = 64  # spilled files; what one of them holds is in memory at once
 CHUNK = 2_000_000  # ratings drawn at once
-MOST_MOVIES = 1_000_000
+MOST_MOVIES = 200_000  # the tables of tastes have 64 MB each then
 LARGEST_ID = 2**31 - 1
 STAR_SHARES = np.array([4.6, 10.1, 28.7, 33.6, 23.1])
 PROBE_SHARE = 1_408_395 / 100_480_507
@@ -67,16 +67,16 @@ class Size:
         if self.users > most_users:
             raise SynthesisError(f"users is {self.users:,}: give at most {most_users:,}, so that ids fit in 31 bits")
         if self.movies > MOST_MOVIES:
-            raise SynthesisError(f"movies is {self.movies:,}: give at most {MOST_MOVIES:,}, whose tastes fit in memory")
+            raise SynthesisError(
+                f"movies is {self.movies:,}: give at most {MOST_MOVIES:,}, so that their tastes fit in memory"
+            )
         if self.ratings < self.users:
             raise SynthesisError(
                 f"ratings is {self.ratings:,}: give at least one for each user, {self.users:,}, or fewer users"
             )
         most = self.users * self.movies // 3
         if self.ratings > most:
-            raise SynthesisError(
-                f"ratings is {self.ratings:,}: give at most a third of users x movies, {most:,}, or more users or movies"
-            )
+            raise SynthesisError(f"ratings is {self.ratings:,}: give at most {most:,}, a third of users x movies")
 
 
 def synthesize(folder: Path, size: Size, seed: int, progress: Callable[[int], object]) -> None:
@@ -115,6 +115,7 @@ def _halved(progress: Callable[[int], object]) -> Callable[[int], None]:
 
 
 def _make(made: Path, spilled: Path, size: Size, random: Generator, progress: Callable[[int], object]) -> None:
+    """Write all files into `made`, by way of `spilled`."""
     years = draw_years(random, size.movies)
     unknown = random.choice(size.movies, max(1, round(size.movies * UNKNOWN_YEARS)), replace=False)
     years[unknown] = 0
@@ -145,7 +146,7 @@ def _spill(
 
 
 def _draw(users: Users, movies: Movies, seed: np.uint64) -> Iterator[Records]:
-    """All ratings, some whole users' at a time; valid until the next ones."""
+    """All ratings, all of some users' at a time."""
     begins = np.concatenate(([0], np.cumsum(users.counts)))
     candidates = int(np.minimum(users.counts // 2, LATEST).sum())
     chance = min(1.0, PROBE_SHARE * int(begins[-1]) / max(candidates, 1))
@@ -161,7 +162,7 @@ def _cut_stars(scores: Integers) -> Bytes:
     """Stars of each score, given how often each score occurs."""
     share = (np.cumsum(scores) - scores / 2) / scores.sum()
     cuts = np.cumsum(STAR_SHARES)[:-1] / STAR_SHARES.sum()
-    return (1 + np.searchsorted(cuts, share)).astype(np.uint8)
+    return np.asarray(1 + np.searchsorted(cuts, share), dtype=np.uint8)
 
 
 def _write_ratings(

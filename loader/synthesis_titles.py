@@ -2,16 +2,21 @@
 
 from numpy.random import Generator
 
+# fmt: off
 ADJECTIVES = (
-    "Last Silent Crimson Hidden Broken Golden Lonely Savage Perfect Frozen Wicked Gentle Burning Secret Distant Electric "
-    "Midnight Forgotten Restless Velvet Hollow Brave Bitter Sleepless Invisible Wild"
-).split()
+    "Last", "Silent", "Crimson", "Hidden", "Broken", "Golden", "Lonely", "Savage", "Perfect", "Frozen", "Wicked",
+    "Gentle", "Burning", "Secret", "Distant", "Electric", "Forgotten", "Restless", "Velvet", "Hollow", "Brave",
+    "Bitter", "Sleepless", "Invisible",
+)
 NOUNS = (
-    "River Garden Stranger Horizon Detective Summer Empire Letter Highway Mirror Sister Winter Promise Island Orchestra "
-    "Harbor Shadow Lighthouse Wedding Desert Machine Thief Kingdom Café Fiancée Señorita Façade Déjà-Vu Doppelgänger "
-    "Protégé Naïveté Crème Brûlée Piñata Rendezvous"
-).split()
-NAMES = "Amélie José Zoë Günter Björn Inès Anna Henry Clara Óscar Møller Chloé Walter Ruth Noël Iris".split()
+    "River", "Garden", "Stranger", "Horizon", "Detective", "Summer", "Empire", "Letter", "Highway", "Mirror",
+    "Sister", "Winter", "Promise", "Island", "Orchestra", "Shadow", "Lighthouse", "Wedding", "Desert", "Machine",
+    "Thief", "Café", "Fiancée", "Señorita", "Façade", "Doppelgänger", "Protégé", "Piñata",
+)
+NAMES = (
+    "Amélie", "José", "Zoë", "Günter", "Inès", "Anna", "Henry", "Óscar", "Møller", "Walter", "Ruth", "Noël",
+)
+# fmt: on
 PATTERNS = (
     "The {adjective} {noun}",
     "{adjective} {noun}",

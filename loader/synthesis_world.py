@@ -25,7 +25,7 @@ ROUNDS = 15
 
 
 def make_users(random: Generator, users: int, movies: int, ratings: int) -> Users:
-    """Draw users with exactly `ratings` ratings in all, each with at least one."""
+    """Draw users with exactly `ratings` ratings in all, each with at least one; ids tell nothing about the rest."""
     cells = np.floor(np.arange(users + 1) * ID_RATIO).astype(np.int64)  # each user's id is in a cell of its own
     prevalence = random.lognormal(0, 0.5, GROUPS)
     grown = random.random(users)
@@ -109,10 +109,10 @@ def _calibrate(random: Generator, users: Users, affinity: Doubles, targets: Doub
     chosen = order[np.searchsorted(ends, (np.arange(SAMPLE) + random.random()) * every, side="right")]
     counts, groups, shares = users.counts[chosen], users.groups[chosen], users.shares[chosen]
     efforts = counts.astype(np.float64)
-    weights = targets / targets.sum()
+    weights: Doubles = targets / targets.sum()
     for _ in range(ROUNDS):
         attention = _share_attention(weights, affinity)
-        expected = expect_counts(counts, groups, shares, every / counts, efforts, attention)
+        expected = expect_counts(counts, groups, shares, every / counts, efforts, attention).sum(axis=0)
         weights *= np.clip(targets / expected, 0.2, 5)
         weights /= weights.sum()
     return weights
@@ -120,5 +120,6 @@ def _calibrate(random: Generator, users: Users, affinity: Doubles, targets: Doub
 
 def _share_attention(weights: Doubles, affinity: Doubles) -> Doubles:
     """Groups x movies: each group's attention adds up to 1."""
-    attention = weights * affinity
-    return np.ascontiguousarray(attention / attention.sum(axis=1, keepdims=True))
+    attention: Doubles = np.ascontiguousarray(weights * affinity)
+    attention /= attention.sum(axis=1, keepdims=True)
+    return attention

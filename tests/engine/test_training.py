@@ -1,15 +1,22 @@
 """Fitting again: staged and live ratings together, swapped in version by version on a real graph."""
 
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import engine.training
 from engine.__main__ import main
-from engine.dataset import Dataset, Manifest
-from engine.training import build_positives, fit_dataset, put_to_use
+from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
+from engine.training import LIKED_FROM, FittedModel, build_positives, fit_dataset, fit_once, put_to_use
 from graph.database import Database
 from graph.repositories.models import Models
 from graph.settings import Settings
@@ -18,22 +25,33 @@ from scripts.sandbox import environment_of
 NOON = datetime(2026, 1, 1, 12)
 
 
-@pytest.fixture
-def dataset(settings: Settings) -> Dataset:
+def write_dataset(folder: Path, parts: int = 1) -> Dataset:
     random = np.random.default_rng(3)
     user, movie = np.divmod(random.choice(30 * 12, 150, replace=False), 12)
     stars = random.choice([1.0, 3.0, 5.0], len(user))
-    dataset = Dataset(settings.staging)
+    dataset = Dataset(folder)
     dataset.folder.mkdir(parents=True)
-    frame = pl.DataFrame({"userId": user + 1, "movieId": movie + 1, "rating": stars, "at": [NOON] * len(user)})
-    kinds = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32}
-    frame.cast(kinds).sort("userId", "movieId").write_parquet(dataset.ratings_file)
+    frame = pl.DataFrame(
+        {"userId": user + 1, "movieId": movie + 1, "rating": stars, "at": [NOON] * len(user), "probe": False}
+    )
+    for number in range(parts):
+        shard = frame.cast(RATING_SCHEMA).filter(pl.col("userId") % parts == number).sort("userId", "movieId")
+        shard.write_parquet(dataset.shard_file(number))
     dataset.write_manifest(Manifest("movielens", "made here", len(user), 30, 12))
     return dataset
 
 
-def fill(database: Database) -> None:
+@pytest.fixture
+def dataset(settings: Settings) -> Dataset:
+    dataset = write_dataset(settings.staging / "made-here")
+    use_dataset(dataset)
+    return dataset
+
+
+def fill(database: Database, dataset: Dataset) -> None:
     database.run_text("UNWIND range(1, 12) AS id CREATE (:Movie {movieId: id})")
+    database.run_text("CREATE (:Catalogue {name: 'movielens'})")
+    Models(database).set_dataset(dataset.name)
 
 
 def versions(database: Database) -> dict[str, int]:
@@ -41,18 +59,141 @@ def versions(database: Database) -> dict[str, int]:
     return {row["version"]: row["edges"] for row in rows}
 
 
+def frame_of(rows: list[tuple[int, int, float]]) -> pl.DataFrame:
+    kinds = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32}
+    return pl.DataFrame(rows, schema=kinds, orient="row").sort("userId", "movieId")
+
+
 def test_live_ratings_replace_staged_ones_of_the_same_pair() -> None:
-    ratings = pl.DataFrame(
-        {"userId": [1, 1, 2], "movieId": [7, 8, 7], "rating": [5.0, 2.0, 4.0]},
-        schema={"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32},
-    )
-    matrix = build_positives(ratings, [(1, 7, False), (1, 8, True), (3, 9, True)])
-    rows, columns = matrix.values.nonzero()
-    assert set(zip(matrix.user_ids[rows].tolist(), matrix.movie_ids[columns].tolist(), strict=True)) == {
-        (1, 8),
-        (2, 7),
-        (3, 9),
-    }
+    ratings = frame_of([(1, 7, 5.0), (1, 8, 2.0), (2, 7, 4.0)])
+    values, movie_ids = build_positives([ratings], [(1, 7, False), (1, 8, True), (3, 9, True)])
+    assert movie_ids.tolist() == [7, 8, 9]
+    # Users: 2 as staged, then 1 and 3, who were told of.
+    assert values.toarray().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+staged_pairs = st.dictionaries(
+    st.tuples(st.integers(1, 9), st.integers(1, 6)), st.sampled_from([0.5, 2.5, 3.0, 5.0]), min_size=1
+)
+told_pairs = st.dictionaries(st.tuples(st.integers(1, 12), st.integers(1, 8)), st.booleans(), max_size=12)
+
+
+@settings(deadline=None)
+@given(staged=staged_pairs, told=told_pairs, parts=st.integers(1, 4))
+def test_positives_are_those_of_a_plain_count_however_they_are_parted(
+    staged: dict[tuple[int, int], float], told: dict[tuple[int, int], bool], parts: int
+) -> None:
+    liked = {pair for pair, stars in staged.items() if stars >= LIKED_FROM and pair not in told}
+    liked |= {pair for pair, is_liked in told.items() if is_liked}
+    if not liked:
+        return
+    told_of = {user for user, _ in told}
+    shards = [[(*pair, stars) for pair, stars in staged.items() if pair[0] % parts == part] for part in range(parts)]
+    order = [user for part in range(parts) for user in range(1, 10) if user % parts == part and user not in told_of]
+    users = [user for user in [*order, *sorted(told_of)] if any(user == liker for liker, _ in liked)]
+    movies = sorted({movie for _, movie in liked})
+    live = [(*pair, is_liked) for pair, is_liked in told.items()]
+    values, movie_ids = build_positives([frame_of(shard) for shard in shards], live)
+    assert movie_ids.tolist() == movies
+    assert values.has_sorted_indices
+    assert values.toarray().tolist() == [[int((user, movie) in liked) for movie in movies] for user in users]
+
+
+def edges_of(fitted: FittedModel) -> dict[tuple[int, int], tuple[float, int]]:
+    return {(source, target): (weight, rank) for source, target, weight, rank in fitted.edges.rows()}
+
+
+def test_the_number_of_shards_makes_no_difference_to_the_fit(tmp_path: Path) -> None:
+    whole = fit_dataset(write_dataset(tmp_path / "whole"), NOON)
+    parted = fit_dataset(write_dataset(tmp_path / "parted", parts=4), NOON)
+    assert parted.model == whole.model
+    assert whole.model.edges == len(whole.edges) > 20
+    assert whole.model.snapshot == {"catalogue": "movielens", "ratings": 150, "live": 0}
+    expected, found = edges_of(whole), edges_of(parted)
+    assert found.keys() == expected.keys()
+    assert [found[pair][0] for pair in expected] == pytest.approx([weight for weight, _ in expected.values()], rel=1e-4)
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[Dataset]:
+    """The data sets that were fitted, one for each fit."""
+    fits: list[Dataset] = []
+
+    def fit_and_count(dataset: Dataset, *arguments: Any, **named: Any) -> FittedModel:
+        fits.append(dataset)
+        return fit_dataset(dataset, *arguments, **named)
+
+    monkeypatch.setattr("engine.training.fit_dataset", fit_and_count)
+    return fits
+
+
+def test_a_fit_is_kept_beside_the_ratings_and_found_again(tmp_path: Path, fits: list[Dataset]) -> None:
+    dataset = write_dataset(tmp_path / "staged")
+    shares: list[float] = []
+    first = fit_once(dataset, NOON, shares.append)
+    assert sum(shares) == pytest.approx(1)
+    files = {file: file.stat().st_mtime_ns for file in dataset.folder.iterdir()}
+    again = fit_once(dataset, NOON + timedelta(hours=1), shares.append)
+    assert fits == [dataset]
+    assert again.model == first.model
+    assert again.edges.equals(first.edges)
+    assert dict(again.edges.schema) == dict(first.edges.schema)
+    assert {file: file.stat().st_mtime_ns for file in dataset.folder.iterdir()} == files
+    assert fit_once(write_dataset(tmp_path / "other"), NOON).model == first.model
+    assert len(fits) == 2
+
+
+def test_a_kept_fit_of_other_parameters_is_not_used(
+    tmp_path: Path, fits: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "staged")
+    first = fit_once(dataset, NOON)
+    monkeypatch.setattr("engine.training.LIKED_FROM", 4.0)
+    second = fit_once(dataset, NOON + timedelta(hours=1))
+    assert len(fits) == 2
+    assert (first.model.parameters["liked_from"], second.model.parameters["liked_from"]) == (3.0, 4.0)
+    assert second.model.fitted_at == NOON + timedelta(hours=1)
+    assert not second.edges.equals(first.edges)
+    assert fit_once(dataset, NOON).edges.equals(second.edges)
+    assert len(fits) == 2
+
+
+@pytest.mark.parametrize("parameter", ["neighbours", "ridge", "user_exponent"])
+def test_each_parameter_of_a_kept_fit_has_to_be_the_same(tmp_path: Path, fits: list[Dataset], parameter: str) -> None:
+    dataset = write_dataset(tmp_path / "staged")
+    fit_once(dataset, NOON)
+    file = dataset.folder / "model.json"
+    known = json.loads(file.read_text())
+    known["parameters"][parameter] += 1
+    file.write_text(json.dumps(known))
+    fit_once(dataset, NOON)
+    assert len(fits) == 2
+
+
+@pytest.mark.parametrize("missing", ["model.json", "similar.parquet"])
+def test_half_a_kept_fit_is_made_again(tmp_path: Path, fits: list[Dataset], missing: str) -> None:
+    dataset = write_dataset(tmp_path / "staged")
+    first = fit_once(dataset, NOON)
+    (dataset.folder / missing).unlink()
+    assert fit_once(dataset, NOON).edges.equals(first.edges)
+    assert len(fits) == 2
+
+
+def test_a_fit_that_was_not_kept_whole_is_not_taken_for_one(
+    tmp_path: Path, fits: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "staged")
+    first = fit_once(dataset, NOON)
+    monkeypatch.setattr("engine.training.LIKED_FROM", 4.0)
+    with (
+        patch.object(engine.training, "write_durably", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        fit_once(dataset, NOON)
+    monkeypatch.setattr("engine.training.LIKED_FROM", 3.0)
+    assert fit_once(dataset, NOON).edges.equals(first.edges)
+    monkeypatch.setattr("engine.training.LIKED_FROM", 4.0)
+    assert not fit_once(dataset, NOON).edges.equals(first.edges)
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(
@@ -61,7 +202,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(
     monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
     monkeypatch.setattr("graph.repositories.models.WRITE_ROWS", 20)
     monkeypatch.setattr("graph.repositories.models.REMOVE_ROWS", 20)
-    fill(database)
+    fill(database, dataset)
     database.run_text(
         "MATCH (a:Movie {movieId: 1}), (b:Movie {movieId: 2}) CREATE (a)-[:SIMILAR {version: 'incremental'}]->(b)"
     )
@@ -78,7 +219,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(
 
 
 def test_the_command_counts_what_happened_live(database: Database, dataset: Dataset, settings: Settings) -> None:
-    fill(database)
+    fill(database, dataset)
     database.run_text(
         "MATCH (m:Movie {movieId: 1}) CREATE (:User {userId: 99})-[:WATCHED {eventId: 'e', finishedAt: $now}]->(m), "
         "(:User {userId: 98})-[:RATED {eventId: 'r', rating: 1.0}]->(m), "
@@ -91,6 +232,21 @@ def test_the_command_counts_what_happened_live(database: Database, dataset: Data
     model = Models(database).get_current_model()
     assert model is not None
     assert (model.snapshot["live"], f"model {model.version}" in result.output) == (2, True)
+
+
+def test_the_command_fits_the_data_set_that_the_graph_is_made_from(
+    database: Database, dataset: Dataset, settings: Settings
+) -> None:
+    fill(database, dataset)
+    other = write_dataset(settings.staging / "other")
+    other.write_manifest(Manifest("movielens", "elsewhere", 7, 30, 12))
+    use_dataset(other)
+    assert current_dataset(settings.staging) == other
+    result = CliRunner().invoke(main, ["fit", "--quiet"], env=environment_of(settings))
+    assert result.exit_code == 0, result.output
+    model = Models(database).get_current_model()
+    assert model is not None
+    assert model.snapshot["ratings"] == 150
 
 
 def test_without_staged_ratings_the_remedy_is_told(settings: Settings) -> None:

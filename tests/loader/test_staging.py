@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import patch
 
@@ -24,7 +25,7 @@ import loader.staging
 from engine.dataset import LAYOUT, RATING_SCHEMA, Dataset, DatasetError, Manifest
 from graph.errors import RecommenderError
 from graph.settings import ROOT
-from loader.inputs import InputChangedError
+from loader.inputs import InputChangedError, add_digests, require_unchanged
 from loader.lines import Account
 from loader.sources import Member, read_members
 from loader.staging import NoRatingsError, Report, TooManyRejectsError, stage
@@ -347,40 +348,26 @@ def test_a_file_that_appears_while_others_are_read_is_an_error(
     assert list(staging.iterdir()) == []
 
 
-def test_a_file_that_changes_while_its_digest_is_made_is_an_error(
+def test_a_file_that_changes_before_its_digest_is_made_is_an_error(
     folder: Path, staging: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_netflix(folder, "1:\n5,3,2005-01-01\n")
-    real = loader.staging.require_unchanged
+    checked = Event()
 
-    def check_and_change(*arguments: Any) -> None:
-        real(*arguments)
+    def check(*arguments: Any) -> None:
+        require_unchanged(*arguments)
+        checked.set()
+
+    def make_digests_late(*arguments: Any) -> Any:
+        checked.wait(0.5)
         append(folder / "combined_data_1.txt")
+        return add_digests(*arguments)
 
-    class Late:
-        """A thread that is slower than all else."""
-
-        def __init__(self, _: int) -> None: ...
-        def __enter__(self) -> "Late":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-        def submit(self, work: Callable[..., Any], *arguments: Any) -> "Late":
-            self.result = lambda: work(*arguments)
-            return self
-
-        def map(self, work: Callable[..., Any], items: Any) -> Any:
-            return map(work, items)
-
-    monkeypatch.setattr("loader.staging.require_unchanged", check_and_change)
-    monkeypatch.setattr("loader.staging.ThreadPoolExecutor", Late)
-    try:
-        dataset = stage(folder, staging, quiet=True)
-    except InputChangedError:
-        return
-    # Whatever was seen first: the name and the digest are those of what was read.
-    [known, _] = dataset.manifest().inputs
-    assert known["sha256"] == hashlib.sha256(b"1:\n5,3,2005-01-01\n").hexdigest()
+    monkeypatch.setattr("loader.staging.require_unchanged", check)
+    monkeypatch.setattr("loader.staging.add_digests", make_digests_late)
+    with pytest.raises(InputChangedError):
+        stage(folder, staging, quiet=True)
+    assert list(staging.iterdir()) == []
 
 
 KILLED = """
@@ -405,7 +392,7 @@ def test_what_a_killed_run_leaves_is_not_taken_and_the_next_removes_it(
     assert dataset.manifest().ratings == len(dataset.ratings()) > 100
 
 
-def test_a_data_set_of_other_files_is_not_taken_for_a_whole_one(folder: Path, staging: Path) -> None:
+def test_what_has_no_readable_manifest_is_staged_again(folder: Path, staging: Path) -> None:
     first = stage(write_netflix(folder, "1:\n5,3,2005-01-01\n"), staging, quiet=True)
     (first.folder / "manifest.json").write_text("{")
     again = stage(folder, staging, quiet=True)
