@@ -13,7 +13,9 @@ from graph.server.contents import holds_ratings
 from graph.settings import Settings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
+from loader.progress import progress_bar
 from loader.staging import Report, stage
+from loader.synthesis import Size, synthesize
 
 SHOWN_REJECTS = 10
 
@@ -106,6 +108,24 @@ def check(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, 
         report = Report.of(stage(path, Path(folder), quiet=quiet))
         print_report(report, rejects_file, as_json=as_json)
     report.check_tolerance(tolerance)
+
+
+@main.command("synthesize")
+@click.argument("folder", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--users", default=Size.users, show_default=True, help="Users, each with a rating or more.")
+@click.option("--movies", default=Size.movies, show_default=True, help="Movies.")
+@click.option("--ratings", default=Size.ratings, show_default=True, help="Ratings.")
+@click.option("--seed", default=0, show_default=True, help="The same seed and sizes give the same files.")
+@quiet_option
+def synthesize_command(folder: Path, users: int, movies: int, ratings: int, seed: int, quiet: bool) -> None:
+    """Write realistic data in the Netflix Prize's format to OUT, by default as much as the Netflix Prize's.
+
+    Popularity, activity, stars and dates are spread as there, and tastes can be learned.
+    """
+    size = Size(users, movies, ratings)
+    with progress_bar("Synthesizing", ratings, "rating", quiet=quiet) as bar:
+        synthesize(folder, size, seed, bar.update)
+    click.echo(f"{folder} holds {ratings:,} ratings of {movies:,} movies by {users:,} users.")
 
 
 def print_report(report: Report, rejects_file: Path | None, *, as_json: bool) -> None:

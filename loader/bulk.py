@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from loader.staging import Report, stage
 
 logger = logging.getLogger(__name__)
 
+NO_SPACE = os.strerror(errno.ENOSPC)
 TAKEN = "another load is running: wait for its end, or end it; then run the same command again"
 
 
@@ -74,7 +76,7 @@ def loading(settings: Settings) -> Iterator[None]:
         with exclusive(settings.data / "load.lock", TAKEN):
             yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and NO_SPACE not in str(error):  # polars tells no number
             raise
         raise RecommenderError(
             f"the disk is full ({error}): free some room, or set RECOMMENDER_DATA and NEO4J_HOME to a roomier disk; "

@@ -47,7 +47,16 @@ def import_tables(
     Raises ServerError if the import fails, or reports other counts than it must.
     """
     output = server.admin(
-        *("database", "import", "full", "neo4j", "--overwrite-destination", "--array-delimiter=|", "--id-type=integer"),
+        *(
+            "database",
+            "import",
+            "full",
+            "neo4j",
+            "--verbose",
+            "--overwrite-destination",
+            "--array-delimiter=|",
+            "--id-type=integer",
+        ),
         *(f"--max-off-heap-memory={OFF_HEAP}", f"--report-file={server.home.path / 'import.report'}"),
         *tables,
         heap=HEAP,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from graph.server.ports import answers, require_free_port
 
 START_SECONDS = 180
 STOP_SECONDS = 120
+LEAST_ROOM = 128 * MEGABYTE
+FULL_DISK = ("No space left on device", "out of disk space")
 OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
@@ -125,7 +128,7 @@ class EmbeddedServer:
                 raise
         self.home.process_file.unlink(missing_ok=True)
         if process.returncode != 0:
-            told = _last_line(errors.read_text(errors="replace") or output)
+            told = self._explain(errors.read_text(errors="replace") or output)
             raise ServerError(f"neo4j-admin {' '.join(arguments[:3])} failed: {told}")
         return output
 
@@ -189,11 +192,18 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_SECONDS
         while not (answers(server.bolt_port) and database.is_reachable()):
             if self.running() is None:
-                raise ServerError(f"Neo4j stopped while starting: {_last_line(self.home.console_log.read_text())}")
+                raise ServerError(f"Neo4j stopped while starting: {self._explain(self.home.console_log.read_text())}")
             if time.monotonic() > deadline:
                 self._stop()
                 raise ServerError(f"Neo4j did not answer within {START_SECONDS} s: see {self.home.console_log}")
             time.sleep(0.1)
+
+    def _explain(self, printed: str) -> str:
+        """Why a program failed. On a full disk it may not even have been able to say so."""
+        free = shutil.disk_usage(self.home.path).free
+        if free < LEAST_ROOM or any(sign in printed for sign in FULL_DISK):
+            return f"the disk is full ({free // MEGABYTE} MB are left for {self.home.path}): free some room or move NEO4J_HOME"
+        return _last_line(printed)
 
 
 def _read_all(stream: IO[bytes] | None, watch: Callable[[str], object]) -> str:

@@ -1,10 +1,7 @@
 """Small inputs, loader commands as processes, and reading back what they made."""
 
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from graph.database import Database
@@ -80,11 +77,3 @@ def whole_graph(settings: Settings) -> frozenset[object]:
     )
     assert len(set(map(repr, edges))) == len(edges)
     return frozenset(map(repr, edges + nodes))
-
-
-def kill_when(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
-    """Kill a command, and it alone, once a condition holds; its Java lives on, as after a real kill -9."""
-    while process.poll() is None and not condition():
-        pass
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()

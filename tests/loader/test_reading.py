@@ -498,20 +498,31 @@ ADDED += [
     b"x" * 300,
     b"2005",
 ]
-# Of a file (counted around) at a place (also counted around): remove so many bytes, put others there.
+# A file, a line of it (both counted around), a place in it (-1: its end), how many bytes to remove, what to put there.
+Edit = tuple[int, int, int, int, bytes]
 edits = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 400), st.sampled_from([0, 1, 2, 5, 30, 400]), st.sampled_from(ADDED)),
+    st.tuples(
+        st.integers(0, 4),
+        st.integers(0, 9),
+        st.one_of(st.just(0), st.just(-1), st.integers(0, 30)),
+        st.sampled_from([0, 0, 1, 2, 5, 30, 400]),
+        st.one_of(st.sampled_from([b",", b"::", b"\t", b"\n"]), st.sampled_from(ADDED)),
+    ),
     max_size=8,
 )
 
 
-def mutate(files: dict[str, bytes], changes: list[tuple[int, int, int, bytes]]) -> dict[str, bytes]:
+def mutate(files: dict[str, bytes], changes: list[Edit]) -> dict[str, bytes]:
     names = sorted(files)
     mutated = dict(files)
-    for number, place, removed, added in changes:
-        content = mutated[names[number % len(names)]]
-        place %= len(content) + 1
-        mutated[names[number % len(names)]] = content[:place] + added + content[place + removed :]
+    for number, line, column, removed, added in changes:
+        name = names[number % len(names)]
+        content = mutated[name]
+        lines = content.splitlines(keepends=True) or [b""]
+        line %= len(lines)
+        length = len(lines[line].rstrip(b"\r\n"))
+        place = len(b"".join(lines[:line])) + (length if column < 0 else min(column, length))
+        mutated[name] = content[:place] + added + content[place + removed :]
     return mutated
 
 
@@ -572,7 +583,7 @@ def require_check(folder: Path, expected: Expected, tolerance: float) -> None:
     }
 
 
-def examine(files: dict[str, bytes], changes: list[tuple[int, int, int, bytes]], tolerance: float) -> None:
+def examine(files: dict[str, bytes], changes: list[Edit], tolerance: float) -> None:
     mutated = mutate({**files, **SETS}, changes)
     with tempfile.TemporaryDirectory() as name:
         folder = write(Path(name), mutated)
@@ -593,7 +604,7 @@ tolerances = st.sampled_from([0.0, 0.2, 1.0])
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.sampled_from(FOLDERS), changes=edits, tolerance=tolerances)
 def test_of_a_broken_folder_every_line_is_accounted_for(
-    files: dict[str, bytes], changes: list[tuple[int, int, int, bytes]], tolerance: float
+    files: dict[str, bytes], changes: list[Edit], tolerance: float
 ) -> None:
     examine(files, changes, tolerance)
 
@@ -602,6 +613,6 @@ def test_of_a_broken_folder_every_line_is_accounted_for(
 @settings(deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.sampled_from(FOLDERS), changes=edits.filter(bool), tolerance=tolerances)
 def test_of_a_thousand_broken_folders_every_line_is_accounted_for(
-    files: dict[str, bytes], changes: list[tuple[int, int, int, bytes]], tolerance: float
+    files: dict[str, bytes], changes: list[Edit], tolerance: float
 ) -> None:
     examine(files, changes, tolerance)
