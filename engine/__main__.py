@@ -13,6 +13,7 @@ from engine.dataset import Dataset, current_dataset
 from engine.training import LIKED_FROM, fit_dataset, put_to_use
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
+from graph.locks import exclusive
 from graph.repositories.models import Models
 from graph.repositories.recommendations import HistoryWeights
 from graph.settings import Settings
@@ -30,7 +31,8 @@ def main() -> None:
 def fit(quiet: bool) -> None:
     """Fit again and put the new SIMILAR edges to use while the service runs."""
     settings = Settings.from_environment()
-    with Database.from_settings(settings) as database:
+    taken = "a load is running, or another fit: fit again when it has ended"
+    with exclusive(settings.data / "load.lock", taken), Database.from_settings(settings) as database:
         models = Models(database)
         dataset = Dataset(settings.staging / models.get_dataset())
         with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:

@@ -8,6 +8,7 @@ sorted by movie. Data sets lie side by side; the file `current` beside them name
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,22 @@ class Dataset:
             raise DatasetError(f"{self.folder} has layout {manifest.layout}, not {LAYOUT}: run the bulk load again")
         return manifest
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are staged ratings here."""
+        try:
+            return bool(self.manifest())
+        except DatasetError:
+            return False
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Declare the files complete; written last."""
         write_durably(self.folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
+
+    def remove(self) -> None:
+        """Remove it; half removed it does not count as staged."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def ratings(self) -> pl.DataFrame:
         """All ratings."""

@@ -64,10 +64,11 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
         known = json.loads(model_file.read_text(encoding="utf-8"))
     except OSError:
         known = {}
-    if known.get("parameters") == _describe(SimilarityParameters()):
+    if edges_file.exists() and known.get("parameters") == _describe(SimilarityParameters()):
         model = Model(**{**known, "fitted_at": datetime.fromisoformat(known["fitted_at"])})
         return FittedModel(model, pl.read_parquet(edges_file))
     fitted = fit_dataset(dataset, now, progress=progress)
+    model_file.unlink(missing_ok=True)
     fitted.edges.write_parquet(edges_file)
     write_durably(model_file, json.dumps({**asdict(fitted.model), "fitted_at": fitted.model.fitted_at.isoformat()}))
     return fitted

@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 CONNECT_SECONDS = 1.0
 READ_RETRY_SECONDS = 0.5
 READ_SECONDS = 2.0
+# A writer may have to wait for another one's lock; what is not written in time is on the log.
+WRITE_SECONDS = 5.0
 WRITE_RETRY_SECONDS = 15.0
 
 
@@ -44,9 +46,11 @@ class Database:
         *,
         retry_seconds: float = WRITE_RETRY_SECONDS,
         read_seconds: float | None = None,
+        write_seconds: float | None = None,
     ) -> None:
         self.name = name
         self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
         self._driver = GraphDatabase.driver(
             uri,
             auth=(user, password),
@@ -62,7 +66,7 @@ class Database:
     def from_settings(cls, settings: Settings, *, interactive: bool = False) -> Self:
         """Open the configured database, or the embedded one with the password its home keeps.
 
-        `interactive` is for answers that somebody waits for: reads and retries end within 2 s.
+        `interactive` is for answers that somebody waits for: reads and retries end within 2 s, writes within 5.
         """
         password = settings.neo4j_password
         return cls(
@@ -72,6 +76,7 @@ class Database:
             settings.neo4j_database,
             retry_seconds=READ_RETRY_SECONDS if interactive else WRITE_RETRY_SECONDS,
             read_seconds=READ_SECONDS if interactive else None,
+            write_seconds=WRITE_SECONDS if interactive else None,
         )
 
     def read(self, name: str, **parameters: Any) -> list[Record]:
@@ -85,7 +90,7 @@ class Database:
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in one write transaction; it is called again if Neo4j asks for a retry."""
 
-        @unit_of_work()
+        @unit_of_work(timeout=self._write_seconds)
         def run(transaction: ManagedTransaction) -> Result:
             return work(Transaction(transaction))
 

@@ -1,9 +1,12 @@
 """The bulk load CLI: `python -m loader bulk|add|check|synthesize`."""
 
 import json
+import os
 import shutil
+import signal
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +17,7 @@ from graph.settings import Settings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.progress import progress_bar
+from loader.stages import told_failures
 from loader.staging import Report, stage
 from loader.synthesis import Size, synthesize
 
@@ -26,11 +30,21 @@ tolerance_option = click.option(
     help="Share of the ratings' lines that may be rejected; with more, nothing is loaded.",
     type=click.FloatRange(0, 1),
 )
+
+
+def _require_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
+    """Told before the work, not after it."""
+    if file and not os.access(file.parent, os.W_OK):
+        raise click.BadParameter(f"{file} cannot be written: is there a folder {file.parent}?")
+    return file
+
+
 rejects_option = click.option(
     "--rejects",
     "rejects_file",
     help="Write all rejected lines to this CSV file (file, line, reason, text).",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    callback=_require_folder,
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the account of all lines as JSON.")
@@ -52,7 +66,11 @@ def main() -> None:
 @path_argument
 @click.option("--if-empty", is_flag=True, help="Only start Neo4j if it holds ratings already.")
 @click.option("--no-start", is_flag=True, help="Leave Neo4j stopped, for another server that runs its files.")
-@click.option("--forget-live", is_flag=True, help="Do not carry over what came live; it is lost.")
+@click.option(
+    "--forget-live",
+    is_flag=True,
+    help="Do not carry over what came live; what the worker has not written yet still comes.",
+)
 @tolerance_option
 @rejects_option
 @quiet_option
@@ -76,8 +94,8 @@ def bulk(
     if if_empty and holds_ratings(settings, start=not no_start):
         click.echo("Ratings are loaded already.")
         return
-    report = bulk_load(path, settings, tolerance, start=not no_start, forget_live=forget_live, quiet=quiet)
-    print_report(report, rejects_file, as_json=as_json)
+    tell = partial(print_report, rejects_file=rejects_file, as_json=as_json)
+    bulk_load(path, settings, tolerance, tell, start=not no_start, forget_live=forget_live, quiet=quiet)
 
 
 @main.command()
@@ -92,8 +110,8 @@ def add(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as
     Of a pair that is rated already the later date counts. Run again after a failure or a kill, it goes on where it was.
     The model learns from them at the next `python -m engine fit`.
     """
-    report = add_ratings(path, Settings.from_environment(), tolerance, quiet=quiet)
-    print_report(report, rejects_file, as_json=as_json)
+    tell = partial(print_report, rejects_file=rejects_file, as_json=as_json)
+    add_ratings(path, Settings.from_environment(), tolerance, tell, quiet=quiet)
 
 
 @main.command()
@@ -104,10 +122,11 @@ def add(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as
 @json_option
 def check(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as_json: bool) -> None:
     """Count PATH's ratings and name what is wrong, with file and line; changes nothing."""
-    with tempfile.TemporaryDirectory(prefix="check-") as folder:
+    data = Settings.from_environment().data  # where a full load finds room as well
+    with told_failures(), tempfile.TemporaryDirectory(prefix="check-", dir=data if data.is_dir() else None) as folder:
         report = Report.of(stage(path, Path(folder), quiet=quiet))
         print_report(report, rejects_file, as_json=as_json)
-    report.check_tolerance(tolerance)
+        report.check_tolerance(tolerance)
 
 
 @main.command("synthesize")
@@ -151,4 +170,6 @@ def print_report(report: Report, rejects_file: Path | None, *, as_json: bool) ->
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is cleaned up
+        signal.signal(ending, signal.default_int_handler)
     main(prog_name="python -m loader")

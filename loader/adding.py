@@ -12,10 +12,9 @@ from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.models import Models
 from graph.settings import Settings
-from loader.bulk import loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
 from loader.progress import progress_bar
-from loader.staging import Report
+from loader.stages import Teller, loading, remove_other_datasets, stage_checked, timed
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +24,16 @@ BATCH_ROWS = 10_000
 Rows = list[tuple[int, int, float, int]]
 
 
-def add_ratings(path: Path, settings: Settings, tolerance: float, *, quiet: bool = False) -> Report:
+def add_ratings(
+    path: Path, settings: Settings, tolerance: float, tell: Teller = lambda _: None, *, quiet: bool = False
+) -> None:
     """Add an input's ratings to the running database and to the staged ratings that the model learns from.
 
-    Raises RecommenderError; the same call again goes on after the last batch that was written.
+    `tell` gets the account of all lines before anything is changed. Raises RecommenderError; the same call again goes
+    on after the last batch that was written.
     """
     with loading(settings), Database.from_settings(settings) as database:
-        dataset, report = stage_checked(path, settings, tolerance, quiet=quiet)
+        dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         models = Models(database)
         _require_catalogue(dataset, models)
         addition = _Addition(dataset, Ingest(database))
@@ -40,7 +42,6 @@ def add_ratings(path: Path, settings: Settings, tolerance: float, *, quiet: bool
             for rows in addition.batches():
                 bar.update(addition.write(rows))
         _learn_from(dataset, Dataset(settings.staging / models.get_dataset()), models)
-    return report
 
 
 class _Addition:
@@ -53,8 +54,9 @@ class _Addition:
 
     def write_movies(self) -> None:
         """Make movies that are not there yet."""
-        movies = {row[0]: (row[1], row[2]) for row in self._dataset.movies().select("movieId", "title", "year").rows()}
-        self._ingest.transact(lambda batch: batch.create_nodes(movies, set()))
+        movies = self._dataset.movies().select("movieId", "title", "year", "genres").to_dicts()
+        for begin in range(0, len(movies), BATCH_ROWS):
+            self._ingest.transact(lambda batch, begin=begin: batch.add_movies(movies[begin : begin + BATCH_ROWS]))  # type: ignore[misc]
 
     def batches(self) -> Iterator[tuple[int, Rows]]:
         """(first row number, rows) of what is not written yet; shards that are done are not read."""
@@ -98,6 +100,7 @@ def _learn_from(added: Dataset, base: Dataset, models: Models) -> None:
         logger.warning("the next fit will not learn from what was added: %s", error)
         return
     if {file["sha256"] for file in added.manifest().inputs} <= known:
+        use_dataset(base)
         return
     merged = merge_datasets(base, added)
     models.set_dataset(merged.name)

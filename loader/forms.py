@@ -15,31 +15,33 @@ TitleReader = Callable[[str, BinaryIO, Account, Rejects], list[MovieRow]]
 
 @dataclass(frozen=True)
 class RatingsForm:
-    """One way in which ratings are distributed: the names of its files, and how their lines are read."""
+    """One way in which ratings are distributed: the names of its files, how their lines are read, and its titles."""
 
     name: str
     catalogue: str
     pattern: str
     open_lines: Callable[[], Lines]
+    titles: tuple[str, ...]
 
 
 def _netflix_ratings() -> Lines:
     return NetflixLines(rated=True, dated=True)
 
 
+NETFLIX_TITLES = ("movie_titles.csv", "movie_titles.txt")
 RATINGS_FORMS = (
-    RatingsForm("combined_data_*.txt", "netflix-prize", r"combined_data_\d+\.txt", _netflix_ratings),
-    RatingsForm("training_set/mv_*.txt", "netflix-prize", r"mv_\d+\.txt", _netflix_ratings),
-    RatingsForm("ratings.csv", "movielens", r"ratings\.csv", lambda: MovieLensLines(",")),
-    RatingsForm("ratings.dat", "movielens", r"ratings\.dat", lambda: MovieLensLines("::")),
-    RatingsForm("u.data", "movielens", r"u\.data", lambda: MovieLensLines("\t")),
+    RatingsForm("combined_data_*.txt", "netflix-prize", r"combined_data_\d+\.txt", _netflix_ratings, NETFLIX_TITLES),
+    RatingsForm("training_set/mv_*.txt", "netflix-prize", r"mv_\d+\.txt", _netflix_ratings, NETFLIX_TITLES),
+    RatingsForm("ratings.csv", "movielens", r"ratings\.csv", lambda: MovieLensLines(","), ("movies.csv",)),
+    RatingsForm("ratings.dat", "movielens", r"ratings\.dat", lambda: MovieLensLines("::"), ("movies.dat",)),
+    RatingsForm("u.data", "movielens", r"u\.data", lambda: MovieLensLines("\t"), ("u.item",)),
 )
-TITLE_FILES: dict[str, tuple[str, TitleReader]] = {
-    "movie_titles.csv": ("netflix-prize", read_netflix_titles),
-    "movie_titles.txt": ("netflix-prize", read_netflix_titles),
-    "movies.csv": ("movielens", TitleLayout(",", "utf-8", has_header=True).read),
-    "movies.dat": ("movielens", TitleLayout("::", "latin-1").read),
-    "u.item": ("movielens", TitleLayout("|", "latin-1", has_genres=False).read),
+TITLE_FILES: dict[str, TitleReader] = {
+    "movie_titles.csv": read_netflix_titles,
+    "movie_titles.txt": read_netflix_titles,
+    "movies.csv": TitleLayout(",", "utf-8", has_header=True).read,
+    "movies.dat": TitleLayout("::", "latin-1").read,
+    "u.item": TitleLayout("|", "latin-1", has_genres=False).read,
 }
 SETS: dict[str, Literal["probe", "qualifying"]] = {"probe.txt": "probe", "qualifying.txt": "qualifying"}
 

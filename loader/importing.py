@@ -118,7 +118,7 @@ def _small_tables(dataset: Dataset, fitted: FittedModel) -> dict[str, pl.DataFra
     return {
         "Movie": dataset.movies().select(
             pl.col("movieId").alias("movieId:ID(Movie){id-type:long}"),
-            "title",
+            pl.col("title").str.replace_all("\r", " ", literal=True),  # the importer takes it for a line end
             pl.col("year").alias("year:long"),
             pl.col("genres").list.join("|").alias("genres:string[]"),
             pl.col("ratingCount").alias("ratingCount:long"),

@@ -29,13 +29,15 @@ IMPORTED, CARRYING, READY = "imported", "carrying", "ready"
 class Incoming:
     """A database being built: its own home beside the serving one, its store among that one's stores.
 
-    The file `state.json` tells how far it is, so that a killed load goes on there.
+    The file `state.json` tells how far it is, so that a killed load goes on there: after the import, or, if it serves
+    already, after the exchange. Between these it is made anew, since what it took over of the live edges grows old.
     """
 
     server: EmbeddedServer
     settings: Settings
     dataset: Dataset
     fitted: FittedModel
+    forget_live: bool
     quiet: bool
 
     @property
@@ -51,7 +53,7 @@ class Incoming:
     def build(self) -> None:
         """Import it, unless that is done already."""
         self._aside().down()  # what a killed load left running
-        if self._state() in (IMPORTED, READY):
+        if self._state() == IMPORTED:
             logger.info("imported already")
             return
         self.remove()
@@ -62,10 +64,8 @@ class Incoming:
             raise
         self._set_state(IMPORTED)
 
-    def prepare(self, *, forget_live: bool) -> None:
+    def prepare(self) -> None:
         """Start it aside, index it, compare its counts, and take over what is live; then stop it again."""
-        if self._state() == READY:
-            return
         if not self.server.home.has_database:  # nothing to spare, nothing to take over: its own start will do
             self._set_state(READY)
             return
@@ -76,7 +76,7 @@ class Incoming:
             running = aside.up(bolt_port, http_port, Memory.of_machine().halved())
             with Database(running.bolt_uri, "neo4j", aside.home.password()) as database:
                 self._verify(database)
-                self._carry_live(database, forget_live=forget_live)
+                self._carry_live(database)
         finally:
             aside.down()
         self._set_state(READY)
@@ -95,6 +95,7 @@ class Incoming:
 
     def remove(self) -> None:
         """Remove what is left aside; never the store that serves."""
+        (self._home().path / "state.json").unlink(missing_ok=True)  # first: half removed it must not count
         shutil.rmtree(self._home().path, ignore_errors=True)
         self.server.home.remove_other_stores()
 
@@ -107,11 +108,11 @@ class Incoming:
             import_tables(tables, self.counts, self._aside(), lambda share: bar.update(100 * share - bar.n))
         shutil.rmtree(home.path / "import")
 
-    def _carry_live(self, database: Database, *, forget_live: bool) -> None:
+    def _carry_live(self, database: Database) -> None:
         state = self._read_live()
         if state is None:
             return
-        if forget_live:
+        if self.forget_live:
             logger.info("%d live edges are forgotten", len(state.edges))
             state = state.without_edges()
         self._set_state(CARRYING)  # a killed load begins again with the import: edges would come twice
@@ -147,7 +148,7 @@ class Incoming:
         return self._home().data.resolve()
 
     def _home(self) -> Home:
-        return Home(self.server.home.path / "incoming")
+        return self.server.home.incoming
 
     def _aside(self) -> EmbeddedServer:
         return self.server.beside(self._home())
@@ -164,13 +165,14 @@ class Incoming:
         write_durably(self._home().path / "state.json", json.dumps({"state": state, "made": self._made()}))
 
     def _made(self) -> list[str]:
-        return [self.dataset.name, self.fitted.model.version]
+        return [self.dataset.name, self.fitted.model.version, str(self.forget_live)]
 
 
 def require_same_catalogue(server: EmbeddedServer, settings: Settings, catalogue: str) -> None:
-    """Raise RecommenderError if the serving database has live edges of another catalogue, whose ids mean other movies."""
-    if not server.home.has_database or server.running() is None:
+    """Raise RecommenderError if the serving database has live edges of another catalogue: its ids mean other movies."""
+    if not server.home.has_database:
         return
+    server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
     with Database.from_settings(settings) as serving:
         known = Models(serving).get_catalogue()
         if known not in (None, catalogue) and LiveEdges(serving).count():

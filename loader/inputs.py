@@ -29,9 +29,13 @@ def add_digests(files: Sequence[Path], described: list[dict[str, Any]]) -> list[
 
 def require_unchanged(path: Path, files: Sequence[Path], described: list[dict[str, Any]]) -> None:
     """Raise InputChangedError if a file is not as it was described."""
-    for before, now in zip(described, describe_files(path, files), strict=True):
+    for before, file in zip(described, files, strict=True):
+        try:
+            [now] = describe_files(path, [file])
+        except OSError:
+            now = {"size": -1}
         if any(before[key] != now[key] for key in now):
-            raise InputChangedError(f"{path} changed while it was read ({now['name']}): run the same command again")
+            raise InputChangedError(f"{path} changed while it was read ({before['name']}): run the same command again")
 
 
 def same_unread(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> bool:

@@ -56,7 +56,9 @@ class Rejects:
     first: list[Reject] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._stream = self.path.open("w", encoding="utf-8", newline="") if self.path else None
+        self._stream = (
+            self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="") if self.path else None
+        )
         if self._stream:
             self._writer = csv.writer(self._stream)
             self._writer.writerow(["file", "line", "reason", "text"])
@@ -74,7 +76,7 @@ class Rejects:
         if len(self.first) < KEPT_REJECTS:
             self.first.append(Reject(file, line, reason, text[:SHOWN_TEXT]))
         if self._stream:
-            self._writer.writerow([file, line, reason, text])
+            self._writer.writerow([file, line, reason, text[:LONGEST_LINE]])
 
 
 class Lines(Protocol):
@@ -85,6 +87,9 @@ class Lines(Protocol):
 
     def judge(self, line: str, number: int) -> Judgement:
         """What any one line is: a rating, "" for structure, or else why it is rejected. `number` counts from 1."""
+
+    def skip(self, line: str) -> None:
+        """Take note of a line that is too long to be judged."""
 
 
 class LineReader:
@@ -125,7 +130,11 @@ class LineReader:
 
     def _judge(self, name: str, number: int, data: bytes, lines: Lines) -> None:
         text = data.decode(errors="replace").removesuffix("\r")
-        judgement = lines.judge(text, number) if len(data) <= LONGEST_LINE else "line is too long"
+        if len(data) <= LONGEST_LINE:
+            judgement = lines.judge(text, number)
+        else:
+            lines.skip(text)
+            judgement = "line is too long"
         if judgement == "":
             self._account.structure += 1
         elif isinstance(judgement, str):
@@ -159,12 +168,13 @@ def text_lines(
     """(number, text) of the lines of a file that are neither empty nor too long; all are accounted for."""
     for block in whole_lines(stream):
         # Not splitlines: text may hold what latin-1 takes for another line end (0x85 is … in Windows-1252).
-        for line in block.decode(encoding, errors="replace").removesuffix("\n").split("\n"):
+        for data in block.removesuffix(b"\n").split(b"\n"):
+            line = data.decode(encoding, errors="replace")
             account.lines += 1
-            if not line.strip():
-                account.structure += 1
-            elif len(line) > LONGEST_LINE:
+            if len(data) > LONGEST_LINE:
                 rejects.add(account, name, account.lines, "line is too long", line)
+            elif not line.strip():
+                account.structure += 1
             else:
                 yield account.lines, line.removesuffix("\r")
 

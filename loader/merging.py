@@ -1,7 +1,6 @@
 """Two staged data sets as one."""
 
 import hashlib
-import shutil
 from dataclasses import replace
 
 import polars as pl
@@ -15,16 +14,17 @@ def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
     staging = base.folder.parent
     merged = Dataset(staging / hashlib.sha256(f"{base.name} {added.name}".encode()).hexdigest()[:12])
     partial = Dataset(staging / PARTIAL)
-    shutil.rmtree(partial.folder, ignore_errors=True)
+    partial.remove()
     partial.folder.mkdir()
     parts = len(base.shards())
-    facts, users = [], 0
+    facts, users, probe = [], 0, 0
     for number, shard in enumerate(base.shards()):
         new = pl.scan_parquet(added.shards()).filter(pl.col("userId") % parts == number).collect()
         ratings = sort_ratings(pl.concat([pl.read_parquet(shard), new]))
         ratings.write_parquet(partial.shard_file(number), compression="lz4", statistics=False)
         facts.append(summarise_movies(ratings))
         users += ratings["userId"].n_unique()
+        probe += int(ratings["probe"].sum())
     titles = ["movieId", "title", "year", "genres"]
     known = pl.concat([base.movies().select(titles), added.movies().select(titles)])
     # Titled rows first: a movie that was rated before its title came takes it over.
@@ -39,11 +39,11 @@ def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
             ratings=int(movies["ratingCount"].sum()),
             users=users,
             movies=len(movies),
-            probe=before.probe + new_manifest.probe,
+            probe=probe,
             inputs=[*before.inputs, *new_manifest.inputs],
             accounts={},
         )
     )
-    shutil.rmtree(merged.folder, ignore_errors=True)
+    merged.remove()
     partial.folder.rename(merged.folder)
     return merged

@@ -27,10 +27,12 @@ class MovieLensLines:
         position, count = scan_movielens(data, position, self._bytes, out, count)
         return position, count, 0
 
+    def skip(self, line: str) -> None:
+        """Take note of a line that is too long: no other depends on it."""
+
     def judge(self, line: str, number: int) -> Judgement:
         """What one line is."""
-        line = line.strip()
-        if not line or (number == 1 and line == RATINGS_HEADER):
+        if not line.strip() or (number == 1 and self._separator == "," and line.strip() == RATINGS_HEADER):
             return ""
         fields = [field.strip() for field in line.split(self._separator)]
         if len(fields) != 4:
@@ -63,7 +65,7 @@ class TitleLayout:
         rows: list[MovieRow] = []
         for number, line in text_lines(name, stream, self.encoding, account, rejects):
             fields = self._split(line)
-            if self.has_header and number == 1:
+            if self.has_header and number == 1 and fields[0] == "movieId":
                 account.structure += 1
             elif len(fields) >= 2 and (movie_id := whole_number(fields[0])):
                 title, year = split_year(fields[1])

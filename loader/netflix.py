@@ -44,7 +44,7 @@ class NetflixLines:
         line = line.strip()
         if not line:
             return ""
-        if line.endswith(":") or (self._fields > 1 and "," not in line):
+        if self._heads(line):
             self._movie = (whole_number(line[:-1]) if line.endswith(":") else None) or UNKNOWN
             return "" if self._movie != UNKNOWN else f"neither of the form MovieID: nor {self._layout}"
         if self._movie == UNKNOWN:
@@ -62,6 +62,14 @@ class NetflixLines:
         if at is None:
             return "date is unreadable"
         return user, self._movie, stars, at
+
+    def skip(self, line: str) -> None:
+        """Take note of a line that is too long: a header like this says nothing of the lines after it."""
+        if self._heads(line.strip()):
+            self._movie = UNKNOWN
+
+    def _heads(self, line: str) -> bool:
+        return line.endswith(":") or (self._fields > 1 and "," not in line)
 
 
 def read_netflix_titles(name: str, stream: BinaryIO, account: Account, rejects: Rejects) -> list[MovieRow]:

@@ -29,28 +29,38 @@ class InputReader:
         self._rejects = rejects
         self._ratings = LineReader(self.accounts["ratings"], rejects, take_ratings)
         self._titles: dict[str, list[MovieRow]] = defaultdict(list)
+        self._title_accounts: dict[str, Account] = {}
         self._probe: list[Records] = []
+        self._ignored: set[RatingsForm] = set()
 
     def read(self, member: Member) -> None:
         """Read one file, told by its name."""
         if form := ratings_form(member.basename):
             self._read_ratings(member, form)
-        elif titles := TITLE_FILES.get(member.basename):
-            catalogue, read_titles = titles
-            self._titles[catalogue] += read_titles(member.name, member.stream, self.accounts["movies"], self._rejects)
+        elif read_titles := TITLE_FILES.get(member.basename):
+            account = self._title_accounts.setdefault(member.basename, Account())
+            self._titles[member.basename] += read_titles(member.name, member.stream, account, self._rejects)
         elif kind := SETS.get(member.basename):
             self._read_set(member, kind)
 
     def finish(self) -> None:
         """Hand on what is left; the accounts are complete but for what only sorting finds."""
         self._ratings.flush()
+        if not self._title_accounts:
+            return
         movies = self.accounts["movies"]
+        for name, account in self._title_accounts.items():
+            if self.form is None or name in self.form.titles:
+                movies.lines += account.lines
+                movies.structure += account.structure
+                movies.rejected += account.rejected
         movies.loaded = len(self.movies())
         movies.duplicates = movies.lines - movies.structure - movies.rejected - movies.loaded
 
     def movies(self) -> pl.DataFrame:
         """The movies of the ratings' catalogue, by id."""
-        return movie_frame(self._titles[self.form.catalogue] if self.form else [])
+        names = self.form.titles if self.form else ()
+        return movie_frame([row for name in names for row in self._titles[name]])
 
     def probe(self) -> pl.DataFrame:
         """The pairs (userId, movieId) of the probe set, each once."""
@@ -61,7 +71,9 @@ class InputReader:
         if self.form is None:
             self.form = form
         if form is not self.form:
-            logger.warning("%s is not read: the ratings are those of %s", member.name, self.form.name)
+            if form not in self._ignored:
+                logger.warning("%s and its like are not read: the ratings are those of %s", member.name, self.form.name)
+            self._ignored.add(form)
             return
         self._ratings.read(member.name, member.stream, form.open_lines())
 

@@ -81,9 +81,9 @@ def scan_netflix(
 ) -> tuple[int, int, int, int]:
     """Read lines `MovieID:` and `CustomerID[,Rating][,YYYY-MM-DD]` into `out` from `count` on.
 
-    `rated`, `dated`: which fields a line has. `movie`: whose lines come next, below 1 if that is not known. Returns where
-    it stopped (the beginning of a line that it does not take, or the end), movie, count and how many lines were headers
-    or empty.
+    `rated`, `dated`: which fields a line has. `movie`: whose lines come next, below 1 if that is not known. Returns
+    where it stopped (the beginning of a line that it does not take, or the end), movie, count and how many lines were
+    headers or empty.
     """
     structure = 0
     while position < len(data) and count < len(out):

@@ -1,8 +1,7 @@
 """Staging: an input becomes checked, sorted, deduplicated Parquet (`engine.dataset`)."""
 
 import csv
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -13,9 +12,9 @@ import polars as pl
 
 from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from graph.errors import RecommenderError
-from loader.forms import holds_ratings, is_wanted
-from loader.inputs import add_digests, describe_files, name_content, require_unchanged, same_unread
-from loader.lines import KEPT_REJECTS, Account, Reject, Rejects
+from loader.forms import RATINGS_FORMS, holds_ratings
+from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
+from loader.lines import KEPT_REJECTS, SHOWN_TEXT, Account, Reject, Rejects
 from loader.progress import progress_bar
 from loader.reading import InputReader
 from loader.sources import input_files, read_members
@@ -50,20 +49,25 @@ class Report:
     def of(cls, dataset: Dataset) -> "Report":
         """What was found when a data set was staged."""
         accounts = {kind: Account(**counts) for kind, counts in dataset.manifest().accounts.items()}
-        with dataset.rejects_file.open(encoding="utf-8", newline="") as stream:
-            rows = islice(csv.DictReader(stream), KEPT_REJECTS)
-            rejects = [Reject(row["file"], int(row["line"]), row["reason"], row["text"]) for row in rows]
-        return cls(accounts, rejects, dataset.rejects_file)
+        return cls(accounts, list(islice(_read_rejects(dataset.rejects_file), KEPT_REJECTS)), dataset.rejects_file)
 
     def check_tolerance(self, share: float) -> None:
         """Raise TooManyRejectsError if more than this share of the ratings' lines was rejected."""
         ratings = self.accounts["ratings"]
         if ratings.rejected > share * ratings.lines:
-            first = self.rejects[0]
+            rejects = _read_rejects(self.rejects_file)
+            first = next(reject for reject in rejects if holds_ratings(Path(reject.file).name))
             raise TooManyRejectsError(
                 f"{ratings.rejected:,} of {ratings.lines:,} lines rejected, more than {share:.2%}; "
                 f"the first is {first.file}:{first.line}: {first.reason}: {first.text!r}"
             )
+
+
+def _read_rejects(file: Path) -> Iterator[Reject]:
+    """What `Rejects` wrote."""
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        for row in csv.DictReader(stream):
+            yield Reject(row["file"], int(row["line"]), row["reason"], row["text"][:SHOWN_TEXT])
 
 
 def stage(path: Path, staging: Path, *, quiet: bool = False) -> Dataset:
@@ -74,23 +78,32 @@ def stage(path: Path, staging: Path, *, quiet: bool = False) -> Dataset:
     """
     files = input_files(path)
     described = describe_files(path, files)
-    if (known := _find_staged(staging, described)) is not None:
+    if (known := _find_staged(path, staging, described)) is not None:
         return known
     partial = Dataset(staging / PARTIAL)
-    shutil.rmtree(partial.folder, ignore_errors=True)
+    partial.remove()
     partial.folder.mkdir(parents=True)
     try:
         with ThreadPoolExecutor(1) as pool:
             hashing = pool.submit(add_digests, files, described)
             manifest = _write_dataset(path, partial, sum(file["size"] for file in described), quiet)
+            try:
+                manifest = replace(manifest, inputs=hashing.result())
+            except OSError:
+                require_unchanged(path, files, described)
+                raise
             require_unchanged(path, files, described)
-            manifest = replace(manifest, inputs=hashing.result())
-        partial.write_manifest(manifest)
+            if input_files(path) != files:
+                raise InputChangedError(f"{path} changed while it was read: run the same command again")
         complete = Dataset(staging / name_content(manifest.inputs, LAYOUT))
-        shutil.rmtree(complete.folder, ignore_errors=True)
-        partial.folder.rename(complete.folder)
+        if complete.is_complete:  # the same content, from another place or touched; its fit is kept
+            complete.write_manifest(manifest)
+        else:
+            partial.write_manifest(manifest)
+            complete.remove()
+            partial.folder.rename(complete.folder)
     finally:
-        shutil.rmtree(partial.folder, ignore_errors=True)
+        partial.remove()
     return complete
 
 
@@ -107,15 +120,22 @@ def summarise_movies(ratings: pl.DataFrame) -> pl.DataFrame:
     return ratings.group_by("movieId").agg(ratingCount=pl.len().cast(pl.Int64), stars=stars.sum())
 
 
-def _find_staged(staging: Path, described: list[dict[str, Any]]) -> Dataset | None:
+def _find_staged(path: Path, staging: Path, described: list[dict[str, Any]]) -> Dataset | None:
     """The data set that was read from just these files, told by size and time."""
     for folder in sorted(staging.glob("*/")):
         try:
-            if folder.name != PARTIAL and same_unread(Dataset(folder).manifest().inputs, described):
+            manifest = Dataset(folder).manifest()
+            if folder.name != PARTIAL and _is_of(manifest, path, described):
                 return Dataset(folder)
         except DatasetError:
             continue
     return None
+
+
+def _is_of(manifest: Manifest, path: Path, described: list[dict[str, Any]]) -> bool:
+    # Without accounts it was merged, not read.
+    same_place = manifest.source == str(path.absolute()) and bool(manifest.accounts)
+    return same_place and same_unread(manifest.inputs, described)
 
 
 def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Manifest:
@@ -132,7 +152,11 @@ def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Mani
     ratings = reader.accounts["ratings"]
     read = ratings.lines - ratings.rejected - ratings.structure
     if reader.form is None or not read:
-        raise NoRatingsError(f"{path} holds no ratings: none of its {ratings.lines} lines is one")
+        names = ", ".join(form.name for form in RATINGS_FORMS)
+        why = f"none of its {ratings.lines} lines is one" if reader.form else f"it has none of {names}"
+        first = next((reject for reject in rejects.first if holds_ratings(Path(reject.file).name)), None)
+        what = f"; {first.file}:{first.line}: {first.reason}: {first.text!r}" if first else ""
+        raise NoRatingsError(f"{path} holds no ratings: {why}{what}")
     with progress_bar("Sorting", read, "rating", quiet=quiet) as bar:
         writer = _ShardWriter(dataset, spill, reader.probe(), bar.update)
         with ThreadPoolExecutor(2) as pool:
@@ -143,7 +167,7 @@ def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Mani
     movies.write_parquet(dataset.movies_file)
     return Manifest(
         catalogue=reader.form.catalogue,
-        source=str(path),
+        source=str(path.absolute()),
         ratings=ratings.loaded,
         users=sum(shard.users for shard in shards),
         movies=len(movies),
@@ -168,7 +192,7 @@ class _ShardWriter:
     def __init__(self, dataset: Dataset, spill: Spill, probe: pl.DataFrame, progress: Callable[[int], object]) -> None:
         self._dataset = dataset
         self._spill = spill
-        self._probe = probe.with_columns(probe=pl.lit(True))  # noqa: FBT003
+        self._probe = probe.with_columns(probe=pl.lit(True))
         self._progress = progress
 
     def write(self, number: int) -> _Shard:

@@ -1,4 +1,4 @@
-"""`python -m scripts.bench bulk`: from raw text to the first served recommendation, at sizes up to the Netflix Prize's."""
+"""`python -m scripts.bench bulk`: from raw text to the first served recommendation, up to the Netflix Prize's size."""
 
 import re
 import subprocess

@@ -58,6 +58,14 @@ def settings(neo4j: EmbeddedServer, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of an embedded Neo4j of this module's own."""
+    settings = sandbox_settings(tmp_path_factory.mktemp("own"))
+    yield settings
+    EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+
+
 @dataclass(frozen=True)
 class RunningSystem:
     """What `make run` starts, on ports and folders of the tests' own."""

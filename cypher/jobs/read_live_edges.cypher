@@ -1,4 +1,4 @@
-// All edges that came live, and the lists that followed from them. Parameters: none
+// All edges that came live. Parameters: none
 // Returns: type, userId, movieId, title, year, properties
 CALL () {
   MATCH (user:User)-[edge:RATED]->(movie:Movie) USING INDEX edge:RATED(eventId)
@@ -19,10 +19,6 @@ CALL () {
   UNION ALL
   MATCH (user:User)-[edge:CLICKED]->(movie:Movie) USING INDEX edge:CLICKED(eventId)
   WHERE edge.eventId IS NOT NULL
-  RETURN user, edge, movie
-  UNION ALL
-  MATCH (user:User)-[edge:RECOMMENDED]->(movie:Movie) USING INDEX edge:RECOMMENDED(batchId)
-  WHERE edge.batchId IS NOT NULL
   RETURN user, edge, movie
 }
 RETURN type(edge) AS type, user.userId AS userId, movie.movieId AS movieId, movie.title AS title, movie.year AS year,

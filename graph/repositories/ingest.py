@@ -164,6 +164,10 @@ class IngestTransaction:
                 written = self._transaction.run(query, rows=rows)
                 self.changed = self.changed or bool(written)
 
+    def add_movies(self, movies: list[dict[str, Any]]) -> None:
+        """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
+        self._transaction.run("jobs/add_movies", movies=movies)
+
     def add_ratings(self, rows: list[tuple[int, int, float, int]]) -> int:
         """Write bulk ratings (user id, movie id, stars, milliseconds since 1970), sorted, each pair once.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -48,7 +49,11 @@ class LiveEdges:
             positions = [dict(record) for record in transaction.run("jobs/read_positions")]
             return LiveState(edges, positions, int(sequence["value"]))
 
-        return self._database.transact(read)
+        state = self._database.transact(read)
+        # Stored lists do not change any more, so nobody has to wait while they are read.
+        lists = self._database.read("jobs/read_live_recommendations", sequence=state.sequence)
+        state.edges.extend(dict(record) for record in lists)
+        return state
 
     def write_state(self, state: LiveState, progress: Callable[[int], object]) -> None:
         """Add a state to a database that has no live edges; of a pair rated in both the later rating counts.
@@ -58,7 +63,7 @@ class LiveEdges:
         edges = sorted(state.edges, key=lambda edge: (edge["type"], edge["userId"], edge["movieId"]))
         for kind, rows in groupby(edges, key=lambda edge: str(edge["type"])):
             for batch in _batches(list(rows)):
-                self._database.transact(lambda transaction, kind=kind, batch=batch: _write(transaction, kind, batch))  # type: ignore[misc]
+                self._database.transact(partial(_write, kind=kind, edges=batch))
                 progress(len(batch))
         self._database.write("jobs/copy_positions", positions=state.positions, sequence=state.sequence + SEQUENCE_GAP)
 

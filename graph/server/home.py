@@ -77,6 +77,16 @@ class Home:
         """Held by whoever starts, stops or exchanges the server."""
         return self.path / "server.lock"
 
+    @property
+    def incoming(self) -> "Home":
+        """The home of the next database while it is made."""
+        return Home(self.path / "incoming")
+
+    @property
+    def load_lock(self) -> Path:
+        """Held by a bulk load."""
+        return self.path / "load.lock"
+
     def store(self, name: str) -> Path:
         """One of the folders of databases that can be served."""
         return self.path / "stores" / name
@@ -122,19 +132,25 @@ class Home:
             (self.path / name).mkdir(parents=True, exist_ok=True)
         self._marker.touch()
         if not self.data.exists():
-            self.use_store(store or self.store(FIRST_STORE))
+            if self.data.is_symlink():
+                raise ServerError(
+                    f"{self.data} leads to {self.data.resolve()}, which is gone: put it back, or load again"
+                )
+            store = store or self.store(FIRST_STORE)
+            store.mkdir(parents=True)
+            self.link_store(store)
         if not self._password_file.is_file():
             self._password_file.touch(mode=0o600)
             self._password_file.write_text(password or secrets.token_urlsafe(16))
 
-    def use_store(self, store: Path) -> None:
+    def link_store(self, store: Path) -> None:
         """Let `data` lead to a store from now on. The server must be down."""
-        store.mkdir(parents=True, exist_ok=True)
         if self.data.is_dir() and not self.data.is_symlink():  # as homes were made at first
+            self.store(FIRST_STORE).parent.mkdir(exist_ok=True)
             self.data.rename(self.store(FIRST_STORE))
         link = self.path / "data.next"
         link.unlink(missing_ok=True)
-        link.symlink_to(os.path.relpath(store, self.path))
+        link.symlink_to(os.path.relpath(store.resolve(), self.path.resolve()))
         link.replace(self.data)
 
     def remove_other_stores(self) -> None:

@@ -1,5 +1,6 @@
 """Starting, stopping and asking after the embedded Neo4j's process."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,15 +15,16 @@ import psutil
 
 from graph.database import Database
 from graph.errors import ServerError
-from graph.locks import exclusive
+from graph.locks import LockedError, exclusive
 from graph.schema import apply_schema
-from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import ensure_jars
 from graph.server.java import find_java
 from graph.server.ports import answers, require_free_port
 
 START_SECONDS = 180
 STOP_SECONDS = 120
+NO_PORT = 0  # of the admin tool
 LEAST_ROOM = 128 * MEGABYTE
 FULL_DISK = ("No space left on device", "out of disk space")
 OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
@@ -61,13 +63,8 @@ class EmbeddedServer:
 
     def running(self) -> RunningServer | None:
         """The server's process, if it is alive; a process file left by a dead one counts for nothing."""
-        try:
-            server = RunningServer(**json.loads(self.home.process_file.read_text()))
-            process = psutil.Process(server.pid)
-        except (OSError, ValueError, TypeError, psutil.NoSuchProcess):
-            return None
-        alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - server.created) < 1
-        return server if alive else None
+        process = self._alive()
+        return process if process and process.bolt_port != NO_PORT else None
 
     def up(
         self, bolt_port: int, http_port: int, memory: Memory | None = None, password: str | None = None
@@ -78,22 +75,29 @@ class EmbeddedServer:
         """
         self.home.create(password)
         with exclusive(self.home.lock_file):
-            return self.running() or self._start(bolt_port, http_port, memory)
+            if server := self.running():
+                self._complete(server)
+                return server
+            return self._start(bolt_port, http_port, memory)
 
     def down(self) -> bool:
-        """Stop the server and wait for its end. Returns whether one was running."""
+        """Stop the server, and what a killed load left; wait for the end. Returns whether the server was running."""
         if not self.home.is_ours:
             return False
+        with contextlib.suppress(LockedError), exclusive(self.home.load_lock, "a load is running"):
+            self.beside(self.home.incoming).down()
         with exclusive(self.home.lock_file):
             return self._stop()
 
     def exchange(self, store: Path, bolt_port: int, http_port: int, check: Callable[[], None], *, start: bool) -> None:
         """Serve another store from now on: stop, switch, start. If it does not come up or `check` fails, the old one
         is put back and the error raised."""
-        before = self.home.data.resolve()
+        if not (store / "databases" / "neo4j").is_dir():
+            raise ServerError(f"{store} holds no database")
         with exclusive(self.home.lock_file):
             was_running = self._stop()
-            self.home.use_store(store)
+            before = self.home.data.resolve() if self.home.data.is_symlink() else self.home.store(FIRST_STORE)
+            self.home.link_store(store)
             if not start:
                 return
             try:
@@ -101,7 +105,7 @@ class EmbeddedServer:
                 check()
             except BaseException:  # Ctrl-C, too
                 self._stop()
-                self.home.use_store(before)
+                self.home.link_store(before)
                 if was_running:
                     self._start(bolt_port, http_port)
                 raise
@@ -140,13 +144,26 @@ class EmbeddedServer:
         if not (self.home.data / "databases" / "system").is_dir():
             self.admin("dbms", "set-initial-password", self.home.password())
         server = self._spawn(bolt_port, http_port, memory)
+        self._complete(server)
+        return server
+
+    def _complete(self, server: RunningServer) -> None:
         with Database(server.bolt_uri, "neo4j", self.home.password()) as database:
             self._await(server, database)
             apply_schema(database)
-        return server
+
+    def _alive(self) -> RunningServer | None:
+        """What runs here, be it the server or the admin tool."""
+        try:
+            server = RunningServer(**json.loads(self.home.process_file.read_text()))
+            process = psutil.Process(server.pid)
+        except (OSError, ValueError, TypeError, psutil.NoSuchProcess):
+            return None
+        alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - server.created) < 1
+        return server if alive else None
 
     def _stop(self) -> bool:
-        server = self.running()
+        server = self._alive()
         if server is not None:
             process = psutil.Process(server.pid)
             process.terminate()
@@ -183,7 +200,7 @@ class EmbeddedServer:
         process.returncode = 0  # it outlives us: no warning that nobody waited for it
         return self._remember(process.pid, bolt_port, http_port)
 
-    def _remember(self, pid: int, bolt_port: int = 0, http_port: int = 0) -> RunningServer:
+    def _remember(self, pid: int, bolt_port: int = NO_PORT, http_port: int = NO_PORT) -> RunningServer:
         server = RunningServer(pid, psutil.Process(pid).create_time(), bolt_port, http_port)
         self.home.process_file.write_text(json.dumps(asdict(server)))
         return server
@@ -202,7 +219,8 @@ class EmbeddedServer:
         """Why a program failed. On a full disk it may not even have been able to say so."""
         free = shutil.disk_usage(self.home.path).free
         if free < LEAST_ROOM or any(sign in printed for sign in FULL_DISK):
-            return f"the disk is full ({free // MEGABYTE} MB are left for {self.home.path}): free some room or move NEO4J_HOME"
+            left = f"{free // MEGABYTE} MB are left for {self.home.path}"
+            return f"the disk is full ({left}): free some room or move NEO4J_HOME"
         return _last_line(printed)
 
 

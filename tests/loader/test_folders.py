@@ -101,7 +101,8 @@ def test_the_newest_movielens_form_goes_first_and_the_others_are_named(
     assert dataset.ratings()["userId"].to_list() == [1]
     assert Report.of(dataset).accounts["ratings"] == Account(lines=1, loaded=1)
     assert caplog.messages == [
-        f"{tmp_path / name} is not read: the ratings are those of ratings.csv" for name in ("ratings.dat", "u.data")
+        f"{tmp_path / name} and its like are not read: the ratings are those of ratings.csv"
+        for name in ("ratings.dat", "u.data")
     ]
 
 
@@ -236,6 +237,12 @@ def test_check_writes_all_rejects_to_a_file(tmp_path: Path, tolerance: str, code
         "rating is out of range",
         "date is unreadable",
     }
+
+
+def test_a_file_for_rejects_that_cannot_be_written_is_one_clear_line(broken: Path) -> None:
+    result = check(broken, "--tolerance", "1", "--rejects", broken / "missing" / "rejects.csv")
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert str(broken / "missing") in result.stderr.splitlines()[-1]
 
 
 def test_check_names_a_line_of_the_ratings_where_too_many_were_rejected(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_combined_files_go_before_the_training_set_and_in_order(
     result = read_folder(tmp_path)
     assert [user for user, *_ in result.records] == [11, 12]
     assert result.reader.accounts["ratings"] == Account(lines=4, structure=2)
-    assert len(caplog.messages) == 2
+    assert len(caplog.messages) == 1
     for number, message in enumerate(caplog.messages, start=1):
         assert str(tmp_path / "training_set" / f"mv_000000{number}.txt") in message
         assert "combined_data_*.txt" in message

@@ -379,7 +379,7 @@ def netflix_titles(_: int, line: str) -> Any:
 
 def movielens_titles(separator: str) -> Verdict:
     def read(number: int, line: str) -> Any:
-        if not line.strip() or (separator == "," and number == 1):
+        if not line.strip():
             return True
         fields = line.split(separator)
         if separator == ",":
@@ -387,6 +387,8 @@ def movielens_titles(separator: str) -> Verdict:
                 [fields] = csv.reader([line], strict=True)
             except csv.Error:
                 return False
+        if separator == "," and number == 1 and fields[0] == "movieId":
+            return True
         if len(fields) < 2 or id_of(fields[0]) is None:
             return False
         title, year = fields[1].strip(), None

@@ -270,6 +270,15 @@ def test_another_input_has_another_name(folder: Path, staging: Path, change: Cal
     assert stage(folder, staging, quiet=True).name != first.name
 
 
+def test_what_elsewhere_has_the_same_names_sizes_and_times_is_another_input(tmp_path: Path, staging: Path) -> None:
+    for number, name in enumerate(("one", "other"), start=1):
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / "combined_data_1.txt"
+        file.write_text(f"{number}:\n5,3,2005-01-01\n")
+        os.utime(file, ns=(10**18, 10**18))
+        assert staged_ratings(stage(tmp_path / name, staging, quiet=True))[0][:2] == (5, number)
+
+
 def test_another_layout_is_staged_again(folder: Path, staging: Path) -> None:
     first = stage(write_netflix(folder, "1:\n5,3,2005-01-01\n"), staging, quiet=True)
     first.write_manifest(replace(first.manifest(), layout=LAYOUT - 1))
