@@ -219,8 +219,7 @@ class EmbeddedServer:
         """Why a program failed. On a full disk it may not even have been able to say so."""
         free = shutil.disk_usage(self.home.path).free
         if free < LEAST_ROOM or any(sign in printed for sign in FULL_DISK):
-            left = f"{free // MEGABYTE} MB are left for {self.home.path}"
-            return f"the disk is full ({left}): free some room or move NEO4J_HOME"
+            return f"the disk of {self.home.path} is full: free some room, or move NEO4J_HOME"
         return _last_line(printed)
 
 

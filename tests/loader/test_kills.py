@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -162,5 +163,5 @@ def test_a_disk_that_is_full_while_importing(apart: Settings, tmp_path: Path) ->
     told = [line for line in done.stdout.splitlines() if line.startswith(("ratings ", "code "))]
     old, new = (len(write_netflix(tmp_path / "again", users, movies)) for users, movies in ((300, 60), (2_000, 300)))
     assert told == [f"ratings {old}", "code 1", f"ratings {old}", "code 0", f"ratings {new}"], done.stderr
-    assert "No space left on device" in done.stderr or "the disk is full" in done.stderr
+    assert re.search("the disk .*is full", done.stderr)
     assert "Traceback" not in done.stderr

@@ -3,7 +3,6 @@
 from datetime import datetime
 from pathlib import Path
 
-import pytest
 from loader_tools import load, read, run_loader, write_netflix
 
 from graph.database import Database
@@ -25,12 +24,18 @@ COUNTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def loaded(own: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
-    """A loaded database with one live edge of each kind, one stored list, and a position."""
-    folder = tmp_path_factory.mktemp("raw")
+def test_what_came_live_outlives_loads(own: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
     write_netflix(folder, users=12, movies=8)
     load(own, "bulk", folder)
+    let_one_of_each_kind_happen(own)
+    check_a_load_carries_over_what_is_live(own, folder)
+    check_a_later_rating_of_a_load_counts_more_than_a_live_one(own, tmp_path / "later")
+    check_live_edges_of_another_catalogue_are_lost_only_when_asked(own, tmp_path / "movielens")
+
+
+def let_one_of_each_kind_happen(settings: Settings) -> None:
+    """One live edge of each kind, one stored list, and a position."""
 
     def happen(batch: IngestTransaction) -> None:
         batch.create_nodes({900: ("Only live", 2020)}, {1, 2, 500})
@@ -53,14 +58,12 @@ def loaded(own: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Set
         batch.lock_offset("log", 0)
         batch.move_offset("log", 0, 17)
 
-    with Database.from_settings(own) as database:
+    with Database.from_settings(settings) as database:
         Ingest(database).transact(happen)
         Ingest(database).store_recommendations("batch", Recommendations(database).recommend_for_user(1))
-    return own, folder
 
 
-def test_a_load_carries_over_what_is_live(loaded: tuple[Settings, Path]) -> None:
-    settings, folder = loaded
+def check_a_load_carries_over_what_is_live(settings: Settings, folder: Path) -> None:
     before = read(settings, LIVE)
     assert {row[0] for row in before} == {"RATED", "WATCHED", "LIKED", "LISTED", "CLICKED", "RECOMMENDED"}
     [(ratings,)] = read(settings, "MATCH ()-[r:RATED]->() RETURN count(r)")
@@ -76,29 +79,26 @@ def test_a_load_carries_over_what_is_live(loaded: tuple[Settings, Path]) -> None
         assert ingest.read_viewings_since(0, 1) != []
 
 
-def test_a_later_rating_of_the_load_counts_more_than_a_live_one(loaded: tuple[Settings, Path], tmp_path: Path) -> None:
-    settings, _ = loaded
-    write_netflix(tmp_path, users=12, movies=8)
-    with (tmp_path / "combined_data_1.txt").open("a") as stream:
+def check_a_later_rating_of_a_load_counts_more_than_a_live_one(settings: Settings, folder: Path) -> None:
+    write_netflix(folder, users=12, movies=8)
+    with (folder / "combined_data_1.txt").open("a") as stream:
         stream.write("2:\n1,5,2026-02-01\n900:\n500,2,2001-01-01\n")
-    load(settings, "bulk", tmp_path)
+    load(settings, "bulk", folder)
     stars = "MATCH (u:User {userId: %d})-[r:RATED]->(m:Movie {movieId: %d}) RETURN r.rating, r.eventId"
     assert read(settings, stars % (1, 2)) == [(5.0, None)]
     assert read(settings, stars % (500, 900)) == [(4.0, "new")]
     assert read(settings, COUNTS) == []
 
 
-def test_live_edges_of_another_catalogue_are_lost_only_when_asked(
-    loaded: tuple[Settings, Path], tmp_path: Path
-) -> None:
-    settings, _ = loaded
-    (tmp_path / "ratings.csv").write_text("1,5,4.5,964982703\n2,5,4,964982703\n")
+def check_live_edges_of_another_catalogue_are_lost_only_when_asked(settings: Settings, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "ratings.csv").write_text("1,5,4.5,964982703\n2,5,4,964982703\n")
     before = read(settings, LIVE)
-    refused = run_loader(settings, "bulk", tmp_path)
+    refused = run_loader(settings, "bulk", folder)
     assert refused.returncode == 1
     assert "--forget-live" in refused.stderr
     assert read(settings, LIVE) == before
-    load(settings, "bulk", tmp_path, "--forget-live")
+    load(settings, "bulk", folder, "--forget-live")
     assert read(settings, LIVE) == []
     with Database.from_settings(settings) as database:  # or the log would bring the forgotten ones back
         assert Ingest(database).read_offset("log").offset == 17
