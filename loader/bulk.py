@@ -47,8 +47,7 @@ def bulk_load(
             fitted = fit_once(dataset, utc_now(), lambda share: bar.update(100 * share))
         incoming = Incoming(server, settings, dataset, fitted, forget_live=forget_live, quiet=quiet)
         if not incoming.is_serving:
-            with timed("imported"):
-                incoming.build()
+            incoming.build()
             with timed("prepared"):
                 incoming.prepare()
         with timed("swapped in"):

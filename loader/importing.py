@@ -2,12 +2,14 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.dataset import Dataset
 from engine.training import FittedModel
@@ -55,7 +57,7 @@ def import_tables(
             "--verbose",
             "--overwrite-destination",
             "--array-delimiter=|",
-            "--id-type=integer",
+            "--id-type=actual",
         ),
         *(f"--max-off-heap-memory={OFF_HEAP}", f"--report-file={server.home.path / 'import.report'}"),
         *tables,
@@ -74,67 +76,78 @@ def import_tables(
 def write_tables(dataset: Dataset, fitted: FittedModel, folder: Path, progress: Callable[[int], object]) -> list[str]:
     """Write the importer's CSV files and return its arguments that name them; `progress` is told ratings written.
 
-    The columns' names are the admin tool's way to declare types.
+    The columns' names are the admin tool's way to declare types. Nodes are numbered here, users first, shard by shard,
+    and edges name the numbers: having the importer look ids up took a third of its time.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    tables = {"User": _users(dataset), **_small_tables(dataset, fitted)}
-    arguments = []
-    for name, table in tables.items():
-        file = folder / f"{name}.csv"
-        table.write_csv(file)
-        arguments.append(f"--{'relationships' if name == 'SIMILAR' else 'nodes'}={name}={file}")
+    movie_ids = dataset.movies()["movieId"].to_numpy()
+    users = [_users_of(shard) for shard in dataset.shards()]
+    firsts = np.cumsum([0, *(len(ids) for ids in users)])  # number of each shard's first user; the last, of the movies
 
-    def write_shard(numbered: tuple[int, Path]) -> Path:
-        number, shard = numbered
-        ratings = _ratings_table(pl.read_parquet(shard))
+    def write_shard(number: int) -> Path:
         file = folder / f"RATED-{number:03}.csv"
-        ratings.write_csv(file, include_header=number == 0, quote_style="never")
+        ratings = pl.read_parquet(dataset.shard_file(number))
+        movies = np.searchsorted(movie_ids, ratings["movieId"].to_numpy()) + firsts[-1]
+        _ratings_table(ratings, int(firsts[number]), movies).write_csv(
+            file, include_header=number == 0, quote_style="never"
+        )
         progress(len(ratings))
         return file
 
+    user_ids = pl.concat(users).alias("userId:long").to_frame().with_row_index(":ID")
+    arguments = []
+    for name, table in {"User": user_ids, **_small_tables(dataset, fitted, int(firsts[-1]))}.items():
+        table.write_csv(folder / f"{name}.csv")
+        arguments.append(f"--{'relationships' if name == 'SIMILAR' else 'nodes'}={name}={folder / name}.csv")
     with ThreadPoolExecutor(2) as pool:
-        files = list(pool.map(write_shard, enumerate(dataset.shards())))
+        files = list(pool.map(write_shard, range(len(users))))
     return [*arguments, f"--relationships=RATED={','.join(map(str, files))}"]
 
 
-def _users(dataset: Dataset) -> pl.DataFrame:
-    parts: Iterator[pl.DataFrame] = (pl.read_parquet(file, columns=["userId"]).unique() for file in dataset.shards())
-    return pl.concat(parts).sort("userId").rename({"userId": "userId:ID(User){id-type:long}"})
+def _users_of(shard: Path) -> pl.Series:
+    """A shard's users, ascending, as they follow each other in it."""
+    return pl.read_parquet(shard, columns=["userId"])["userId"].rle().struct.field("value")
 
 
-def _ratings_table(ratings: pl.DataFrame) -> pl.DataFrame:
+def _ratings_table(ratings: pl.DataFrame, first_user: int, movies: NDArray[np.int64]) -> pl.DataFrame:
     return ratings.select(
-        pl.col("userId").alias(":START_ID(User)"),
-        pl.col("movieId").alias(":END_ID(Movie)"),
+        (pl.col("userId").rle_id() + first_user).alias(":START_ID"),
+        pl.Series(":END_ID", movies),
         pl.col("rating").alias("rating:double"),
-        pl.col("at").dt.strftime(TIME_FORMAT).alias("at:localdatetime"),
+        # The hour is enough at midnight, as all of the Netflix Prize's dates are; what is shorter is read faster.
+        pl.col("at").dt.strftime(TIME_FORMAT).str.strip_suffix(":00:00").alias("at:localdatetime"),
     )
 
 
-def _small_tables(dataset: Dataset, fitted: FittedModel) -> dict[str, pl.DataFrame]:
+def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str, pl.DataFrame]:
+    """All but users and ratings; `first` is the number of the first node after the users."""
+    movies, edges = dataset.movies(), fitted.edges
+    movie_ids = movies["movieId"].to_numpy()
     model = {**model_properties(fitted.model), "fittedAt": fitted.model.fitted_at.isoformat(), "current": "true"}
     types = {"fittedAt": "localdatetime", "edges": "long", "movies": "long", "current": "boolean"}
+    catalogue = {
+        "name": dataset.manifest().catalogue,
+        "dataset": dataset.name,
+        "schemaVersion:long": SCHEMA_VERSION,
+    }
     return {
-        "Movie": dataset.movies().select(
-            pl.col("movieId").alias("movieId:ID(Movie){id-type:long}"),
+        "Movie": movies.with_row_index(":ID", first).select(
+            ":ID",
+            pl.col("movieId").alias("movieId:long"),
             pl.col("title").str.replace_all("\r", " ", literal=True),  # the importer takes it for a line end
             pl.col("year").alias("year:long"),
             pl.col("genres").list.join("|").alias("genres:string[]"),
             pl.col("ratingCount").alias("ratingCount:long"),
             pl.col("ratingMean").alias("ratingMean:double"),
         ),
-        "Model": pl.DataFrame([model]).rename({name: f"{name}:{kind}" for name, kind in types.items()}),
-        "Catalogue": pl.DataFrame(
-            {
-                "name": [dataset.manifest().catalogue],
-                "dataset": [dataset.name],
-                "schemaVersion:long": [SCHEMA_VERSION],
-            }
+        "Model": pl.DataFrame([{":ID": first + len(movies), **model}]).rename(
+            {name: f"{name}:{kind}" for name, kind in types.items()}
         ),
-        "SIMILAR": fitted.edges.select(
-            pl.col("source").alias(":START_ID(Movie)"),
-            pl.col("target").alias(":END_ID(Movie)"),
+        "Catalogue": pl.DataFrame([{":ID": first + len(movies) + 1, **catalogue}]),
+        "SIMILAR": edges.select(
+            pl.Series(":START_ID", np.searchsorted(movie_ids, edges["source"].to_numpy()) + first),
+            pl.Series(":END_ID", np.searchsorted(movie_ids, edges["target"].to_numpy()) + first),
             pl.col("weight").alias("weight:double"),
             pl.col("rank").alias("rank:long"),
             pl.lit(fitted.model.version).alias("version"),

@@ -19,6 +19,7 @@ from graph.settings import Settings
 from graph.times import utc_now
 from loader.importing import GraphCounts, import_tables, write_tables
 from loader.progress import progress_bar
+from loader.stages import timed
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +103,10 @@ class Incoming:
     def _import(self) -> None:
         home = self._home()
         home.create(self.server.home.password(), self.server.home.store(f"{utc_now():%Y%m%dT%H%M%S%f}"))
-        with progress_bar("Writing tables", self.counts.ratings, "rating", quiet=self.quiet) as bar:
+        ratings = self.counts.ratings
+        with timed("tables written"), progress_bar("Writing tables", ratings, "rating", quiet=self.quiet) as bar:
             tables = write_tables(self.dataset, self.fitted, home.path / "import", bar.update)
-        with progress_bar("Importing", 100, "%", quiet=self.quiet) as bar:
+        with timed("imported"), progress_bar("Importing", 100, "%", quiet=self.quiet) as bar:
             import_tables(tables, self.counts, self._aside(), lambda share: bar.update(100 * share - bar.n))
         shutil.rmtree(home.path / "import")
 

@@ -31,10 +31,11 @@ class Spill:
         """Write some records."""
         part = (records["userId"] % self.parts).astype(np.uint16)
         order = np.argsort(part, kind="stable")  # a radix sort, for 16 bits
-        parted = records[order]
+        # As rows of bytes: eight times as fast as taking structured records.
+        parted = np.take(records.view(np.uint8).reshape(-1, RATING.itemsize), order, axis=0)
         bounds = np.searchsorted(part[order], np.arange(self.parts + 1))
         for stream, begin, end in zip(self._streams, bounds[:-1], bounds[1:], strict=True):
-            stream.write(parted[begin:end].tobytes())
+            stream.write(parted[begin:end].data)
 
     def read(self, number: int) -> Records:
         """The records of one part."""

@@ -152,11 +152,7 @@ def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Mani
     ratings = reader.accounts["ratings"]
     read = ratings.lines - ratings.rejected - ratings.structure
     if reader.form is None or not read:
-        names = ", ".join(form.name for form in RATINGS_FORMS)
-        why = f"none of its {ratings.lines} lines is one" if reader.form else f"it has none of {names}"
-        first = next((reject for reject in rejects.first if holds_ratings(Path(reject.file).name)), None)
-        what = f"; {first.file}:{first.line}: {first.reason}: {first.text!r}" if first else ""
-        raise NoRatingsError(f"{path} holds no ratings: {why}{what}")
+        raise NoRatingsError(f"{path} holds no ratings: {_explain_none(ratings, rejects)}")
     with progress_bar("Sorting", read, "rating", quiet=quiet) as bar:
         writer = _ShardWriter(dataset, spill, reader.probe(), bar.update)
         with ThreadPoolExecutor(2) as pool:
@@ -174,6 +170,14 @@ def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Mani
         probe=sum(shard.probe for shard in shards),
         accounts={kind: asdict(account) for kind, account in reader.accounts.items()},
     )
+
+
+def _explain_none(ratings: Account, rejects: Rejects) -> str:
+    if not ratings.lines:
+        return f"none of {', '.join(form.name for form in RATINGS_FORMS)} has a line in it"
+    first = next((reject for reject in rejects.first if holds_ratings(Path(reject.file).name)), None)
+    why = f"; {first.file}:{first.line}: {first.reason}: {first.text!r}" if first else ""
+    return f"none of its {ratings.lines} lines is one{why}"
 
 
 @dataclass(frozen=True)
