@@ -141,7 +141,7 @@ class Home:
             self.link_store(store)
         if not self._password_file.is_file():
             self._password_file.touch(mode=0o600)
-            self._password_file.write_text(password or secrets.token_urlsafe(16))
+            self._password_file.write_text(password or secrets.token_hex(16))
 
     def link_store(self, store: Path) -> None:
         """Let `data` lead to a store from now on. The server must be down."""

@@ -134,7 +134,7 @@ class EmbeddedServer:
         self.home.process_file.unlink(missing_ok=True)
         if process.returncode != 0:
             told = self._explain(errors.read_text(errors="replace") or output)
-            raise ServerError(f"neo4j-admin {' '.join(arguments[:3])} failed: {told}")
+            raise ServerError(f"neo4j-admin {' '.join(arguments[:2])} failed: {told}")
         return output
 
     def _start(self, bolt_port: int, http_port: int, memory: Memory | None = None) -> RunningServer:
@@ -143,7 +143,7 @@ class EmbeddedServer:
         memory = memory or Memory.of_machine()
         self.home.write_configuration(bolt_port, http_port, memory)
         if not (self.home.data / "databases" / "system").is_dir():
-            self.admin("dbms", "set-initial-password", self.home.password())
+            self.admin("dbms", "set-initial-password", "--", self.home.password())
         server = self._spawn(bolt_port, http_port, memory)
         self._complete(server)
         return server

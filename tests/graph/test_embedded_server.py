@@ -62,6 +62,16 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
 
 
+def test_a_password_may_look_like_an_option(server: EmbeddedServer) -> None:
+    ports = free_ports(2)
+    server.up(*ports, memory=SMALL, password="-QYrVKQ1DPgc7piHdomnQA")
+    try:
+        with Database(f"bolt://127.0.0.1:{ports[0]}", "neo4j", "-QYrVKQ1DPgc7piHdomnQA") as database:
+            assert database.run_text("RETURN 1 AS one")[0]["one"] == 1
+    finally:
+        server.down()
+
+
 def test_a_server_that_another_process_started_is_stopped_at_once(server: EmbeddedServer) -> None:
     """Its end leaves a zombie of that process, which nobody waits for."""
     server.up(*free_ports(2), memory=SMALL)
