@@ -47,7 +47,7 @@ def main(context: click.Context) -> None:
     """Measure on this machine; without a command, everything that needs nothing installed."""
     report("machine", **describe_machine())
     if context.invoked_subcommand is None:
-        for command in (accuracy, traversal, push):
+        for command in (accuracy, traversal, push, bulk):
             context.invoke(command)
 
 
