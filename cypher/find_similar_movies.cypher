@@ -1,8 +1,9 @@
 // Movies most similar to one movie. Parameters: movieId, offset, limit
 // Returns: movieId, title, year, score (the SIMILAR weight)
-MATCH (model:Model {current: true})
-MATCH (:Movie {movieId: $movieId})-[similar:SIMILAR {version: model.version}]->(movie:Movie)
-WHERE similar.weight > 0 AND coalesce(movie.available, true)
+MATCH (catalogue:Catalogue)
+WITH catalogue.model AS current
+MATCH (:Movie {movieId: $movieId})-[similar:SIMILAR]->(movie:Movie)
+WHERE similar.version IN [current, 'incremental'] AND similar.weight > 0 AND coalesce(movie.available, true)
 RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year, similar.weight AS score
 ORDER BY score DESC, movieId
 SKIP $offset LIMIT $limit

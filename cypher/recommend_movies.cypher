@@ -4,13 +4,14 @@
 //   movieIds        movies of the session, counted like movies just finished
 //   weights         of an interaction by its kind: rated (a list, by half star), finished, started, liked, disliked,
 //                   listed, clicked
-//   recencyBoost, recencyDays   an interaction of age t counts (1 + boost · 2^(−t / days)) times
+//   placeBoost, placeDecay   the newest interaction but n counts (1 + boost · decay^n) times
 //   historyLimit    interactions that are followed, the weightiest first
 //   onlyMovieId     the one candidate that is asked for; null for all
 //   exclude, genre, yearFrom, yearTo   what is left out; genre and years may be null
 //   offset, limit, reasonLimit, now
 // Returns: movieId, title, year, score, because [{movieId, title, contribution}] (largest first), modelVersion
-MATCH (model:Model {current: true})
+MATCH (catalogue:Catalogue)
+WITH catalogue.model AS version
 CALL () {
   MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED|LISTED|CLICKED]->(movie:Movie)
   RETURN movie,
@@ -30,18 +31,25 @@ CALL () {
   MATCH (movie:Movie {movieId: movieId})
   RETURN movie, [3, $weights.finished] AS kind, $now AS at, true AS seen
 }
-WITH model, movie, max(kind)[1] AS weight, max(at) AS at, max(CASE WHEN seen THEN 1 ELSE 0 END) AS seen
-WITH model, movie, seen, at,
-     weight * (1 + $recencyBoost * 2 ^ (-duration.inSeconds(at, $now).seconds / (86400.0 * $recencyDays))) AS weight
-ORDER BY abs(weight) DESC, at DESC, movie.movieId
-WITH model,
-     collect(CASE WHEN weight <> 0 THEN {movie: movie, weight: weight} END)[..$historyLimit] AS history,
+WITH version, movie, max(kind)[1] AS weight, max(at) AS at, max(CASE WHEN seen THEN 1 ELSE 0 END) AS seen
+ORDER BY at DESC, movie.movieId
+WITH version,
+     collect({movie: movie, weight: weight}) AS steps,
      collect(CASE WHEN seen = 1 THEN movie END) AS seen
-CALL (model, history, seen) {
+CALL (steps) {
+  UNWIND range(0, size(steps) - 1) AS place
+  WITH steps[place] AS step, place
+  WHERE step.weight <> 0
+  WITH step.movie AS movie, step.weight * (1 + $placeBoost * $placeDecay ^ place) AS weight, place
+  ORDER BY abs(weight) DESC, place
+  LIMIT $historyLimit
+  RETURN collect({movie: movie, weight: weight}) AS history
+}
+CALL (version, history, seen) {
   UNWIND history AS step
   WITH step.movie AS source, step.weight AS weight
-  MATCH (source)-[similar:SIMILAR {version: model.version}]->(candidate:Movie)
-  WHERE $onlyMovieId IS NULL OR candidate.movieId = $onlyMovieId
+  MATCH (source)-[similar:SIMILAR]->(candidate:Movie)
+  WHERE similar.version IN [version, 'incremental'] AND ($onlyMovieId IS NULL OR candidate.movieId = $onlyMovieId)
   WITH candidate, sum(weight * similar.weight) AS score
   WHERE NOT candidate IN seen
     AND NOT candidate.movieId IN $exclude
@@ -53,17 +61,17 @@ CALL (model, history, seen) {
   ORDER BY score DESC, candidate.movieId
   SKIP $offset LIMIT $limit
 }
-WITH model, history, collect({movie: candidate, score: score}) AS found, collect(candidate) AS candidates
-CALL (model, history, candidates) {
+WITH version, history, collect({movie: candidate, score: score}) AS found, collect(candidate) AS candidates
+CALL (version, history, candidates) {
   UNWIND history AS step
   WITH step.movie AS source, step.weight AS weight
-  MATCH (source)-[similar:SIMILAR {version: model.version}]->(candidate:Movie)
-  WHERE candidate IN candidates
+  MATCH (source)-[similar:SIMILAR]->(candidate:Movie)
+  WHERE similar.version IN [version, 'incremental'] AND candidate IN candidates
   WITH candidate, source, weight * similar.weight AS contribution
   ORDER BY contribution DESC, source.movieId
   RETURN candidate, collect({movieId: source.movieId, title: source.title, contribution: contribution}) AS because
 }
-WITH model, candidate, because, [entry IN found WHERE entry.movie = candidate | entry.score][0] AS score
+WITH version, candidate, because, [entry IN found WHERE entry.movie = candidate | entry.score][0] AS score
 RETURN candidate.movieId AS movieId, candidate.title AS title, candidate.year AS year, score,
-       because[..$reasonLimit] AS because, model.version AS modelVersion
+       because[..$reasonLimit] AS because, version AS modelVersion
 ORDER BY score DESC, movieId

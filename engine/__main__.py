@@ -1,23 +1,50 @@
-"""Commands of the learning: `python -m engine fit|evaluate`."""
+"""Commands of the learning: `python -m engine fit|rollback|evaluate`."""
 
 import json
-from dataclasses import asdict
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
+import polars as pl
 
-from engine.comparison import compare_models
-from engine.dataset import Dataset, current_dataset
-from engine.training import LIKED_FROM, fit_dataset, put_to_use
+from engine.comparison import compare_models, describe
+from engine.dataset import current_dataset
+from engine.interactions import Interactions
+from engine.models import COMPARED, SLIM, STORABLE
+from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
+from engine.served import serve_tasks
+from engine.versions import MARGIN, refit, roll_back
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
+from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.repositories.models import Models
-from graph.repositories.recommendations import HistoryWeights
 from graph.settings import Settings
-from graph.times import utc_now
+
+logger = logging.getLogger(__name__)
+
+
+class Duration(click.ParamType[float]):
+    """A time such as 24h, 90m or 30s, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; click's error if it is no such time."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([dhms])", str(value))
+        if not found or float(found[1]) == 0:
+            self.fail(f"{value!r} is no time such as 24h, 90m or 30s", param, ctx)
+        return float(found[1]) * {"d": 86400, "h": 3600, "m": 60, "s": 1}[found[2]]
+
+
+INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=CommandGroup)
@@ -27,38 +54,124 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--model", "key", type=click.Choice(sorted(STORABLE)), default=SLIM.key, show_default=True, help="What to fit."
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1),
+    default=MARGIN,
+    show_default=True,
+    help="How much worse than the version in use a new one may be, as a share of its accuracy.",
+)
+@click.option("--every", type=Duration(), help="Fit again and again, so often: 24h, 90m.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def fit(quiet: bool) -> None:
-    """Fit again and put the new SIMILAR edges to use while the service runs."""
+def fit(key: str, margin: float, every: float | None, quiet: bool) -> None:
+    """Fit again and put the new SIMILAR edges to use while the service runs.
+
+    A few users' newest likes are held out of every fit. A new version that finds them worse than the one in use does,
+    by more than the margin, is not put to use.
+    """
     settings = Settings.from_environment()
-    taken = "a load is running, or another fit: fit again when it has ended"
-    with exclusive(settings.data / "load.lock", taken), Database.from_settings(settings) as database:
-        models = Models(database)
-        dataset = Dataset(settings.staging / models.get_dataset())
-        with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
-            live = models.read_live_positives(LIKED_FROM)
-            fitted = fit_dataset(dataset, utc_now(), live, progress=lambda share: bar.update(100 * share))
-        with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
-            put_to_use(fitted, models, bar.update)
-    click.echo(f"model {fitted.model.version}: {fitted.model.edges:,} edges out of {fitted.model.movies:,} movies")
+    while True:
+        begin = time.monotonic()
+        try:
+            with _models_alone(settings) as models:
+                model = refit(settings, models, STORABLE[key], margin, quiet=quiet)
+            click.echo(f"model {model.version}: {model.edges:,} edges out of {model.movies:,} movies")
+        except RecommenderError as error:
+            if every is None:
+                raise
+            logger.error("%s", error)
+        if every is None:
+            return
+        time.sleep(max(0.0, every - (time.monotonic() - begin)))
 
 
 @main.command()
-@click.option("--seeds", default=5, show_default=True, help="Number of random splits.", type=click.IntRange(2, 100))
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def evaluate(seeds: int, as_json: bool) -> None:
-    """Accuracy of the engine and its baselines on splits of the staged ratings.
+@click.argument("version", required=False)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def rollback(version: str | None, quiet: bool) -> None:
+    """Go back to an earlier version of the model, the one before the one in use if none is named; nothing is fitted."""
+    settings = Settings.from_environment()
+    with _models_alone(settings) as models:
+        model = roll_back(settings, models, version, quiet=quiet)
+    click.echo(f"model {model.version} of {model.fitted_at:%Y-%m-%d %H:%M} UTC is in use again")
 
-    Each user's ratings are split 80/20 at random; Recall@20 and NDCG@20 (Liang et al. 2018) of finding the test
-    ratings of 4 stars or more. Figures are means over the splits, ± 95 % confidence of that mean.
+
+@contextmanager
+def _models_alone(settings: Settings) -> Iterator[Models]:
+    """The models, while nobody else loads or fits."""
+    taken = "a load is running, or another fit: try again when it has ended"
+    with exclusive(settings.data / "load.lock", taken), Database.from_settings(settings) as database:
+        yield Models(database)
+
+
+@main.command()
+@click.option(
+    "--protocol",
+    "name",
+    type=click.Choice(["random", "next", "strong", "files"]),
+    default="random",
+    show_default=True,
+    help="random: a fifth of each user's ratings is to be found. next: the last movie of each user. strong: users whom "
+    "nothing was learned from (Liang et al. 2018). files: published splits.",
+)
+@click.option("--seeds", default=5, show_default=True, help="Number of splits.", type=click.IntRange(1, 100))
+@click.option(
+    "--k", "cutoffs", multiple=True, type=click.IntRange(1, 1000), help="Lengths of lists; the first decides."
+)
+@click.option("--train", type=INPUT, help="files: lines `user item item …` to learn from.")
+@click.option("--test", type=INPUT, help="files: lines `user item item …` to be found.")
+@click.option("--held-out", type=click.IntRange(1), help="strong: users held out, twice; a tenth if not given.")
+@click.option("--model", "names", multiple=True, type=click.Choice(sorted(COMPARED)), help="Only these models.")
+@click.option("--served", is_flag=True, help="Also through the real traversal, on a Neo4j started for it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="Do not tell what is being fitted.")
+def evaluate(
+    name: str,
+    seeds: int,
+    cutoffs: tuple[int, ...],
+    train: Path | None,
+    test: Path | None,
+    held_out: int | None,
+    names: tuple[str, ...],
+    served: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Accuracy of the engine and of its baselines on splits of the staged ratings.
+
+    Every model's parameters are chosen on a validation split inside what it may learn from, split by split; the test
+    part is looked at once. Figures are means over users, ± 95 % confidence; `ours less` is the paired difference.
+    Definitions and results: docs/evaluation.md.
     """
     settings = Settings.from_environment()
-    history = np.array(HistoryWeights().rated, dtype=np.float32)
-    rows = compare_models(current_dataset(settings.staging).ratings(), seeds, history)
+    ratings, protocol = _prepare(name, settings, train, test, held_out)
+    protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
+    models = [COMPARED[key] for key in names or COMPARED]
+    tell = (lambda _: None) if quiet else logger.info
+    with ExitStack() as stack:
+        serve = stack.enter_context(serve_tasks(settings, protocol)) if served else None
+        tallies = compare_models(ratings, protocol, models, seeds, serve, tell)
+    rows = [describe(tally, tallies, protocol) for tally in tallies]
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows]))
+        click.echo(json.dumps(rows))
     else:
-        click.echo(pd.DataFrame([asdict(row) for row in rows]).to_string(index=False, float_format="%.4f"))
+        click.echo(pd.DataFrame(rows).drop(columns="parameters").to_string(index=False))
+
+
+def _prepare(
+    name: str, settings: Settings, train: Path | None, test: Path | None, held_out: int | None
+) -> tuple[Interactions, Protocol]:
+    """The ratings and the protocol that the options ask for."""
+    if name == "files":
+        if not (train and test):
+            raise click.UsageError("--protocol files needs --train and --test")
+        return files_protocol(train, test)
+    shards = current_dataset(settings.staging).shards()
+    ratings, _, _ = Interactions.from_tables(pl.read_parquet(shard) for shard in shards)
+    return ratings, strong_protocol(held_out) if name == "strong" else PROTOCOLS[name]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Item-item weights are matrices source x target: a user's scores are `history @ weights`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from engine.kernels import mirror_upper
 from engine.similarity import Similarities, gram_matrix
 
 Floats = NDArray[np.float32]
+Scores = NDArray[np.float32] | NDArray[np.float64]
 
 # Users that are scored at once: 36 MB of scores for 17,770 movies.
 BATCH = 512
@@ -31,11 +32,10 @@ def fit_ease(positives: csr_array, ridge: float) -> Floats:
     two float32 matrices movies x movies; for up to some 30,000 movies (32-bit LAPACK). Raises ValueError if the matrix
     cannot be inverted, for want of ridge.
     """
-    gram = gram_matrix(positives, user_exponent=0)
-    if len(gram) == 0:
-        return gram
-    gram[np.diag_indices_from(gram)] += np.float32(ridge)
-    inverse = _invert_positive(gram)
+    users, movies = positives.shape
+    if movies == 0:
+        return np.empty((0, 0), dtype=np.float32)
+    inverse = _invert_by_users(positives, ridge) if users < movies else _invert_by_movies(positives, ridge)
     diagonal = inverse.diagonal().copy()
     inverse /= -diagonal
     np.fill_diagonal(inverse, 0)
@@ -52,44 +52,68 @@ def rank_by_weights(history: csr_array, weights: csr_array | Floats, seen: csr_a
     """The best `count` movies of each user by `history @ weights`, -1 where there are no more: users x count.
 
     `history`: users x movies, what each interaction counts. `seen`: users x movies, what is stored is never ranked.
-    Like the traversal it ranks what the history reaches: a movie whose score is exactly 0 is left out.
+    Like the traversal it adds sparse weights up in double precision, and ranks what the history reaches: a movie whose
+    score is exactly 0 is left out.
     """
-    ranked = np.full((history.shape[0], count), -1, dtype=np.int64)
-    for rows in _batches(history.shape[0]):
-        product = history[rows] @ weights
-        scores = product if isinstance(product, np.ndarray) else product.toarray()
-        scores = scores.astype(np.float32, copy=False)
-        scores[scores == 0] = -np.inf
-        ranked[rows] = _rank_unseen(scores, seen[rows], count)
+    if isinstance(weights, np.ndarray):
+        single = history.astype(np.float32)
+        return rank_by_scores(lambda rows: np.asarray(single[rows] @ weights), seen, count)
+    double = history.astype(np.float64)
+    return rank_by_scores(lambda rows: csr_array(double[rows] @ weights).toarray(), seen, count)
+
+
+def rank_by_scores(scores: Callable[[slice], Scores], seen: csr_array, count: int) -> NDArray[np.int64]:
+    """The best `count` movies of each user by the scores of a batch of users (users x movies; exactly 0: none)."""
+    ranked = np.full((seen.shape[0], count), -1, dtype=np.int64)
+    for rows in _batches(seen.shape[0]):
+        batch = scores(rows)
+        batch[batch == 0] = -np.inf
+        ranked[rows] = _rank_unseen(batch, seen[rows], count)
     return ranked
 
 
 def rank_by_popularity(popularity: Floats, seen: csr_array, count: int) -> NDArray[np.int64]:
     """The `count` most popular movies that each user has not seen, -1 where there are no more: users x count."""
-    ranked = np.full((seen.shape[0], count), -1, dtype=np.int64)
-    for rows in _batches(seen.shape[0]):
-        scores = np.tile(popularity, (rows.stop - rows.start, 1))
-        ranked[rows] = _rank_unseen(scores, seen[rows], count)
-    return ranked
+    return rank_by_scores(lambda rows: np.tile(popularity + 1, (rows.stop - rows.start, 1)), seen, count)
 
 
 def _batches(users: int) -> Iterator[slice]:
     return (slice(start, min(start + BATCH, users)) for start in range(0, users, BATCH))
 
 
-def _rank_unseen(scores: Floats, seen: csr_array, count: int) -> NDArray[np.int64]:
+def _rank_unseen(scores: Scores, seen: csr_array, count: int) -> NDArray[np.int64]:
     """Columns by falling score, of equals the lower first; -1 for what is seen or minus infinity. Changes `scores`."""
     rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
     scores[rows, seen.indices] = -np.inf
     kept = min(count, scores.shape[1])
     ranked = np.full((len(scores), count), -1, dtype=np.int64)
     if kept:
-        best = np.sort(np.argpartition(-scores, kept - 1, axis=1)[:, :kept], axis=1)
-        values = np.take_along_axis(scores, best, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        best = np.where(values == -np.inf, -1, best)
+        falling = np.negative(scores)
+        best = np.sort(np.argpartition(falling, kept - 1, axis=1)[:, :kept], axis=1)
+        values = np.take_along_axis(falling, best, axis=1)
+        order = np.argsort(values, axis=1, kind="stable")
+        best = np.where(values == np.inf, -1, best)
         ranked[:, :kept] = np.take_along_axis(best, order, axis=1)
     return ranked
+
+
+def _invert_by_movies(positives: csr_array, ridge: float) -> Floats:
+    gram = gram_matrix(positives, user_exponent=0)
+    gram[np.diag_indices_from(gram)] += np.float32(ridge)
+    return _invert_positive(gram)
+
+
+def _invert_by_users(positives: csr_array, ridge: float) -> Floats:
+    """The same inverse where users are fewer: (I - Xᵀ (XXᵀ + ridge · I)⁻¹ X) / ridge, by Woodbury's identity."""
+    if ridge <= 0:
+        raise ValueError("the Gram matrix is not positive definite: use a larger ridge")
+    x = (positives.toarray() != 0).astype(np.float32)
+    kernel = x @ x.T
+    kernel[np.diag_indices_from(kernel)] += np.float32(ridge)
+    inverse: Floats = x.T @ (_invert_positive(kernel) @ x)
+    inverse /= np.float32(-ridge)
+    inverse[np.diag_indices_from(inverse)] += np.float32(1 / ridge)
+    return inverse
 
 
 def _invert_positive(matrix: Floats) -> Floats:

@@ -1,133 +1,167 @@
-"""The engine beside its baselines, on the same random splits of the same ratings."""
+"""Models side by side: each tuned on validation tasks, measured once on the test tasks of the same splits."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.stats import t as student
 
-from engine.baselines import build_weights, count_popularity, fit_ease, rank_by_popularity, rank_by_weights
-from engine.evaluation import RELEVANT_FROM, Accuracy, estimate_mean, group_by_user, measure_rankings, split_random
-from engine.similarity import fit_similarities
-from engine.training import LIKED_FROM
+from engine.evaluation import Estimate, Values, estimate_mean, mean_popularity, measure_coverage, measure_users
+from engine.interactions import Columns, Interactions
+from engine.models import SLIM, ItemModel, Model, Parameters
+from engine.protocols import Protocol, Task
+from graph.repositories.recommendations import HistoryWeights
 
-LIST_LENGTH = 20
-HALF_STARS = np.arange(1, 11) / 2
-EASE_RIDGES = (50.0, 100.0, 200.0, 400.0, 800.0)
-# The split that chooses EASE's ridge is made inside the first training part.
-VALIDATION_SEED = 1000
-
-Columns = NDArray[np.int64]
+Progress = Callable[[str], object]
+# The lists that the traversal gives for a task, weights (source x target) and what the history counts, by their names.
+Serve = Callable[[Task, csr_array, HistoryWeights], Mapping[str, Columns]]
 
 
-@dataclass(frozen=True)
-class ModelAccuracy:
-    """Means over the splits with their 95 % half-widths."""
+@dataclass
+class Tally:
+    """What was measured of one model: values of each user of the data, a row a split, nan where none was measured."""
 
     model: str
-    recall: float
-    recall_half_width: float
-    ndcg: float
-    ndcg_half_width: float
+    values: dict[str, list[Values]] = field(default_factory=dict)
+    coverage: list[Estimate] = field(default_factory=list)
+    parameters: list[Parameters] = field(default_factory=list)
+    edges: list[str] = field(default_factory=list)
+
+    def add(self, task: Task, users: int, ranked: Columns, protocol: Protocol) -> None:
+        """Measure the lists of a task; the data has so many users."""
+        shares = np.bincount(task.training.stars.indices, minlength=task.training.movies) / task.training.users
+        measured = measure_users(ranked, task.relevant, protocol.cutoffs, capped=protocol.capped)
+        longest = ranked[:, : protocol.cutoffs[0]]
+        measured["popularity"] = mean_popularity(longest, shares)
+        for name, values in measured.items():
+            self.record(name, task, users, values)
+        self.coverage.append(measure_coverage(longest, task.training.movies))
+
+    def record(self, name: str, task: Task, users: int, values: Values) -> None:
+        """Remember a value of each of a task's users."""
+        row = np.full(users, np.nan)
+        row[task.users] = values
+        self.values.setdefault(name, []).append(row)
+
+    def estimate(self, name: str) -> Estimate:
+        """Mean over users of each one's mean over the splits, with its interval over users."""
+        return estimate_mean(self._means(name))
+
+    def compare(self, other: "Tally", name: str) -> Estimate:
+        """The same for this model less another, paired by user and split."""
+        return estimate_mean(_mean_over_splits(np.array(self.values[name]) - np.array(other.values[name])))
+
+    def estimate_coverage(self) -> Estimate:
+        """Mean over the splits."""
+        means, widths = zip(*((one.mean, one.half_width) for one in self.coverage), strict=True)
+        return Estimate(float(np.mean(means)), float(np.mean(widths)), self.coverage[0].users)
+
+    def _means(self, name: str) -> Values:
+        return _mean_over_splits(np.array(self.values[name]))
 
 
-@dataclass(frozen=True)
-class Split:
-    """One split: the ratings that are known (stars, users × movies), and what is to be found."""
+def compare_models(
+    ratings: Interactions,
+    protocol: Protocol,
+    models: Sequence[Model | ItemModel],
+    seeds: int,
+    serve: Serve | None = None,
+    progress: Progress = lambda _: None,
+) -> list[Tally]:
+    """Each model on the same splits, with parameters chosen split by split on its validation task.
 
-    stars: csr_array
-    relevant: list[Columns]
-
-    def measure(self, ranked: Columns) -> Accuracy:
-        """Accuracy of ranked columns, users × LIST_LENGTH."""
-        return measure_rankings(list(ranked), self.relevant, LIST_LENGTH)
-
-    def rank(self, history: csr_array, weights: csr_array | NDArray[np.float32]) -> Columns:
-        """The list of each user, users × LIST_LENGTH."""
-        return rank_by_weights(history, weights, self.stars, LIST_LENGTH)
-
-    def positives(self, threshold: float) -> csr_array:
-        """The known ratings of so many stars or more, as 1."""
-        weighed = self.weigh_history((threshold <= HALF_STARS).astype(np.float32))
-        weighed.eliminate_zeros()
-        return weighed
-
-    def weigh_history(self, counted: NDArray[np.float32]) -> csr_array:
-        """What each rating counts, given what ½ to 5 stars count (10 values)."""
-        values = counted[np.rint(self.stars.data * 2).astype(np.int64) - 1]
-        return csr_array((values, self.stars.indices, self.stars.indptr), shape=self.stars.shape, copy=True)
-
-
-def compare_models(ratings: pl.DataFrame, seeds: int, counted: NDArray[np.float32]) -> list[ModelAccuracy]:
-    """Accuracy of popularity, dense EASE and the engine over `seeds` splits.
-
-    `ratings`: userId, movieId, rating. `counted`: what ½ to 5 stars count in a user's history (10 values). EASE is
-    shown as published, on ratings of 4 stars or more, and at its best: fitted and weighed like the engine. Its ridges
-    are chosen on a validation split.
+    With `serve` the weights of SLIM are ranked by the traversal too.
     """
-    users, movies = (np.unique(ratings[name].to_numpy(), return_inverse=True)[1] for name in ("userId", "movieId"))
-    stars = ratings["rating"].to_numpy()
-    published = (HALF_STARS >= RELEVANT_FROM).astype(np.float32)
-    ridge = choose_ease_ridge(users, movies, stars, RELEVANT_FROM, published)
-    best_ridge = choose_ease_ridge(users, movies, stars, LIKED_FROM, counted)
-    found: dict[str, list[Accuracy]] = {}
+    tallies = {model.name: Tally(model.name) for model in models}
+    count = max(protocol.cutoffs)
     for seed in range(seeds):
-        split = make_split(users, movies, stars, split_random(users, seed))
-        weighed = split.weigh_history(counted)
-        relevant, liked = split.positives(RELEVANT_FROM), split.positives(LIKED_FROM)
-        engine = build_weights(fit_similarities(liked), liked.shape[1])
-        lists = {
-            "popularity": rank_by_popularity(count_popularity(relevant), split.stars, LIST_LENGTH),
-            f"EASE dense (λ={ridge:g})": split.rank(relevant, fit_ease(relevant, ridge)),
-            f"EASE dense (λ={best_ridge:g}), fitted and weighed as the engine": split.rank(
-                weighed, fit_ease(liked, best_ridge)
-            ),
-            "engine": split.rank(weighed, engine),
-        }
-        for model, ranked in lists.items():
-            found.setdefault(model, []).append(split.measure(ranked))
-    return [summarise(model, accuracies) for model, accuracies in found.items()]
+        split = protocol.split(ratings, seed)
+        for model in models:
+            progress(f"split {seed + 1} of {seeds}: {model.name}")
+            parameters = tune(model, split.validation, protocol)
+            tally = tallies[model.name]
+            tally.parameters.append(parameters)
+            tally.edges.extend(find_edges(model.grid, parameters))
+            lists = {}
+            if isinstance(model, ItemModel) and model.key == SLIM.key and serve:
+                weights = model.fit_to(split.test, parameters)
+                lists[model.name] = model.rank_with(weights, split.test, count, parameters)
+                lists |= serve(split.test, csr_array(weights), model.weights_of_history(parameters))
+            else:
+                lists[model.name] = model.rank(split.test, count, parameters)
+            for name, ranked in lists.items():
+                tally = tallies.setdefault(name, Tally(name))
+                tally.add(split.test, ratings.users, ranked, protocol)
+                same = (ranked == lists[model.name])[:, : protocol.cutoffs[0]].all(axis=1)
+                tally.record("same", split.test, ratings.users, same.astype(np.float64))
+    return list(tallies.values())
 
 
-def make_split(users: Columns, movies: Columns, stars: NDArray[np.float32], test: NDArray[np.bool_]) -> Split:
-    """Split ratings of (row, column, stars) by a mask of the test ratings."""
-    shape = (int(users.max()) + 1, int(movies.max()) + 1)
-    liked = stars >= RELEVANT_FROM
-    return Split(
-        stars=_matrix(users[~test], movies[~test], stars[~test], shape),
-        relevant=group_by_user(users[test & liked], movies[test & liked], shape[0]),
-    )
+def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict[str, Any]:
+    """One row of the table: every figure, and how much ours is ahead by the protocol's criterion."""
+    ours = next((other for other in tallies if other.model == SLIM.name), None)
+    names = [name for name in tally.values if name != "same"]
+    row: dict[str, Any] = {"model": tally.model, **{name: str(tally.estimate(name)) for name in names}}
+    row["coverage"] = str(tally.estimate_coverage())
+    row["ours less"] = str(ours.compare(tally, protocol.criterion)) if ours else ""
+    row["same list"] = f"{tally.estimate('same').mean:.2%}"
+    row["at an edge"] = ", ".join(f"{name} x{count}" for name, count in Counter(tally.edges).items())
+    row["parameters"] = [dict(parameters) for parameters in tally.parameters]
+    return row
 
 
-def choose_ease_ridge(
-    users: Columns, movies: Columns, stars: NDArray[np.float32], threshold: float, counted: NDArray[np.float32]
-) -> float:
-    """The ridge of EASE_RIDGES with the best NDCG on a validation split of the first training part.
+def tune(model: Model | ItemModel, task: Task, protocol: Protocol) -> Parameters:
+    """Parameters of the model's grid with the best criterion on a validation task.
 
-    EASE is fitted to ratings of `threshold` stars or more, and given histories in which ½ to 5 stars count `counted`.
+    Walks from the model's usual ones, one parameter at a time and one step after the other, until no step leads higher:
+    far fewer fits than the whole grid.
     """
-    training = ~split_random(users, 0)
-    users, movies, stars = users[training], movies[training], stars[training]
-    split = make_split(users, movies, stars, split_random(users, VALIDATION_SEED))
-    positives, history = split.positives(threshold), split.weigh_history(counted)
+    known: dict[tuple[int, ...], float] = {}
+    k = protocol.cutoffs[0]
 
-    def ndcg(ridge: float) -> float:
-        return split.measure(split.rank(history, fit_ease(positives, ridge))).ndcg.mean
+    def criterion(place: tuple[int, ...]) -> float:
+        if place not in known:
+            ranked = model.rank(task, k, {**model.parameters, **_parameters(model.grid, place)})
+            measured = measure_users(ranked, task.relevant, (k,), capped=protocol.capped)
+            known[place] = estimate_mean(measured[protocol.criterion]).mean
+        return known[place]
 
-    return max(EASE_RIDGES, key=ndcg)
+    best = tuple(values.index(model.parameters[name]) for name, values in model.grid.items())
+    while True:
+        before = best
+        for step in _steps(model.grid):
+            while (following := _move(model.grid, best, step)) and criterion(following) > criterion(best):
+                best = following
+        if best == before:
+            return {**model.parameters, **_parameters(model.grid, best)}
 
 
-def summarise(model: str, accuracies: list[Accuracy]) -> ModelAccuracy:
-    """Mean over splits; its interval, Student's for so few of them, tells how much the split matters."""
-    wider = float(student.ppf(0.975, len(accuracies) - 1)) / 1.96
-    recall = estimate_mean(np.array([accuracy.recall.mean for accuracy in accuracies]))
-    ndcg = estimate_mean(np.array([accuracy.ndcg.mean for accuracy in accuracies]))
-    return ModelAccuracy(model, recall.mean, wider * recall.half_width, ndcg.mean, wider * ndcg.half_width)
+def find_edges(grid: Mapping[str, tuple[float, ...]], parameters: Parameters) -> list[str]:
+    """Parameters whose value is at the grid's edge: better ones may lie beyond."""
+    return [name for name, values in grid.items() if parameters[name] in (values[0], values[-1])]
 
 
-def _matrix(rows: Columns, columns: Columns, values: NDArray[np.float32], shape: tuple[int, int]) -> csr_array:
-    matrix = csr_array((values, (rows, columns)), shape=shape)
-    matrix.sort_indices()
-    return matrix
+def _parameters(grid: Mapping[str, tuple[float, ...]], place: tuple[int, ...]) -> Parameters:
+    return {name: values[at] for (name, values), at in zip(grid.items(), place, strict=True)}
+
+
+def _steps(grid: Mapping[str, tuple[float, ...]]) -> Iterator[tuple[int, int]]:
+    return ((position, by) for position in range(len(grid)) for by in (-1, 1))
+
+
+def _move(
+    grid: Mapping[str, tuple[float, ...]], place: tuple[int, ...], step: tuple[int, int]
+) -> tuple[int, ...] | None:
+    """The place a step further, None beyond the grid."""
+    position, by = step
+    moved = (*place[:position], place[position] + by, *place[position + 1 :])
+    return moved if 0 <= moved[position] < len(list(grid.values())[position]) else None
+
+
+def _mean_over_splits(values: Values) -> Values:
+    """Mean of each user over the splits (rows) that have one; nan for users whom none has."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)

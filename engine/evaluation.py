@@ -1,8 +1,12 @@
-"""Splits of ratings, and the accuracy of ranked lists by Recall@k and NDCG@k as in Liang et al. 2018.
+"""Accuracy of ranked lists, by the definitions of the papers that the published figures are from.
 
-(Variational Autoencoders for Collaborative Filtering.) A ranked list is an array of movie ids or columns, best first,
-each once; where it came from, a matrix or a traversal, does not matter. It must leave out all that the user rated in
-the training part. Relevant movies are test ratings of RELEVANT_FROM stars or more.
+A list is a row of columns of the user-movie matrix, best first, each once, filled up with -1; whether a matrix or a
+traversal made it does not matter. `relevant` marks what is to be found: csr_array, users x movies. Users with nothing
+to find have no accuracy (nan) and count nowhere.
+
+Recall@k and NDCG@k as in Liang et al. 2018 (Variational Autoencoders for Collaborative Filtering): recall is capped,
+found / min(k, to be found), and gains are binary. LightGCN (He et al. 2020) and the tables that follow it do not cap:
+`capped=False`. HR@k (hit rate), MRR@k and MAP@k are the usual ones; MAP divides by min(k, to be found).
 """
 
 from collections.abc import Sequence
@@ -10,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-Ids = NDArray[np.int64]
+Columns = NDArray[np.int64]
+Values = NDArray[np.float64]
 
-# Stars from which a test rating counts as a hit.
-RELEVANT_FROM = 4.0
+CONFIDENCE = 1.96  # 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -25,68 +30,95 @@ class Estimate:
     half_width: float
     users: int
 
-
-@dataclass(frozen=True)
-class Accuracy:
-    """How good ranked lists are, over the users who have something relevant to find."""
-
-    recall: Estimate
-    ndcg: Estimate
+    def __str__(self) -> str:
+        return f"{self.mean:.4f} ± {self.half_width:.4f}"
 
 
-def split_random(users: Ids, seed: int, share: float = 0.2) -> NDArray[np.bool_]:
-    """Which ratings are test ratings: `share` of each user's, rounded down, but at least 1 of 5 or more.
-
-    `users` has the user (row or id) of each rating. The same order and seed give the same split.
-    """
-    _, user = np.unique(users, return_inverse=True)
-    counts = np.bincount(user)
-    wanted = np.floor(counts * share + 1e-9).astype(np.int64)
-    wanted = np.where(counts >= 5, np.maximum(wanted, 1), wanted)
-    order = np.lexsort((np.random.default_rng(seed).random(len(user)), user))
-    begins = np.cumsum(counts) - counts
-    place = np.empty(len(user), dtype=np.int64)
-    place[order] = np.arange(len(user)) - begins[user[order]]
-    return np.asarray(place < wanted[user])
-
-
-def group_by_user(users: Ids, movies: Ids, count: int) -> list[Ids]:
-    """The movies of each of `count` users, from pairs of row and movie."""
-    order = np.argsort(users, kind="stable")
-    bounds = np.searchsorted(users[order], np.arange(1, count))
-    return list(np.split(movies[order], bounds)) if count else []
+def measure_users(
+    ranked: Columns, relevant: csr_array, cutoffs: Sequence[int], *, capped: bool = True
+) -> dict[str, Values]:
+    """Recall, NDCG, HR, MRR and MAP of each user at each cutoff, by name (`recall@20`)."""
+    hits = find_hits(ranked, relevant)
+    wanted = np.diff(relevant.indptr)
+    found = {}
+    for k in cutoffs:
+        most = np.minimum(k, wanted) if capped else wanted
+        found[f"recall@{k}"] = recall_at(hits, most, k)
+        found[f"ndcg@{k}"] = ndcg_at(hits, np.minimum(k, wanted), k)
+        found[f"hr@{k}"] = hit_rate_at(hits, k)
+        found[f"mrr@{k}"] = reciprocal_rank_at(hits, k)
+        found[f"map@{k}"] = average_precision_at(hits, np.minimum(k, wanted), k)
+    return {name: np.where(wanted > 0, values, np.nan) for name, values in found.items()}
 
 
-def measure_rankings(ranked: Sequence[Ids], relevant: Sequence[Ids], k: int) -> Accuracy:
-    """Recall@k and NDCG@k of one ranked list a user, given the user's relevant movies.
-
-    `ranked` may be a users x n array; a shorter list, or one filled up with -1, misses the rest. Users with nothing
-    relevant do not count; raises ValueError if none is left.
-    """
-    pairs = [(own, wanted) for own, wanted in zip(ranked, relevant, strict=True) if len(wanted)]
-    return Accuracy(
-        recall=estimate_mean(np.array([recall_at(own, wanted, k) for own, wanted in pairs])),
-        ndcg=estimate_mean(np.array([ndcg_at(own, wanted, k) for own, wanted in pairs])),
-    )
+def find_hits(ranked: Columns, relevant: csr_array) -> NDArray[np.bool_]:
+    """Which places of the lists hold what is to be found, in the shape of `ranked`."""
+    users, movies = relevant.shape
+    rows = np.repeat(np.arange(users), np.diff(relevant.indptr))
+    hits = np.isin(ranked + np.arange(users)[:, None] * movies, rows * movies + relevant.indices)
+    return np.asarray(hits & (ranked >= 0))
 
 
-def recall_at(ranked: Ids, relevant: Ids, k: int) -> float:
-    """Relevant movies among the first k, as a share of min(k, relevant ones)."""
-    return float(np.isin(ranked[:k], relevant).sum() / min(k, len(relevant)))
+def recall_at(hits: NDArray[np.bool_], wanted: Columns, k: int) -> Values:
+    """Hits among the first k, as a share of `wanted` (how many a full recall has, for each user)."""
+    return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(wanted, 1))
 
 
-def ndcg_at(ranked: Ids, relevant: Ids, k: int) -> float:
-    """Σ 1 / log2(1 + rank) over the relevant movies among the first k, as a share of the best possible sum."""
+def ndcg_at(hits: NDArray[np.bool_], wanted: Columns, k: int) -> Values:
+    """Σ 1 / log2(1 + rank) over the hits among the first k, as a share of the sum for `wanted` hits on top."""
     gains = 1 / np.log2(np.arange(2, k + 2))
-    hits = np.isin(ranked[:k], relevant)
-    return float(gains[: len(hits)][hits].sum() / gains[: min(k, len(relevant))].sum())
+    best = np.concatenate(([0], np.cumsum(gains)))[wanted]
+    found = (hits[:, :k] * gains[: hits.shape[1]]).sum(axis=1)
+    return np.asarray(found / np.maximum(best, 1))  # a first place alone gives 1
 
 
-def estimate_mean(values: NDArray[np.float64]) -> Estimate:
-    """The mean of one value a user, with the interval of the normal approximation."""
-    if len(values) == 0:
+def hit_rate_at(hits: NDArray[np.bool_], k: int) -> Values:
+    """1 where there is a hit among the first k, else 0."""
+    return hits[:, :k].any(axis=1).astype(np.float64)
+
+
+def reciprocal_rank_at(hits: NDArray[np.bool_], k: int) -> Values:
+    """1 / rank of the first hit, 0 where there is none among the first k."""
+    first = hits[:, :k]
+    ranks = np.arange(1, first.shape[1] + 1)
+    return np.asarray((first / ranks).max(axis=1, initial=0))
+
+
+def average_precision_at(hits: NDArray[np.bool_], wanted: Columns, k: int) -> Values:
+    """Σ of the precision at each hit among the first k, as a share of `wanted`."""
+    first = hits[:, :k]
+    precision = np.cumsum(first, axis=1) / np.arange(1, first.shape[1] + 1)
+    return np.asarray((precision * first).sum(axis=1) / np.maximum(wanted, 1))
+
+
+def measure_coverage(ranked: Columns, movies: int) -> Estimate:
+    """Share of all movies that are in anybody's list; its interval by the jackknife over users."""
+    users = len(ranked)
+    counts = np.bincount(ranked[ranked >= 0], minlength=movies)
+    alone = ((ranked >= 0) & (counts[ranked] == 1)).sum(axis=1)  # movies that nobody else's list has
+    variance = (users - 1) / users * ((alone - alone.mean()) ** 2).sum()
+    half_width = CONFIDENCE * float(np.sqrt(variance)) / movies if users > 1 else float("inf")
+    return Estimate(float((counts > 0).sum() / movies), half_width, users)
+
+
+def mean_popularity(ranked: Columns, shares: Values) -> Values:
+    """Mean share of users who know the movies of each list (nan for an empty one); what is novel has a low one.
+
+    `shares`: for each movie, the share of users who have it in the training part.
+    """
+    places = ranked >= 0
+    count = places.sum(axis=1)
+    total = np.where(places, shares[ranked], 0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def estimate_mean(values: Values) -> Estimate:
+    """The mean of one value a user, nan left out, with the interval of the normal approximation.
+
+    Raises ValueError if there is no value.
+    """
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
         raise ValueError("no user has a relevant movie in the test part")
-    if len(values) == 1:
-        return Estimate(float(values[0]), float("inf"), 1)
-    half_width = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(float(values.mean()), float(half_width), len(values))
+    half_width = CONFIDENCE * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else float("inf")
+    return Estimate(float(known.mean()), float(half_width), len(known))

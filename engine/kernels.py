@@ -8,15 +8,26 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Places = NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32]
 Indices = NDArray[np.int32] | NDArray[np.int64]  # as scipy chose them
 
 
 @njit(parallel=True, cache=True)
-def accumulate_gram(indptr: Indices, indices: Indices, user_weights: Floats, stripes: Integers, gram: Floats) -> None:
-    """Add Σ_u weight_u · x_u x_uᵀ to the upper triangle of `gram` (movies x movies).
+def accumulate_gram(
+    indptr: Indices,
+    indices: Indices,
+    places: Places,
+    user_weights: Floats,
+    closeness: Floats,
+    stripes: Integers,
+    gram: Floats,
+) -> None:
+    """Add Σ_u weight_u · closeness(|place_ui - place_uj|) for all pairs i, j to the upper triangle of `gram`.
 
-    `indptr`, `indices`: CSR of users x movies, ascending within a user. `stripes`: bounds of the rows each thread owns.
+    `gram`: movies x movies. `indptr`, `indices`, `places`: CSR of users x movies, ascending within a user. `closeness`:
+    by distance; what is further apart counts as the last. `stripes`: bounds of the rows each thread owns.
     """
+    furthest = len(closeness) - 1
     for stripe in prange(len(stripes) - 1):
         first, last = stripes[stripe], stripes[stripe + 1]
         for user in range(len(indptr) - 1):
@@ -28,8 +39,10 @@ def accumulate_gram(indptr: Indices, indices: Indices, user_weights: Floats, str
                     break
                 if movie >= first:
                     row = gram[movie]
+                    place = np.int64(places[position])
                     for other in range(position, end):
-                        row[indices[other]] += weight
+                        distance = abs(np.int64(places[other]) - place)
+                        row[indices[other]] += weight * closeness[distance if distance < furthest else furthest]
 
 
 @njit(cache=True)

@@ -18,9 +18,14 @@ from engine.kernels import accumulate_gram, choose_candidates, count_row_work, m
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
 MOST_MOVIES = 30_000
+# Rows of dense weights that are sorted at once.
+SOURCES_AT_ONCE = 1024
+# Beyond so many times the reach pairs count as far apart.
+REACHES = 8
 # How the work's shares are told: the Gram matrix in so many steps, the rest in two.
 GRAM_STEPS = 20
 GRAM_SHARE = 0.8
+ALL_ALIKE = np.ones(1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,21 @@ class SimilarityParameters:
     candidate_exponent: float = 0.35  # alpha: how much popular movies are held back as candidates
     user_exponent: float = 0.5  # a: how much less the movies of long histories count
     popularity_discount: float = 0.05  # β: how much popular targets are held back
+    far_share: float = 0.3  # what a pair far apart in a user's order counts, beside 1 for one side by side
+    reach: float = 30.0  # places apart at which the rest has fallen to 1/e
 
     def __post_init__(self) -> None:
         if self.neighbours < 1 or self.candidates < 1:
             raise ValueError("neighbours and candidates must be at least 1")
         if self.ridge <= 0 or self.popularity_ridge < 0:
             raise ValueError("ridge must be positive and popularity_ridge not negative")
+        if not 0 <= self.far_share <= 1 or self.reach <= 0:
+            raise ValueError("far_share must be between 0 and 1, and reach positive")
+
+    def closeness(self) -> NDArray[np.float32]:
+        """What a pair counts by how many places it is apart, until hardly anything changes."""
+        distances = np.arange(int(REACHES * self.reach) + 2)
+        return (self.far_share + (1 - self.far_share) * np.exp(-distances / self.reach)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,9 @@ def fit_similarities(
     parameters: SimilarityParameters = SimilarityParameters(),
     progress: Callable[[float], object] = lambda _: None,
 ) -> Similarities:
-    """Fit the weights. `positives`: users x movies, what is stored in it counts as 1, once a pair.
+    """Fit the weights. `positives`: users x movies; stored is a positive's place in its user's order of watching.
+
+    Of places only how far apart they are matters: movies watched about the same time tell more of each other.
 
     `progress` is told the shares of the whole work as they are done.
     """
@@ -73,14 +89,24 @@ def fit_similarities(
     matrix.sum_duplicates()  # sorts too
     with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
         source, target, weight = _fit_edges(matrix, parameters, progress)
-    rank = _rank_in_source(source, target, weight)
-    order = np.lexsort((rank, source))
-    return Similarities(
-        source=movies[source[order]].astype(np.int32),
-        target=movies[target[order]].astype(np.int32),
-        weight=weight[order],
-        rank=rank[order].astype(np.int32),
-    )
+    return _order_edges(movies[source], movies[target], weight)
+
+
+def keep_strongest(weights: csr_array | NDArray[np.float32], neighbours: int) -> Similarities:
+    """Of any weights, source x target, those of largest absolute value out of each source; none of 0."""
+    sources, targets, kept_weights = [], [], []
+    for first in range(0, weights.shape[0], SOURCES_AT_ONCE):
+        block = csr_array(weights[first : first + SOURCES_AT_ONCE])
+        block.eliminate_zeros()
+        source, target = (axis.astype(np.int64) for axis in block.nonzero())
+        weight = block.data.astype(np.float32)
+        kept = _rank_in_source(source, target, weight) <= neighbours
+        sources.append(source[kept] + first)
+        targets.append(target[kept])
+        kept_weights.append(weight[kept])
+    if not sources:
+        return _order_edges(*_no_edges())
+    return _order_edges(np.concatenate(sources), np.concatenate(targets), np.concatenate(kept_weights))
 
 
 def most_rated(positives: csr_array, most: int) -> NDArray[np.int64]:
@@ -93,13 +119,17 @@ def most_rated(positives: csr_array, most: int) -> NDArray[np.int64]:
 
 
 def gram_matrix(
-    matrix: csr_array, user_exponent: float, progress: Callable[[float], object] = lambda _: None
+    matrix: csr_array,
+    user_exponent: float,
+    closeness: NDArray[np.float32] = ALL_ALIKE,
+    progress: Callable[[float], object] = lambda _: None,
 ) -> NDArray[np.float32]:
     """XᵀDX (movies x movies) with D = diag(n_u^-user_exponent), n_u the length of a user's row.
 
-    `matrix`: users x movies, canonical CSR. `progress` is told shares of the work.
+    Each pair of a user's movies counts by how many places they are apart: a positive definite kernel, so that it stays
+    a Gram matrix. `matrix`: users x movies, canonical CSR, places stored. `progress` is told shares of the work.
     """
-    indptr, indices = matrix.indptr, matrix.indices
+    indptr, indices, places = matrix.indptr, matrix.indices, matrix.data
     movies = matrix.shape[1]
     user_weights = np.maximum(np.diff(indptr), 1).astype(np.float32) ** np.float32(-user_exponent)
     work = np.cumsum(count_row_work(indptr, indices, movies))
@@ -108,7 +138,7 @@ def gram_matrix(
     gram = np.zeros((movies, movies), dtype=np.float32)
     bounds = np.linspace(0, len(user_weights), GRAM_STEPS + 1).astype(np.int64)
     for begin, end in pairwise(bounds):  # users stay in order, so the sums are the same as in one go
-        accumulate_gram(indptr[begin : end + 1], indices, user_weights[begin:end], stripes, gram)
+        accumulate_gram(indptr[begin : end + 1], indices, places, user_weights[begin:end], closeness, stripes, gram)
         progress(1 / GRAM_STEPS)
     mirror_upper(gram)
     return gram
@@ -118,11 +148,11 @@ def _fit_edges(
     matrix: csr_array, parameters: SimilarityParameters, progress: Callable[[float], object]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Sources, targets and weights of the kept edges, by target."""
-    gram = gram_matrix(matrix, parameters.user_exponent, lambda share: progress(share * GRAM_SHARE))
+    closeness = parameters.closeness()
+    gram = gram_matrix(matrix, parameters.user_exponent, closeness, lambda share: progress(share * GRAM_SHARE))
     diagonal = gram.diagonal().copy()
     if len(diagonal) == 0:
-        nothing = np.empty(0, dtype=np.int64)
-        return nothing, nothing, np.empty(0, dtype=np.float32)
+        return _no_edges()
     scale = np.float32(diagonal.sum(dtype=np.float64) / matrix.nnz)
     ridge = np.float32(parameters.ridge) * scale + np.float32(parameters.popularity_ridge) * diagonal
     discount = diagonal ** np.float32(-parameters.popularity_discount)
@@ -137,6 +167,20 @@ def _fit_edges(
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
     progress((1 - GRAM_SHARE) / 2)
     return source, target, weight * discount[target]
+
+
+def _no_edges() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    nothing = np.empty(0, dtype=np.int64)
+    return nothing, nothing, np.empty(0, dtype=np.float32)
+
+
+def _order_edges(source: NDArray[np.int64], target: NDArray[np.int64], weight: NDArray[np.float32]) -> Similarities:
+    """Edges by source and rank."""
+    rank = _rank_in_source(source, target, weight)
+    order = np.lexsort((rank, source))
+    return Similarities(
+        source[order].astype(np.int32), target[order].astype(np.int32), weight[order], rank[order].astype(np.int32)
+    )
 
 
 def _offsets(target: NDArray[np.int64], count: int) -> NDArray[np.int64]:

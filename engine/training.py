@@ -1,28 +1,26 @@
-"""Fitting the staged ratings together with the live ones, and putting the result to use."""
+"""Fitting the staged ratings together with the live ones, judging the result, and putting it to use."""
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from engine.dataset import Dataset, write_durably
-from engine.similarity import Similarities, SimilarityParameters, fit_similarities
+from engine.evaluation import Values, estimate_mean
+from engine.models import SLIM, ItemModel
+from engine.positives import COLUMNS, LiveRating, Positives, build_positives, judge_interval
+from engine.similarity import Similarities, keep_strongest
 from graph.repositories.models import Model, Models
 
 logger = logging.getLogger(__name__)
 
-# Stars from which a rating counts as liking. 3 finds more of what people rate 4 or 5 than 4 does (docs/evaluation.md).
-LIKED_FROM = 3.0
-PAIR = ["userId", "movieId"]
-
-# User id, movie id, liked.
-LiveRating = tuple[int, int, bool]
+NEIGHBOURS = 50
+JUDGEMENT = "ndcg@20 of the newest likes"
 
 
 @dataclass(frozen=True)
@@ -33,28 +31,37 @@ class FittedModel:
     edges: pl.DataFrame
 
 
+def read_positives(dataset: Dataset, live: list[LiveRating] | None = None, model: ItemModel = SLIM) -> Positives:
+    """What a model learns from: the staged ratings and the live ones, the judges' newest likes held out."""
+    shards = (pl.read_parquet(file, columns=[*COLUMNS, "rating"]) for file in dataset.shards())
+    return build_positives(shards, live or [], model.liked_from, judge_interval(dataset.manifest().users))
+
+
 def fit_dataset(
     dataset: Dataset,
     now: datetime,
     live: list[LiveRating] | None = None,
-    parameters: SimilarityParameters = SimilarityParameters(),
+    model: ItemModel = SLIM,
     progress: Callable[[float], object] = lambda _: None,
-) -> FittedModel:
-    """Fit the staged ratings; `live` replaces what is staged of the same pairs. `progress`: as of fit_similarities."""
+) -> tuple[FittedModel, Positives]:
+    """Fit the staged ratings; `live` replaces what is staged of the same pairs. `progress`: as of fit_similarities.
+
+    The model's metrics tell how well it finds what was held out of the fit; that comes back too, to judge others by.
+    """
     manifest = dataset.manifest()
-    shards = (pl.read_parquet(file, columns=[*PAIR, "rating"]) for file in dataset.shards())
-    positives, movie_ids = build_positives(shards, live or [])
-    similarities = fit_similarities(positives, parameters, progress)
-    snapshot = {"catalogue": manifest.catalogue, "ratings": manifest.ratings, "live": len(live or [])}
-    model = Model(
-        version=f"{now:%Y%m%dT%H%M%S}Z",
+    positives = read_positives(dataset, live, model)
+    similarities = keep_strongest(model.fit(positives.matrix, model.parameters, progress), NEIGHBOURS)
+    edges = table_of_edges(similarities, positives.movie_ids)
+    described = Model(
+        version=f"{now:%Y%m%d-%H%M%S}",
         fitted_at=now,
-        edges=len(similarities.source),
-        movies=len(np.unique(similarities.source)),
-        parameters=_describe(parameters),
-        snapshot=snapshot,
+        edges=len(edges),
+        movies=edges["source"].n_unique(),
+        parameters=describe_parameters(model),
+        snapshot={"catalogue": manifest.catalogue, "ratings": manifest.ratings, "live": len(live or [])},
+        metrics=summarise(positives.judge(edges)),
     )
-    return FittedModel(model, _name_edges(similarities, movie_ids))
+    return FittedModel(described, edges), positives
 
 
 def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object] = lambda _: None) -> FittedModel:
@@ -64,39 +71,14 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
         known = json.loads(model_file.read_text(encoding="utf-8"))
     except OSError:
         known = {}
-    if edges_file.exists() and known.get("parameters") == _describe(SimilarityParameters()):
+    if edges_file.exists() and known.get("parameters") == describe_parameters(SLIM):
         model = Model(**{**known, "fitted_at": datetime.fromisoformat(known["fitted_at"])})
         return FittedModel(model, pl.read_parquet(edges_file))
-    fitted = fit_dataset(dataset, now, progress=progress)
+    fitted, _ = fit_dataset(dataset, now, model=SLIM, progress=progress)
     model_file.unlink(missing_ok=True)
     fitted.edges.write_parquet(edges_file)
     write_durably(model_file, json.dumps({**asdict(fitted.model), "fitted_at": fitted.model.fitted_at.isoformat()}))
     return fitted
-
-
-def build_positives(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tuple[csr_array, NDArray[np.int64]]:
-    """What was liked (rated from LIKED_FROM stars, or told live), users × movies, and its columns' movie ids.
-
-    `shards`: userId, movieId and rating by user and movie, each user in one of them. Users come in the shards' order,
-    those that were told of last.
-    """
-    told = pl.DataFrame(live, schema={"userId": pl.Int32, "movieId": pl.Int32, "liked": pl.Boolean}, orient="row")
-    is_told = pl.col("userId").is_in(told["userId"].unique().implode())
-    blocks, replaced = [], [told.filter("liked").select(PAIR)]
-    for shard in shards:
-        liked = shard.filter(pl.col("rating") >= LIKED_FROM).select(PAIR)
-        if live:
-            replaced.append(liked.filter(is_told).join(told, on=PAIR, how="anti"))
-            liked = liked.filter(~is_told)
-        blocks.append((_count_runs(liked), liked["movieId"].to_numpy()))
-    last = pl.concat(replaced).sort(PAIR)
-    blocks.append((_count_runs(last), last["movieId"].to_numpy()))
-    movie_ids = np.unique(np.concatenate([np.unique(movies) for _, movies in blocks]))
-    indices = np.concatenate([np.searchsorted(movie_ids, movies).astype(np.int32) for _, movies in blocks])
-    indptr = np.concatenate([[0], np.cumsum(np.concatenate([counts for counts, _ in blocks]))])
-    indptr = indptr.astype(np.int32 if len(indices) < 2**31 else np.int64)
-    values = csr_array((np.ones(len(indices), dtype=np.int8), indices, indptr), shape=(len(indptr) - 1, len(movie_ids)))
-    return values, movie_ids.astype(np.int64)
 
 
 def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], object]) -> None:
@@ -107,21 +89,22 @@ def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], ob
     models.remove_unused_similar()
 
 
-def _count_runs(ratings: pl.DataFrame) -> NDArray[np.int64]:
-    """How many rows each user has, given rows by user."""
-    return ratings["userId"].rle().struct.field("len").cast(pl.Int64).to_numpy()
+def table_of_edges(similarities: Similarities, movie_ids: NDArray[np.int64] | None = None) -> pl.DataFrame:
+    """Edges as they are stored: source, target, weight, rank; columns are movie ids if none are given."""
+    columns = (similarities.source, similarities.target)
+    source, target = columns if movie_ids is None else (movie_ids[column] for column in columns)
+    weight = similarities.weight.astype(np.float64)
+    return pl.DataFrame({"source": source, "target": target, "weight": weight, "rank": similarities.rank})
 
 
-def _describe(parameters: SimilarityParameters) -> dict[str, float]:
-    return {**asdict(parameters), "liked_from": LIKED_FROM}
+def summarise(judged: Values) -> dict[str, float]:
+    """A judgement as the metrics of a model; none without judges."""
+    if len(judged) == 0:
+        return {}
+    estimate = estimate_mean(judged)
+    return {JUDGEMENT: estimate.mean, "halfWidth": estimate.half_width, "judges": estimate.users}
 
 
-def _name_edges(similarities: Similarities, movie_ids: NDArray[np.int64]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "source": movie_ids[similarities.source],
-            "target": movie_ids[similarities.target],
-            "weight": similarities.weight.astype(np.float64),
-            "rank": similarities.rank,
-        }
-    )
+def describe_parameters(model: ItemModel) -> dict[str, float | str]:
+    """All that a fit depends on but the ratings."""
+    return {"model": model.key, **model.parameters, "neighbours": NEIGHBOURS, "liked_from": model.liked_from}

@@ -29,7 +29,7 @@ class Transaction:
     def __init__(self, transaction: ManagedTransaction) -> None:
         self._transaction = transaction
 
-    def run(self, name: str, **parameters: Any) -> list[Record]:
+    def run(self, name: str, /, **parameters: Any) -> list[Record]:
         """Run one query of `cypher/` and return its records."""
         return list(self._transaction.run(query(name), parameters))
 
@@ -79,11 +79,11 @@ class Database:
             write_seconds=WRITE_SECONDS if interactive else None,
         )
 
-    def read(self, name: str, **parameters: Any) -> list[Record]:
+    def read(self, name: str, /, **parameters: Any) -> list[Record]:
         """Run one reading query of `cypher/`."""
         return self._execute(query(name), parameters, RoutingControl.READ)
 
-    def write(self, name: str, **parameters: Any) -> list[Record]:
+    def write(self, name: str, /, **parameters: Any) -> list[Record]:
         """Run one writing query of `cypher/` in a transaction of its own."""
         return self._execute(query(name), parameters, RoutingControl.WRITE)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from engine.dataset import use_dataset
 from engine.training import fit_once
+from engine.versions import Archive
 from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.server.home import Home
@@ -52,6 +53,7 @@ def bulk_load(
                 incoming.prepare()
         with timed("swapped in"):
             incoming.replace_serving(start=start)
+        Archive.of(settings).save(fitted)
         use_dataset(dataset)
         incoming.remove()
         remove_other_datasets(dataset)

@@ -124,12 +124,13 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
     """All but users and ratings; `first` is the number of the first node after the users."""
     movies, edges = dataset.movies(), fitted.edges
     movie_ids = movies["movieId"].to_numpy()
-    model = {**model_properties(fitted.model), "fittedAt": fitted.model.fitted_at.isoformat(), "current": "true"}
-    types = {"fittedAt": "localdatetime", "edges": "long", "movies": "long", "current": "boolean"}
+    model = {**model_properties(fitted.model), "fittedAt": fitted.model.fitted_at.isoformat()}
+    types = {"fittedAt": "localdatetime", "edges": "long", "movies": "long"}
     catalogue = {
         "name": dataset.manifest().catalogue,
         "dataset": dataset.name,
         "schemaVersion:long": SCHEMA_VERSION,
+        "model": fitted.model.version,
     }
     return {
         "Movie": movies.with_row_index(":ID", first).select(

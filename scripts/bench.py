@@ -1,6 +1,5 @@
 """`make bench`: the figures of docs/benchmarks.md, one JSON line each, in a sandbox of their own."""
 
-import csv
 import json
 import platform
 import subprocess
@@ -19,10 +18,12 @@ import numpy as np
 import polars as pl
 import psutil
 import requests
-from numpy.typing import NDArray
 
-from engine.comparison import LIST_LENGTH, ModelAccuracy, summarise
-from engine.evaluation import RELEVANT_FROM, Accuracy, group_by_user, measure_rankings, split_random
+from engine.comparison import compare_models, describe
+from engine.interactions import Interactions
+from engine.models import COMPARED
+from engine.protocols import PROTOCOLS
+from engine.served import serve_tasks
 from graph.commands import CommandGroup
 from graph.database import Database
 from graph.errors import RecommenderError
@@ -37,7 +38,6 @@ from scripts.run import SAMPLE, await_ready, follow
 from scripts.sandbox import environment_of, sandbox_settings
 
 USERS_OF_THE_SAMPLE = 610
-WHOLE_HISTORY = 100_000
 START_SECONDS = 240
 
 
@@ -52,16 +52,19 @@ def main(context: click.Context) -> None:
 
 
 @main.command()
-@click.option("--seeds", default=5, show_default=True, help="Number of splits.", type=click.IntRange(2))
-def accuracy(seeds: int) -> None:
-    """Recall@20 and NDCG@20 of the served traversal: bulk-loaded splits of the sample, real database."""
+@click.option("--seeds", default=20, show_default=True, help="Number of splits.", type=click.IntRange(1))
+@click.option("--protocol", "names", default=["random", "next"], multiple=True, type=click.Choice(sorted(PROTOCOLS)))
+def accuracy(seeds: int, names: tuple[str, ...]) -> None:
+    """Accuracy on the sample: all models, each tuned on validation splits, and the traversal on a real database."""
     with tempfile.TemporaryDirectory(prefix="bench") as temporary:
-        ratings = stage(SAMPLE, Path(temporary), quiet=True).ratings()
-    limits = (Settings().history_limit, WHOLE_HISTORY)
-    measured = [measure_served(ratings, seed, limits) for seed in range(seeds)]
-    for limit, accuracies in zip(limits, zip(*measured, strict=True), strict=True):
-        row = summarise("served", list(accuracies))
-        report("accuracy", historyLimit=limit, seeds=seeds, **{name: round(v, 4) for name, v in figures_of(row)})
+        shards = stage(SAMPLE, Path(temporary), quiet=True).shards()
+        ratings, _, _ = Interactions.from_tables(pl.read_parquet(shard) for shard in shards)
+    for name in names:
+        protocol = PROTOCOLS[name]
+        with serve_tasks(Settings(), protocol) as serve:
+            tallies = compare_models(ratings, protocol, list(COMPARED.values()), seeds, serve)
+        for tally in tallies:
+            report("accuracy", protocol=name, seeds=seeds, **describe(tally, tallies, protocol))
 
 
 @main.command()
@@ -194,40 +197,6 @@ def load(url: str, seconds: int) -> dict[str, Any]:
         raise RecommenderError("wrk is missing: apt-get install wrk") from None
     figures: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     return figures
-
-
-def figures_of(row: ModelAccuracy) -> list[tuple[str, float]]:
-    """The figures of a model, by name."""
-    return [(name, value) for name, value in vars(row).items() if isinstance(value, float)]
-
-
-def measure_served(ratings: pl.DataFrame, seed: int, limits: tuple[int, ...]) -> list[Accuracy]:
-    """Accuracy of the real traversal, by history limit: the training part bulk-loaded, the test part to be found."""
-    users = ratings["userId"].cast(pl.Int64).to_numpy()
-    test = pl.Series(split_random(users, seed))
-    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
-        write_movielens(ratings.filter(~test), Path(temporary))
-        with loaded_sandbox(Path(temporary)) as settings, Database.from_settings(settings) as database:
-            ranked = [rank_served(Recommendations(database, limit), np.unique(users)) for limit in limits]
-    wanted = (test & (ratings["rating"] >= RELEVANT_FROM)).to_numpy()
-    movies = ratings["movieId"].cast(pl.Int64).to_numpy()
-    user_ids, rows = np.unique(users, return_inverse=True)
-    relevant = group_by_user(rows[wanted], movies[wanted], len(user_ids))
-    return [measure_rankings(lists, relevant, LIST_LENGTH) for lists in ranked]
-
-
-def rank_served(recommendations: Recommendations, user_ids: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The list of each user, by the traversal."""
-    lists = (recommendations.recommend_for_user(int(user_id), LIST_LENGTH) for user_id in user_ids)
-    return [np.array([movie.movie_id for movie in found.recommendations], dtype=np.int64) for found in lists]
-
-
-def write_movielens(ratings: pl.DataFrame, folder: Path) -> None:
-    """Write ratings as a MovieLens folder."""
-    columns = ("userId", "movieId", "rating", (pl.col("at").dt.epoch("s")).alias("timestamp"))
-    ratings.select(*columns).write_csv(folder / "ratings.csv")
-    with (folder / "movies.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerow(["movieId", "title", "genres"])
 
 
 def post_finishes(url: str, seconds: int) -> None:

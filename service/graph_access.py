@@ -32,7 +32,7 @@ class GraphAccess:
     @cached_property
     def movies(self) -> Movies:
         """The catalogue."""
-        return Movies(self.database)
+        return Movies(self.database, self.settings.trending_half_life)
 
     @cached_property
     def history(self) -> History:
@@ -47,7 +47,9 @@ class GraphAccess:
     @cached_property
     def recommendations(self) -> Recommendations:
         """The traversals."""
-        return Recommendations(self.database, self.settings.history_limit)
+        return Recommendations(
+            self.database, self.settings.history_limit, trending_half_life=self.settings.trending_half_life
+        )
 
     @cached_property
     def ingest(self) -> Ingest:

@@ -84,6 +84,8 @@ class FilterQuery(PageQuery):
     year_from: Year | None = Field(None, description="Only movies of this year or later")
     year_to: Year | None = Field(None, description="Only movies of this year or earlier")
 
+    diversity: float = Field(0, ge=0, le=1, description="Variety: 0 for none, 1 for all that can be had")
+
     def movie_filter(self) -> MovieFilter:
         """As the repositories want it."""
         excluded = tuple(int(part) for part in (self.exclude or "").split(",") if part)

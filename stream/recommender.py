@@ -3,6 +3,7 @@
 import logging
 
 from graph.repositories.ingest import RECOMMENDATIONS, Ingest
+from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 
 logger = logging.getLogger(__name__)
@@ -13,8 +14,9 @@ LIST_LENGTH = 10
 class Recommender:
     """Answers each finish in the graph with a fresh list; a restart carries on where the last one stopped."""
 
-    def __init__(self, ingest: Ingest, recommendations: Recommendations) -> None:
+    def __init__(self, ingest: Ingest, models: Models, recommendations: Recommendations) -> None:
         self._ingest = ingest
+        self._models = models
         self._recommendations = recommendations
         self._recommended = ingest.read_offset(RECOMMENDATIONS).sequence
 
@@ -24,6 +26,9 @@ class Recommender:
             return 0
         finishes = self._ingest.read_finishes_since(self._recommended)
         waiting = [finish for finish in finishes if not finish.stored]
+        linked = self._models.link_new_movies({finish.movie_id for finish in waiting})
+        for movie_id, neighbours in linked.items():
+            logger.info("new movie %d has %d neighbours from what its viewers liked", movie_id, neighbours)
         for finish in waiting:
             recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
             self._ingest.store_recommendations(finish.event_id, recommended)

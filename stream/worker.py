@@ -33,10 +33,14 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     """Poll, write and recommend until `stop` is set. Raises RecommenderError if it cannot start."""
     log = SqliteEventLog(settings.event_log_path)
     with Database.from_settings(settings) as database, requests.Session() as session:
-        await_catalogue(Models(database), settings.feed_catalogue, stop)
+        models = Models(database)
+        await_catalogue(models, settings.feed_catalogue, stop)
         ingest = Ingest(database)
         writer = Writer(log, ingest, settings.finish_after_misses)
-        recommender = Recommender(ingest, Recommendations(database, settings.history_limit))
+        recommendations = Recommendations(
+            database, settings.history_limit, trending_half_life=settings.trending_half_life
+        )
+        recommender = Recommender(ingest, models, recommendations)
         poller = Poller(FeedClient(settings.feed_url, session), log, settings.feed_calls_per_minute, time.time)
         polling = threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)
         polling.start()

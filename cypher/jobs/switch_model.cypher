@@ -1,8 +1,7 @@
-// Put a version to use, all at once. Parameters: version, fittedAt, edges, movies, parameters (JSON), snapshot (JSON)
-OPTIONAL MATCH (old:Model {current: true})
-WHERE old.version <> $version
-REMOVE old.current
-WITH count(old) AS replaced
+// Put a version to use, all at once: readers take the version from the catalogue's one property.
+// Parameters: version, fittedAt, edges, movies, parameters (JSON), snapshot (JSON), metrics (JSON)
+MATCH (catalogue:Catalogue)
 MERGE (model:Model {version: $version})
-SET model.current = true, model.fittedAt = $fittedAt, model.edges = $edges, model.movies = $movies,
-    model.parameters = $parameters, model.snapshot = $snapshot
+SET model.fittedAt = $fittedAt, model.edges = $edges, model.movies = $movies, model.parameters = $parameters,
+    model.snapshot = $snapshot, model.metrics = $metrics,
+    catalogue.model = $version

@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from neo4j import Record
 
 from graph.database import Database
 
@@ -13,11 +15,13 @@ WRITE_ROWS = 10_000
 REMOVE_ROWS = 20_000
 # A reader that began before a switch may still walk the old edges for as long as an answer may take.
 READERS_SECONDS = 3.0
+# How movies that the fit has not seen are linked (cypher/link_new_movies.cypher). The first viewings tell little.
+NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbours": 50, "shrinkage": 5}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted version. `parameters` and `snapshot` (what it was fitted from) are as given at the fit."""
+    """A fitted version. `parameters`, `snapshot` (what it was fitted from) and `metrics` are as given at the fit."""
 
     version: str
     fitted_at: datetime
@@ -25,6 +29,7 @@ class Model:
     movies: int
     parameters: dict[str, Any]
     snapshot: dict[str, Any]
+    metrics: dict[str, Any] = field(default_factory=dict)
 
 
 class Models:
@@ -35,16 +40,19 @@ class Models:
 
     def get_current_model(self) -> Model | None:
         """The model in use, or None."""
-        for record in self._database.read("get_current_model"):
-            return Model(
-                version=record["version"],
-                fitted_at=record["fittedAt"].to_native(),
-                edges=record["edges"],
-                movies=record["movies"],
-                parameters=json.loads(record["parameters"]),
-                snapshot=json.loads(record["snapshot"]),
-            )
-        return None
+        return next((_model(record) for record in self._database.read("get_current_model")), None)
+
+    def list_models(self) -> list[Model]:
+        """All versions, the newest first."""
+        return [_model(record) for record in self._database.read("jobs/list_models")]
+
+    def remove_models(self, versions: Sequence[str]) -> None:
+        """Forget versions that are not in use; their edges are gone already."""
+        self._database.write("jobs/remove_models", versions=list(versions))
+
+    def create_catalogue(self, name: str) -> None:
+        """Make the node that tells what is loaded, and which model is in use."""
+        self._database.write("jobs/create_catalogue", name=name)
 
     def get_catalogue(self) -> str | None:
         """Name of the loaded catalogue (`netflix-prize`, `movielens`), or None if nothing is loaded."""
@@ -74,20 +82,49 @@ class Models:
             self._database.write("jobs/write_similar", version=version, edges=[list(edge) for edge in batch])
             progress(len(batch))
 
+    def read_similar(self, version: str) -> list[tuple[int, int, float]]:
+        """The edges of a version: (source, target, weight)."""
+        records = self._database.read("jobs/read_similar", version=version)
+        return [(record["source"], record["target"], record["weight"]) for record in records]
+
     def switch_model(self, model: Model) -> None:
         """Put a version to use in one transaction."""
         self._database.write("jobs/switch_model", **model_properties(model))
 
     def remove_unused_similar(self) -> None:
-        """Remove the edges of versions no longer in use, in small transactions, once their readers are done."""
-        time.sleep(READERS_SECONDS)
-        while self._database.write("jobs/remove_unused_similar", limit=REMOVE_ROWS)[0]["removed"]:
-            pass
+        """Remove the edges of versions no longer in use, in small transactions, once their readers are done.
 
-    def read_live_positives(self, threshold: float) -> list[tuple[int, int, bool]]:
-        """(user id, movie id, liked) of all live ratings and finished viewings."""
+        And those that new movies had until the version in use came to know them.
+        """
+        time.sleep(READERS_SECONDS)
+        for query in ("jobs/remove_unused_similar", "jobs/remove_incremental"):
+            while self._database.write(query, limit=REMOVE_ROWS)[0]["removed"]:
+                pass
+
+    def link_new_movies(self, movie_ids: Collection[int]) -> dict[int, int]:
+        """Give those of these movies that the fit has not seen neighbours from what their viewers liked.
+
+        Returns how many each got; movies that the fit knows, or few have watched, are left out.
+        """
+        records = self._database.write("link_new_movies", movieIds=sorted(movie_ids), **NEW_MOVIES)
+        return {record["movieId"]: record["linked"] for record in records}
+
+    def read_live_positives(self, threshold: float) -> list[tuple[int, int, bool, datetime]]:
+        """(user id, movie id, liked, moment) of all live ratings and finished viewings."""
         records = self._database.read("jobs/read_live_positives", threshold=threshold)
-        return [(record["userId"], record["movieId"], record["liked"]) for record in records]
+        return [(row["userId"], row["movieId"], row["liked"], row["at"].to_native()) for row in records]
+
+
+def _model(record: Record) -> Model:
+    return Model(
+        version=record["version"],
+        fitted_at=record["fittedAt"].to_native(),
+        edges=record["edges"],
+        movies=record["movies"],
+        parameters=json.loads(record["parameters"]),
+        snapshot=json.loads(record["snapshot"]),
+        metrics=json.loads(record["metrics"] or "{}"),
+    )
 
 
 def model_properties(model: Model) -> dict[str, Any]:
@@ -99,4 +136,5 @@ def model_properties(model: Model) -> dict[str, Any]:
         "movies": model.movies,
         "parameters": json.dumps(model.parameters),
         "snapshot": json.dumps(model.snapshot),
+        "metrics": json.dumps(model.metrics),
     }

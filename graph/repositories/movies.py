@@ -10,7 +10,8 @@ from graph.database import Database
 # Ratings at which a movie's own mean weighs as much as the mean of all (Bayesian mean).
 POPULAR_CONFIDENCE = 50
 TRENDING_HALF_LIFE_DAYS = 2.0
-TRENDING_WINDOW = timedelta(days=14)
+# Older viewings count less than 1/128.
+TRENDING_HALF_LIVES = 7
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class MovieFilter:
 class Movies:
     """Reads of movies."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, trending_half_life: float = TRENDING_HALF_LIFE_DAYS) -> None:
         self._database = database
+        self._trending_half_life = trending_half_life
 
     def get_movie(self, movie_id: int) -> Movie | None:
         """One movie, or None."""
@@ -97,8 +99,8 @@ class Movies:
             "find_trending_movies",
             userId=user_id,
             now=now,
-            since=now - TRENDING_WINDOW,
-            halfLifeDays=TRENDING_HALF_LIFE_DAYS,
+            since=now - timedelta(days=TRENDING_HALF_LIVES * self._trending_half_life),
+            halfLifeDays=self._trending_half_life,
             offset=offset,
             limit=limit,
             **keep.parameters(),

@@ -1,23 +1,26 @@
 """The recommendation traversals, and the batches that are stored of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from neo4j import Record
 
 from graph.database import Database, Transaction
-from graph.repositories.movies import MovieFilter, Movies, ScoredMovie
+from graph.diversity import diversify
+from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movies, ScoredMovie
 from graph.times import utc_now
 
 REASONS = 3
+# Variety is sought among so many of the best.
+DIVERSE = 200
 ALL_REASONS = 100_000
 HIT_WINDOW = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class HistoryWeights:
-    """How much an interaction counts, by kind and recency (docs/evaluation.md)."""
+    """How much an interaction counts, by kind and by place, the newest being the first (docs/evaluation.md)."""
 
     rated: tuple[float, ...] = (-0.1, -0.1, -0.1, -0.1, 0.1, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
     finished: float = 1.0
@@ -26,8 +29,8 @@ class HistoryWeights:
     disliked: float = -0.5
     listed: float = 0.5
     clicked: float = 0.1
-    recency_boost: float = 1.0
-    recency_days: float = 7.0
+    place_boost: float = 8.0
+    place_decay: float = 0.95
 
     def parameters(self) -> dict[str, Any]:
         """As the traversal wants it."""
@@ -36,8 +39,8 @@ class HistoryWeights:
             "weights": {
                 kind: list(value) if isinstance(value := getattr(self, kind), tuple) else value for kind in kinds
             },
-            "recencyBoost": self.recency_boost,
-            "recencyDays": self.recency_days,
+            "placeBoost": self.place_boost,
+            "placeDecay": self.place_decay,
         }
 
 
@@ -89,18 +92,36 @@ class Recommendations:
     """Reads of recommendations, each a fresh traversal."""
 
     def __init__(
-        self, database: Database, history_limit: int = 200, weights: HistoryWeights = HistoryWeights()
+        self,
+        database: Database,
+        history_limit: int = 200,
+        weights: HistoryWeights = HistoryWeights(),
+        trending_half_life: float = TRENDING_HALF_LIFE_DAYS,
     ) -> None:
         self._database = database
-        self._movies = Movies(database)
+        self._movies = Movies(database, trending_half_life)
         self._history_limit = history_limit
         self._weights = weights
 
     def recommend_for_user(
-        self, user_id: int, limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
+        self,
+        user_id: int,
+        limit: int = 10,
+        offset: int = 0,
+        keep: MovieFilter = MovieFilter(),
+        diversity: float = 0,
     ) -> RecommendationList:
-        """What to watch next: from the user's history, else what is trending, else what is popular."""
-        return self._recommend(user_id, (), limit, offset, keep)
+        """What to watch next: from the user's history, else what is trending, else what is popular.
+
+        `diversity`, from 0 to 1, trades relevance for variety among the first DIVERSE of a history's list.
+        """
+        if diversity == 0:
+            return self._recommend(user_id, (), limit, offset, keep)
+        found = self._recommend(user_id, (), max(DIVERSE, offset + limit), 0, keep)
+        movies = found.recommendations
+        if found.basis == "history":
+            movies = self._diversify(movies[:DIVERSE], diversity) + movies[DIVERSE:]
+        return replace(found, recommendations=movies[offset : offset + limit])
 
     def recommend_for_session(
         self, movie_ids: tuple[int, ...], limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
@@ -129,8 +150,20 @@ class Recommendations:
             for record in self._database.read("read_recommendations_since", after=after, until=until)
         ]
 
+    def _diversify(self, movies: list[Recommendation], diversity: float) -> list[Recommendation]:
+        movie_ids = [movie.movie_id for movie in movies]
+        records = self._database.read("read_similar_among", movieIds=movie_ids)
+        similar = {(record["source"], record["target"]): record["weight"] for record in records}
+        order = diversify(movie_ids, [movie.score for movie in movies], similar, diversity)
+        return [movies[place] for place in order]
+
     def _recommend(
-        self, user_id: int | None, movie_ids: tuple[int, ...], limit: int, offset: int, keep: MovieFilter
+        self,
+        user_id: int | None,
+        movie_ids: tuple[int, ...],
+        limit: int,
+        offset: int,
+        keep: MovieFilter,
     ) -> RecommendationList:
         now = utc_now()
         records = self._recommend_movies(user_id, movie_ids, limit, offset, keep)

@@ -10,10 +10,10 @@ from service.responses import Reply, reply
 
 # Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie.
 DRAWING = """\
-MATCH (model:Model {{current: true}})
+MATCH (catalogue:Catalogue)
 MATCH path = (user:User {{userId: {user_id}}})-[:RATED|WATCHED|LIKED|LISTED|CLICKED]->(:Movie)
              -[similar:SIMILAR]->(:Movie {{movieId: {movie_id}}})
-WHERE similar.version = model.version
+WHERE similar.version IN [catalogue.model, "incremental"]
 RETURN path
 ORDER BY abs(similar.weight) DESC
 LIMIT 25"""
@@ -27,7 +27,7 @@ blueprint = APIBlueprint(
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: from the history, else what is trending, else what is popular."""
     found = graph_access().recommendations.recommend_for_user(
-        path.user_id, query.limit, query.offset, query.movie_filter()
+        path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
     return reply(schemas.Recommendations.model_validate(found))
 

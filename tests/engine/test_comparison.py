@@ -1,36 +1,117 @@
+"""Models side by side on data with a clear structure, through matrices and through the real traversal."""
+
+from dataclasses import replace
+
 import numpy as np
-import polars as pl
+import pytest
+from scipy.sparse import csr_array
 
-from engine.comparison import compare_models, make_split
+from engine.comparison import compare_models, describe, find_edges, tune
+from engine.interactions import Interactions
+from engine.models import COMPARED, EASE, SLIM, STORABLE, Model, Parameters
+from engine.protocols import PROTOCOLS, Task
+from engine.served import serve_tasks
+from graph.settings import Settings
+from tests.engine.test_protocols import table
 
 
-def synthetic_ratings(users: int, movies: int, seed: int) -> pl.DataFrame:
+def grouped_ratings(users: int = 60, movies: int = 80, seed: int = 7) -> Interactions:
     """Two groups of users, each with movies of its own that it likes; some dislikes among them."""
     random = np.random.default_rng(seed)
-    user = np.repeat(np.arange(users), 20)
-    group = user % 2
-    movie = np.concatenate([random.choice(movies // 2, 20, replace=False) for _ in range(users)]) * 2 + group
-    stars = random.choice([1.0, 3.0, 4.0, 5.0], len(user)).astype(np.float32)
-    return pl.DataFrame({"userId": user + 1, "movieId": movie + 1, "rating": stars})
+    rows = []
+    for user in range(users):
+        own = random.choice(movies // 2, 20, replace=False) * 2 + user % 2
+        for day, movie in enumerate(own.tolist()):
+            rows.append((user + 1, movie + 1, float(random.choice([1, 3, 4, 5])), day))
+    return Interactions.from_tables([table(rows)])[0]
 
 
-def test_a_split_keeps_known_and_wanted_apart() -> None:
-    users, movies = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 1, 2])
-    stars = np.array([5, 3, 4, 2, 5], dtype=np.float32)
-    split = make_split(users, movies, stars, np.array([False, False, True, False, True]))
-    assert split.stars.toarray().tolist() == [[5, 3, 0], [0, 2, 0]]
-    assert split.positives(4).toarray().tolist() == [[1, 0, 0], [0, 0, 0]]
-    assert split.positives(3).toarray().tolist() == [[1, 1, 0], [0, 0, 0]]
-    counted = np.arange(1, 11, dtype=np.float32)
-    assert split.weigh_history(counted).toarray().tolist() == [[10, 6, 0], [0, 4, 0]]
-    assert split.stars.toarray().tolist() == [[5, 3, 0], [0, 2, 0]]
-    assert [own.tolist() for own in split.relevant] == [[2], [2]]
-
-
-def test_who_learns_from_the_groups_beats_popularity() -> None:
-    counted = np.array([0, 0, 0, 0, 0, 0.5, 0.5, 1, 1, 1], dtype=np.float32)
-    popularity, *others = compare_models(synthetic_ratings(60, 80, 7), 2, counted)
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+def test_who_learns_from_the_groups_beats_popularity(name: str) -> None:
+    protocol = PROTOCOLS[name]
+    models = [replace(model, grid={}) for model in COMPARED.values()]
+    popularity, *others = compare_models(grouped_ratings(), protocol, models, 2)
     assert popularity.model == "popularity"
-    assert [row.model.split(" (")[0] for row in others] == ["EASE dense", "EASE dense", "engine"]
-    for row in others:
-        assert row.recall > 1.2 * popularity.recall
+    assert len(others) == 6
+    for tally in others:
+        for figure in (protocol.criterion, f"recall@{protocol.cutoffs[0]}", f"map@{protocol.cutoffs[0]}"):
+            assert tally.estimate(figure).mean > 1.2 * popularity.estimate(figure).mean, tally.model
+
+
+def test_a_row_tells_paired_differences_and_edges() -> None:
+    protocol = PROTOCOLS["random"]
+    tallies = compare_models(grouped_ratings(), protocol, [EASE, SLIM], 2)
+    ease, ours = (describe(tally, tallies, protocol) for tally in tallies)
+    assert ours["ours less"] == "0.0000 ± 0.0000"
+    means = [
+        np.mean([np.nanmean(own) for own in np.array(tally.values["ndcg@20"]).T if not np.isnan(own).all()])
+        for tally in tallies
+    ]
+    assert float(ease["ours less"].split()[0]) == pytest.approx(means[1] - means[0], abs=1e-4)
+    assert ease["same list"] == "100.00%"
+    assert [len(row["parameters"]) for row in (ease, ours)] == [2, 2]
+
+
+def test_tuning_walks_to_the_best_of_the_grid() -> None:
+    """A model whose list finds more the nearer its parameters are to 4 and 0.2."""
+    fits: list[Parameters] = []
+
+    def rank(task: Task, count: int, parameters: Parameters) -> np.ndarray:
+        fits.append(parameters)
+        distance = round(abs(parameters["a"] - 4) + 10 * abs(parameters["b"] - 0.2))
+        ranked = np.full((task.history.users, count), -1)
+        for user in range(task.history.users):
+            own = task.relevant.indices[task.relevant.indptr[user] : task.relevant.indptr[user + 1]]
+            places = np.arange(len(own)) + distance
+            ranked[user, places[places < count]] = own[places < count]
+        return ranked
+
+    grid = {"a": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), "b": (0.0, 0.1, 0.2, 0.3, 0.5)}
+    model = Model("made-up", "made up", grid, {"a": 1.0, "b": 0.5, "c": 9.0}, rank)
+    split = PROTOCOLS["random"].split(grouped_ratings(), 1)
+    assert tune(model, split.validation, PROTOCOLS["random"]) == {"a": 4.0, "b": 0.2, "c": 9.0}
+    assert len(fits) == len({tuple(sorted(fit.items())) for fit in fits}) < 20
+    assert find_edges(grid, {"a": 4.0, "b": 0.5}) == ["b"]
+
+
+@pytest.mark.parametrize("key", sorted(STORABLE))
+def test_item_models_give_weights_from_source_to_target(key: str) -> None:
+    """Whoever likes movie 0 likes 1 too, not the other way round, so what 0 says about 1 is more."""
+    x = np.zeros((40, 6))
+    x[:10, 0] = x[:30, 1] = x[10:40:3, 2] = x[::4, 3] = x[5:35, 4] = 1
+    model = STORABLE[key]
+    weights = csr_array(model.fit(csr_array(x), model.parameters, lambda _: None)).toarray()
+    assert weights.shape == (6, 6)
+    assert np.abs(np.diag(weights)).max() == 0
+    assert weights[0, 1] > 0
+    if key in ("ease", "slim"):
+        assert weights[0, 1] != pytest.approx(weights[1, 0], rel=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str) -> None:
+    protocol = PROTOCOLS[name]
+    settings = Settings(history_limit=3)
+    with serve_tasks(settings, protocol) as serve:
+        tallies = {
+            tally.model: tally
+            for tally in compare_models(grouped_ratings(), protocol, [replace(SLIM, grid={})], 2, serve)
+        }
+    assert list(tallies) == [SLIM.name, "served, whole history", "served, 3"]
+    whole, limited = tallies["served, whole history"], tallies["served, 3"]
+    assert whole.estimate("same").mean > 0.99
+    assert whole.estimate(protocol.criterion).mean == pytest.approx(
+        tallies[SLIM.name].estimate(protocol.criterion).mean, abs=0.002
+    )
+    assert limited.estimate("same").mean < 0.5
+
+
+def test_the_limited_history_is_the_traversals() -> None:
+    protocol = PROTOCOLS["next"]
+    task = protocol.split(grouped_ratings(), 0).test
+    weights = SLIM.fit_to(task, SLIM.parameters)
+    history = SLIM.weights_of_history(SLIM.parameters)
+    with serve_tasks(Settings(history_limit=5), protocol) as serve:
+        served = serve(task, csr_array(weights), history)["served, 5"]
+    limited = SLIM.rank_with(weights, task, served.shape[1], SLIM.parameters, limit=5)
+    assert (served == limited).all(axis=1).mean() > 0.98

@@ -1,4 +1,4 @@
-"""Splits and metrics against cases worked out by hand."""
+"""Metrics against cases worked out by hand."""
 
 from math import inf, log2, sqrt
 
@@ -6,93 +6,113 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
-from engine.evaluation import estimate_mean, group_by_user, measure_rankings, ndcg_at, recall_at, split_random
+from engine.evaluation import estimate_mean, find_hits, mean_popularity, measure_coverage, measure_users
 
-
-def ids(*values: int) -> np.ndarray:
-    return np.array(values, dtype=np.int64)
-
-
-@pytest.mark.parametrize(("ratings", "test"), [(1, 0), (4, 0), (5, 1), (9, 1), (10, 2), (14, 2), (15, 3), (100, 20)])
-def test_split_takes_a_fifth_of_each_user(ratings: int, test: int) -> None:
-    users = np.random.default_rng(0).permutation(np.repeat([70, 3, 11], [ratings, 5, 8]))
-    mask = split_random(users, seed=1)
-    assert mask[users == 70].sum() == test
-    assert mask[users == 3].sum() == 1
-    assert mask[users == 11].sum() == 1
+MOVIES = 20
 
 
-def test_split_takes_at_least_one_of_five() -> None:
-    users = np.repeat([1, 2], [4, 6])
-    mask = split_random(users, seed=0, share=0.05)
-    assert (mask[users == 1].sum(), mask[users == 2].sum()) == (0, 1)
+def lists(*rows: list[int], length: int = 4) -> np.ndarray:
+    return np.array([row + [-1] * (length - len(row)) for row in rows], dtype=np.int64)
 
 
-def test_split_follows_the_seed_alone() -> None:
-    users = np.repeat(np.arange(20), 30)
-    assert np.array_equal(split_random(users, seed=4), split_random(users, seed=4))
-    assert not np.array_equal(split_random(users, seed=4), split_random(users, seed=5))
-    chosen = np.mean([split_random(users, seed=seed) for seed in range(300)], axis=0)
-    assert np.abs(chosen - 0.2).max() < 0.1  # every rating has the same chance
+def marked(*rows: list[int]) -> csr_array:
+    matrix = np.zeros((len(rows), MOVIES))
+    for user, row in enumerate(rows):
+        matrix[user, row] = 1
+    return csr_array(matrix)
 
 
-def test_split_of_nothing() -> None:
-    assert split_random(ids(), seed=0).tolist() == []
-
-
-def test_group_by_user() -> None:
-    found = group_by_user(ids(2, 0, 2, 3), ids(9, 8, 7, 6), 5)
-    assert [own.tolist() for own in found] == [[8], [], [9, 7], [6], []]
-    assert group_by_user(ids(), ids(), 0) == []
+# Ranked, to be found, k: recall (Liang), recall (LightGCN), NDCG, HR, MRR, MAP.
+CASES = [
+    ([7, 3, 9], [7, 3, 9], 3, 1, 1, 1, 1, 1, 1),
+    ([7, 3, 9], [4], 3, 0, 0, 0, 0, 0, 0),
+    ([7, 3, 9], [3], 3, 1, 1, 1 / log2(3), 1, 1 / 2, 1 / 2),
+    ([7, 3, 9], [9, 5], 3, 1 / 2, 1 / 2, (1 / 2) / (1 + 1 / log2(3)), 1, 1 / 3, (1 / 3) / 2),
+    ([7, 3, 9], [7, 9, 5, 6, 8], 3, 2 / 3, 2 / 5, 1.5 / (1.5 + 1 / log2(3)), 1, 1, (1 + 2 / 3) / 3),
+    ([7, 3, 9], [9], 2, 0, 0, 0, 0, 0, 0),
+    ([7], [9, 7], 3, 1 / 2, 1 / 2, 1 / (1 + 1 / log2(3)), 1, 1, 1 / 2),
+    ([7], [9, 7], 15, 1 / 2, 1 / 2, 1 / (1 + 1 / log2(3)), 1, 1, 1 / 2),
+    ([], [9], 3, 0, 0, 0, 0, 0, 0),
+]
 
 
 @pytest.mark.parametrize(
-    ("ranked", "relevant", "k", "recall", "ndcg"),
-    [
-        (ids(7, 3, 9), ids(7, 3, 9), 3, 1, 1),
-        (ids(7, 3, 9), ids(4), 3, 0, 0),
-        (ids(7, 3, 9), ids(3), 3, 1, 1 / log2(3)),
-        (ids(7, 3, 9), ids(9, 5), 3, 1 / 2, (1 / 2) / (1 + 1 / log2(3))),
-        (ids(7, 3, 9), ids(7, 9, 5, 6, 8), 3, 2 / 3, (1 + 1 / 2) / (1 + 1 / log2(3) + 1 / 2)),
-        (ids(7, 3, 9), ids(9), 2, 0, 0),
-        (ids(7, -1, -1), ids(9, 7), 3, 1 / 2, 1 / (1 + 1 / log2(3))),
-        (ids(7), ids(9, 7), 20, 1 / 2, 1 / (1 + 1 / log2(3))),
-        (ids(), ids(9), 20, 0, 0),
-    ],
+    ("ranked", "relevant", "k", "capped", "uncapped", "ndcg", "hit", "reciprocal", "average"), CASES
 )
-def test_metrics_by_hand(ranked: np.ndarray, relevant: np.ndarray, k: int, recall: float, ndcg: float) -> None:
-    assert recall_at(ranked, relevant, k) == pytest.approx(recall)
-    assert ndcg_at(ranked, relevant, k) == pytest.approx(ndcg)
+def test_metrics_by_hand(
+    ranked: list[int],
+    relevant: list[int],
+    k: int,
+    capped: float,
+    uncapped: float,
+    ndcg: float,
+    hit: float,
+    reciprocal: float,
+    average: float,
+) -> None:
+    # Another user before, so that one row taken for the other is found out.
+    found = measure_users(lists([1, 2], ranked), marked([2], relevant), (k,))
+    assert {name: values[1] for name, values in found.items()} == pytest.approx(
+        {f"recall@{k}": capped, f"ndcg@{k}": ndcg, f"hr@{k}": hit, f"mrr@{k}": reciprocal, f"map@{k}": average}
+    )
+    loose = measure_users(lists([1, 2], ranked), marked([2], relevant), (k,), capped=False)
+    assert loose[f"recall@{k}"][1] == pytest.approx(uncapped)
+    assert loose[f"ndcg@{k}"][1] == pytest.approx(ndcg)
 
 
-@given(st.permutations(range(12)), st.sets(st.integers(0, 15), min_size=1), st.integers(1, 20))
-def test_metrics_stay_in_bounds_and_prefer_hits_first(order: list[int], wanted: set[int], k: int) -> None:
-    ranked, relevant = ids(*order), ids(*sorted(wanted))
-    better = ids(*sorted(order, key=lambda movie: movie not in wanted))
-    for measure in (recall_at, ndcg_at):
-        assert 0 <= measure(ranked, relevant, k) <= measure(better, relevant, k) + 1e-12 <= 1 + 1e-9
+def test_a_place_that_is_empty_is_no_hit() -> None:
+    # -1 of the second user would be the first user's last movie.
+    assert find_hits(lists([3], []), marked([3, MOVIES - 1], [0])).tolist() == [[True] + [False] * 3, [False] * 4]
+
+
+@given(
+    st.permutations(range(12)),
+    st.sets(st.integers(0, 15), min_size=1),
+    st.integers(1, 20),
+    st.sampled_from([True, False]),
+)
+def test_metrics_stay_in_bounds_and_prefer_hits_first(order: list[int], wanted: set[int], k: int, capped: bool) -> None:
+    better = sorted(order, key=lambda movie: movie not in wanted)
+    ranked = np.array([order, better])
+    for values in measure_users(ranked, marked(sorted(wanted), sorted(wanted)), (k,), capped=capped).values():
+        assert 0 <= values[0] <= values[1] + 1e-12 <= 1 + 1e-9
 
 
 def test_users_without_relevant_movies_do_not_count() -> None:
-    ranked = np.array([[1, 2], [3, 4], [5, 6]])
-    accuracy = measure_rankings(ranked, [ids(1), ids(), ids(7)], k=2)
-    assert (accuracy.recall.mean, accuracy.recall.users) == (0.5, 2)
-    assert accuracy.ndcg.mean == 0.5
-    assert accuracy.recall.half_width == pytest.approx(1.96 * sqrt(0.5) / sqrt(2))
+    found = measure_users(lists([1, 2], [3, 4], [5, 6]), marked([1], [], [7]), (2,))
+    estimate = estimate_mean(found["recall@2"])
+    assert (estimate.mean, estimate.users) == (0.5, 2)
+    assert estimate.half_width == pytest.approx(1.96 * sqrt(0.5) / sqrt(2))
     with pytest.raises(ValueError, match="no user"):
-        measure_rankings(ranked, [ids(), ids(), ids()], k=2)
+        estimate_mean(measure_users(lists([1], [2]), marked([], []), (2,))["ndcg@2"])
 
 
-def test_lists_of_any_length_are_measured() -> None:
-    accuracy = measure_rankings([ids(1, 2, 3), ids(), ids(4)], [ids(3), ids(1), ids(4)], k=3)
-    assert accuracy.recall.mean == pytest.approx(2 / 3)
-    with pytest.raises(ValueError):
-        measure_rankings([ids(1)], [ids(1), ids(2)], k=3)
+def test_several_cutoffs_at_once() -> None:
+    found = measure_users(lists([1, 2, 3]), marked([3]), (1, 3))
+    assert (found["hr@1"][0], found["hr@3"][0]) == (0, 1)
 
 
 def test_interval() -> None:
-    estimate = estimate_mean(np.array([0.1, 0.4, 0.4, 0.7]))
-    assert estimate.mean == pytest.approx(0.4)
+    estimate = estimate_mean(np.array([0.1, 0.4, np.nan, 0.4, 0.7]))
+    assert (estimate.mean, estimate.users) == (pytest.approx(0.4), 4)
     assert estimate.half_width == pytest.approx(1.96 * sqrt(0.06) / 2)
+    assert str(estimate) == "0.4000 ± 0.2400"
     assert estimate_mean(np.array([0.3])).half_width == inf
+
+
+def test_coverage_and_its_jackknife() -> None:
+    ranked = lists([1, 2, 3], [1, 2], [2, 4], [])
+    estimate = measure_coverage(ranked, MOVIES)
+    assert estimate.mean == 4 / MOVIES
+    # Leaving out one user after the other: 3, 4, 3, 4 movies are left.
+    left = np.array([3, 4, 3, 4]) / MOVIES
+    assert estimate.half_width == pytest.approx(1.96 * sqrt(3 / 4 * ((left - left.mean()) ** 2).sum()))
+
+
+def test_popularity_of_what_is_recommended() -> None:
+    shares = np.linspace(0, 0.95, MOVIES)
+    values = mean_popularity(lists([2, 4], [10], []), shares)
+    assert values[:2] == pytest.approx([0.15, 0.5])
+    assert np.isnan(values[2])

@@ -10,7 +10,7 @@ from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import HistoryWeights, Recommendations
 from graph.times import utc_now
 
-# No recency, so that weights are round.
+# No boost of the newest, so that weights are round.
 PLAIN = HistoryWeights(
     rated=(-0.5, -0.5, -0.5, -0.5, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0),
     finished=1.0,
@@ -19,11 +19,11 @@ PLAIN = HistoryWeights(
     disliked=-1.0,
     listed=0.5,
     clicked=0.125,
-    recency_boost=0.0,
+    place_boost=0.0,
 )
 
 GRAPH = """
-CREATE (:Model {version: 'v1', current: true}), (:Model {version: 'v0'})
+CREATE (:Model {version: 'v1'}), (:Model {version: 'v0'}), (:Catalogue {name: 'movielens', model: 'v1'})
 WITH 1 AS ignored
 UNWIND range(1, 9) AS id
 CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id,
@@ -122,14 +122,14 @@ def test_a_rating_tells_more_than_a_viewing(filled: Database) -> None:
 
 
 def test_recent_interactions_count_more(filled: Database) -> None:
-    weights = HistoryWeights(finished=1.0, recency_boost=1.0, recency_days=7.0)
+    weights = HistoryWeights(finished=1.0, place_boost=1.0, place_decay=0.5)
     for movie_id, age in ((3, timedelta(0)), (2, timedelta(days=7))):
         moment = (utc_now() - age).isoformat()
         edge = f"WATCHED {{eventId: '{movie_id}', startedAt: $now, finishedAt: localdatetime('{moment}')}}"
         interact(filled, 4, movie_id, edge)
     found = dict(scores(Recommendations(filled, weights=weights), 4))
-    assert found[6] == pytest.approx(2.0, abs=1e-3)
-    assert found[7] == pytest.approx(0.75 * 1.5, abs=1e-3)
+    assert found[6] == pytest.approx(2.0)
+    assert found[7] == pytest.approx(0.75 * 1.5)
 
 
 def test_only_the_weightiest_interactions_are_followed(filled: Database) -> None:
@@ -166,7 +166,7 @@ def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Data
     trending = recommendations.recommend_for_user(99)
     assert (trending.basis, [movie.movie_id for movie in trending.recommendations]) == ("trending", [3])
     # The one who watches it is offered something else, though the weight of a started movie is all there is.
-    assert scores(recommendations, 5) == [(6, pytest.approx(0.25 * 2, abs=1e-3))]
+    assert scores(recommendations, 5) == [(6, 0.25 * (1 + HistoryWeights().place_boost))]
 
 
 def test_without_a_model_there_is_still_an_answer(database: Database) -> None:
@@ -194,3 +194,23 @@ def test_a_batch_is_stored_once_and_old_ones_go(filled: Database) -> None:
     [batch] = recommendations.read_recommendations_since(0, ingest.get_sequence())
     assert (batch.batch_id, batch.user_id, batch.sequence) == ("second", 1, 2)
     assert batch.recommendations == found.recommendations
+
+
+def test_variety_is_traded_for_relevance(filled: Database) -> None:
+    # User 1's list is 6 (0.5 and more) and others; 5 and 6 are made alike.
+    filled.run_text(
+        "MATCH (a:Movie {movieId: 5}), (b:Movie {movieId: 7}) "
+        "CREATE (a)-[:SIMILAR {weight: 5.0, rank: 1, version: 'v1'}]->(b)"
+    )
+    recommendations = Recommendations(filled, weights=PLAIN)
+    plain = [movie.movie_id for movie in recommendations.recommend_for_user(1).recommendations]
+    varied = recommendations.recommend_for_user(1, diversity=0.9)
+    assert varied.basis == "history"
+    assert sorted(movie.movie_id for movie in varied.recommendations) == sorted(plain)
+    assert plain.index(7) < plain.index(6)
+    order = [movie.movie_id for movie in varied.recommendations]
+    assert order[0] == plain[0] == 5
+    assert order.index(6) < order.index(7)
+    pages = [recommendations.recommend_for_user(1, limit=1, offset=place, diversity=0.9) for place in range(len(order))]
+    assert [page.recommendations[0].movie_id for page in pages] == order
+    assert recommendations.recommend_for_user(99, diversity=0.5).basis == "popular"

@@ -7,6 +7,7 @@ import pytest
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
+from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
@@ -118,7 +119,7 @@ def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, log
 def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Database, log: SqliteEventLog) -> None:
     database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
     ingest = Ingest(database)
-    recommender = Recommender(ingest, Recommendations(database))
+    recommender = Recommender(ingest, Models(database), Recommendations(database))
     assert recommender.recommend_pending() == 0
     for number, movie in enumerate((7, 8, 9)):
         at = NOON + number * MINUTE
@@ -127,7 +128,7 @@ def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Da
     assert recommender.recommend_pending() == 2
     assert recommender.recommend_pending() == 0
     # A restart asks the graph how far it came.
-    assert Recommender(ingest, Recommendations(database)).recommend_pending() == 0
+    assert Recommender(ingest, Models(database), Recommendations(database)).recommend_pending() == 0
     rows = database.run_text(
         "MATCH (u:User)-[r:RECOMMENDED]->() RETURN DISTINCT u.userId AS user, r.batchId AS batch ORDER BY user"
     )

@@ -1,0 +1,2 @@
+// Make the node that tells what is loaded. Parameters: name
+MERGE (:Catalogue {name: $name})

@@ -1,0 +1,54 @@
+// Give movies that the fit has not seen neighbours from what their viewers liked: SIMILAR edges both ways, 'incremental'.
+// The weight is that of a regression on one movie, shrunk: the share of the viewers who liked the other one, less the
+// share of all users who rated it. Work is bounded: some viewers, some movies of each.
+// Parameters: movieIds, fewestViewers, mostViewers, mostLiked (of a viewer), neighbours (out of a movie), shrinkage
+// Returns: movieId, linked (neighbours)
+MATCH (catalogue:Catalogue)
+WITH catalogue.model AS version
+CALL () { MATCH (user:User) RETURN count(*) AS users }
+UNWIND $movieIds AS movieId
+MATCH (movie:Movie {movieId: movieId})
+WHERE NOT EXISTS { (movie)-[:SIMILAR {version: version}]->() }
+CALL (movie) {
+  MATCH (viewer:User)-[interaction:WATCHED|RATED|LIKED]->(movie)
+  WHERE coalesce(interaction.value, 1) = 1 AND coalesce(interaction.rating, 5) >= 3
+    AND (type(interaction) <> 'WATCHED' OR interaction.finishedAt IS NOT NULL)
+  WITH DISTINCT viewer
+  LIMIT $mostViewers
+  RETURN collect(viewer) AS viewers
+}
+WITH movie, users, viewers
+WHERE size(viewers) >= $fewestViewers
+CALL (movie) {
+  MATCH (movie)-[old:SIMILAR {version: 'incremental'}]-()
+  DELETE old
+}
+CALL (movie, users, viewers) {
+  UNWIND viewers AS viewer
+  CALL (movie, viewer) {
+    MATCH (viewer)-[interaction:WATCHED|RATED|LIKED]->(other:Movie)
+    WHERE other <> movie
+      AND coalesce(interaction.value, 1) = 1 AND coalesce(interaction.rating, 5) >= 3
+      AND (type(interaction) <> 'WATCHED' OR interaction.finishedAt IS NOT NULL)
+    WITH DISTINCT other
+    LIMIT $mostLiked
+    RETURN other
+  }
+  WITH other, count(*) AS both
+  WHERE both > 1
+  WITH other, 1.0 * both / (size(viewers) + $shrinkage) - 1.0 * coalesce(other.ratingCount, 0) / users AS weight
+  WHERE weight > 0
+  WITH other, weight
+  ORDER BY weight DESC, other.movieId
+  LIMIT $neighbours
+  RETURN collect({movie: other, weight: weight}) AS found
+}
+CALL (movie, found) {
+  UNWIND range(1, size(found)) AS rank
+  WITH rank, found[rank - 1].movie AS other, found[rank - 1].weight AS weight
+  CREATE (movie)-[:SIMILAR {weight: weight, rank: rank, version: 'incremental'}]->(other)
+  WITH rank, other, weight
+  WHERE COUNT { (other)-[:SIMILAR {version: 'incremental'}]->() } < $neighbours
+  CREATE (other)-[:SIMILAR {weight: weight, rank: rank, version: 'incremental'}]->(movie)
+}
+RETURN movie.movieId AS movieId, size(found) AS linked

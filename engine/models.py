@@ -1,0 +1,214 @@
+"""The models that can be compared, and stored where they are item-item weights: ours and the field's.
+
+Each has a grid of parameters, ascending, that validation walks (engine.comparison).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-untyped]
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight, normalize  # type: ignore[import-untyped]
+from scipy.sparse import csr_array, csr_matrix
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from engine.baselines import (
+    Floats,
+    build_weights,
+    count_popularity,
+    fit_ease,
+    rank_by_popularity,
+    rank_by_scores,
+    rank_by_weights,
+)
+from engine.history import weigh_history
+from engine.interactions import Columns
+from engine.protocols import RELEVANT_FROM, Task
+from engine.similarity import SimilarityParameters, fit_similarities
+from graph.repositories.recommendations import HistoryWeights
+
+# Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
+# (docs/evaluation.md).
+LIKED_FROM = 3.0
+ALS_ITERATIONS = 15
+ALS_SEED = 1
+
+Parameters = Mapping[str, float]
+Progress = Callable[[float], object]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to compare: `rank` fits it to a task and gives each user's best columns (users x count).
+
+    Validation begins at `parameters`.
+    """
+
+    key: str
+    name: str
+    grid: Mapping[str, tuple[float, ...]]
+    parameters: Parameters
+    rank: Callable[[Task, int, Parameters], Columns]
+
+
+@dataclass(frozen=True)
+class ItemModel:
+    """Item-item weights, source x target: what can be stored as SIMILAR edges.
+
+    `fit` gets positives, users x movies, with their places in each user's order (engine.similarity). `parameters` are
+    those of the stored model, and where validation begins; `place_boost` is the history's. `liked_from`: stars of a
+    positive. `history`: what interactions count; None for 1 each positive, as published.
+    """
+
+    key: str
+    name: str
+    grid: Mapping[str, tuple[float, ...]]
+    parameters: Parameters
+    fit: Callable[[csr_array, Parameters, Progress], csr_array | Floats]
+    liked_from: float = RELEVANT_FROM
+    history: HistoryWeights | None = None
+
+    def rank(self, task: Task, count: int, parameters: Parameters) -> Columns:
+        """Fit to a task and rank."""
+        return self.rank_with(self.fit_to(task, parameters), task, count, parameters)
+
+    def fit_to(self, task: Task, parameters: Parameters) -> csr_array | Floats:
+        """The weights that a task's training part gives."""
+        return self.fit(task.training.ordered_positives(self.liked_from), parameters, lambda _: None)
+
+    def rank_with(
+        self, weights: csr_array | Floats, task: Task, count: int, parameters: Parameters, limit: int | None = None
+    ) -> Columns:
+        """Rank with fitted weights; with a limit, by so many interactions of each history."""
+        if self.history is None:
+            history = task.history.positives(self.liked_from)
+        else:
+            history = weigh_history(task.history, self.weights_of_history(parameters), limit)
+        return rank_by_weights(history, weights, task.history.stars, count)
+
+    def weights_of_history(self, parameters: Parameters) -> HistoryWeights:
+        """What interactions count, the place boost among the parameters."""
+        return replace(self.history or HistoryWeights(), place_boost=parameters["place_boost"])
+
+
+def rank_popular(task: Task, count: int, _: Parameters) -> Columns:
+    """The most liked movies, the same for everybody but for what they know."""
+    popularity = count_popularity(task.training.positives(RELEVANT_FROM))
+    return rank_by_popularity(popularity, task.history.stars, count)
+
+
+def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
+    """iALS (Hu, Koren & Volinsky 2008) from implicit; users are folded in from their history."""
+    history = _matrix(task.history.positives(RELEVANT_FROM))
+    with threadpool_limits(1, user_api="blas"):  # implicit has its own threads, and warns
+        model = AlternatingLeastSquares(
+            factors=int(parameters["factors"]),
+            regularization=parameters["regularization"],
+            alpha=parameters["alpha"],
+            iterations=ALS_ITERATIONS,
+            random_state=ALS_SEED,
+        )
+        model.fit(_matrix(task.training.positives(RELEVANT_FROM)), show_progress=False)
+        users = model.recalculate_user(np.arange(task.history.users), history)
+    return rank_by_scores(lambda rows: users[rows] @ model.item_factors.T, task.history.stars, count)
+
+
+def fit_slim(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
+    """Our model: see engine.similarity."""
+    known = {field.name for field in fields(SimilarityParameters)}
+    given = SimilarityParameters(**{name: value for name, value in parameters.items() if name in known})  # type: ignore[arg-type]
+    return build_weights(fit_similarities(positives, given, progress), positives.shape[1])
+
+
+def fit_dense(positives: csr_array, parameters: Parameters, progress: Progress) -> Floats:
+    """EASE (Steck 2019)."""
+    weights = fit_ease(positives, parameters["ridge"])
+    progress(1)
+    return weights
+
+
+def fit_cosine(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
+    """Item-kNN by the cosine, from implicit."""
+    return _nearest(normalize(_matrix(positives).T), parameters, progress)
+
+
+def fit_bm25(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
+    """Item-kNN weighted by BM25, from implicit."""
+    return _nearest(bm25_weight(_matrix(positives).T, parameters["k1"], parameters["b"]), parameters, progress)
+
+
+def _nearest(weighted: csr_matrix, parameters: Parameters, progress: Progress) -> csr_array:
+    """Each movie's nearest neighbours, itself not among them; `weighted`: movies x users."""
+    model = ItemItemRecommender(K=int(parameters["neighbours"]) + 1)
+    with threadpool_limits(1, user_api="blas"):
+        model.fit(csr_matrix(weighted.T), show_progress=False)
+    weights = csr_array(model.similarity)
+    weights.setdiag(0)
+    weights.eliminate_zeros()
+    progress(1)
+    return weights
+
+
+def _matrix(positives: csr_array) -> csr_matrix:
+    """Positives as 1, as implicit wants them."""
+    ones = np.ones(positives.nnz, dtype=np.float32)
+    return csr_matrix((ones, positives.indices, positives.indptr), shape=positives.shape)
+
+
+NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0)
+# Below 0 the newest count least.
+PLACE_BOOSTS = (-0.3, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+RIDGES = (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
+
+POPULARITY = Model("popularity", "popularity", {}, {}, rank_popular)
+COSINE = ItemModel("cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"neighbours": 50}, fit_cosine)
+BM25 = ItemModel(
+    "bm25",
+    "item-kNN BM25",
+    {"neighbours": NEIGHBOURS, "k1": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "b": (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)},
+    {"neighbours": 50, "k1": 3.0, "b": 0.6},
+    fit_bm25,
+)
+IALS = Model(
+    "ials",
+    "iALS",
+    {
+        "factors": (8.0, 16.0, 32.0, 64.0, 128.0, 256.0),
+        "regularization": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        "alpha": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+    },
+    {"factors": 32.0, "regularization": 3.0, "alpha": 3.0},
+    rank_by_factors,
+)
+EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
+EASE_LIKE_OURS = replace(
+    EASE,
+    key="ease-like-ours",
+    name="EASE, positives and history as ours",
+    grid={"ridge": RIDGES, "place_boost": PLACE_BOOSTS},
+    parameters={"ridge": 200.0, "place_boost": HistoryWeights().place_boost},
+    liked_from=LIKED_FROM,
+    history=HistoryWeights(),
+)
+SLIM = ItemModel(
+    "slim",
+    "SLIM (ours)",
+    {
+        "ridge": (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0),
+        "popularity_ridge": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        "candidate_exponent": (0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
+        "popularity_discount": (-0.1, -0.05, 0.0, 0.05, 0.1, 0.2),
+        "far_share": (0.0, 0.1, 0.3, 0.6, 1.0),
+        "place_boost": PLACE_BOOSTS,
+    },
+    {**asdict(SimilarityParameters()), "place_boost": HistoryWeights().place_boost},
+    fit_slim,
+    LIKED_FROM,
+    HistoryWeights(),
+)
+COMPARED: Mapping[str, Model | ItemModel] = {
+    model.key: model for model in (POPULARITY, COSINE, BM25, IALS, EASE, EASE_LIKE_OURS, SLIM)
+}
+STORABLE = {
+    key: model for key, model in COMPARED.items() if isinstance(model, ItemModel) and model is not EASE_LIKE_OURS
+}

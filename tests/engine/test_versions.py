@@ -1,0 +1,216 @@
+"""Versions: judged before they serve, swapped under readers, and gone back to."""
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from engine.__main__ import main
+from engine.dataset import RATING_SCHEMA, Dataset, Manifest, use_dataset
+from engine.models import SLIM, STORABLE
+from engine.training import FittedModel, put_to_use
+from engine.versions import KEPT_VERSIONS, Archive, QualityError, VersionError, refit, roll_back
+from graph.database import Database
+from graph.repositories.models import Model, Models
+from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.settings import Settings
+from scripts.sandbox import environment_of
+
+NOON = datetime(2026, 1, 1, 12)
+USERS, MOVIES = 120, 24
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fit a second after the last one."""
+    moments = iter(NOON + timedelta(seconds=second) for second in range(1000))
+    monkeypatch.setattr("engine.versions.utc_now", lambda: next(moments))
+
+
+@pytest.fixture
+def models(database: Database, settings: Settings) -> Models:
+    """A graph and staged ratings in which users like movies of one of two kinds."""
+    random = np.random.default_rng(5)
+    rows = [
+        (user, int(movie), 5.0, NOON + timedelta(minutes=minute), False)
+        for user in range(1, USERS + 1)
+        for minute, movie in enumerate(random.choice(MOVIES // 2, 8, replace=False) * 2 + user % 2 + 1)
+    ]
+    frame = pl.DataFrame(rows, schema=list(RATING_SCHEMA), orient="row").cast(RATING_SCHEMA).sort("userId", "movieId")
+    dataset = Dataset(settings.staging / "made-here")
+    dataset.folder.mkdir(parents=True)
+    frame.write_parquet(dataset.shard_file(0))
+    dataset.write_manifest(Manifest("movielens", "made here", len(rows), USERS, MOVIES))
+    use_dataset(dataset)
+    models = Models(database)
+    database.run_text("UNWIND range(1, $movies) AS id CREATE (:Movie {movieId: id})", movies=MOVIES)
+    models.create_catalogue("movielens")
+    models.set_dataset(dataset.name)
+    return models
+
+
+def edges_of(database: Database) -> set[tuple[int, int, str]]:
+    rows = database.run_text("MATCH (a)-[s:SIMILAR]->(b) RETURN a.movieId AS a, b.movieId AS b, s.version AS v")
+    return {(row["a"], row["b"], row["v"]) for row in rows}
+
+
+def test_a_fit_tells_how_well_it_finds_what_was_held_out(models: Models, settings: Settings) -> None:
+    model = refit(settings, models, quiet=True)
+    assert models.get_current_model() == model
+    assert model.metrics["judges"] > 10
+    assert model.metrics["ndcg@20 of the newest likes"] > 0.2
+    assert model.parameters["model"] == "slim"
+
+
+@pytest.mark.parametrize("key", sorted(STORABLE))
+def test_any_item_model_can_be_stored(models: Models, settings: Settings, database: Database, key: str) -> None:
+    result = CliRunner().invoke(main, ["fit", "--model", key, "--quiet"], env=environment_of(settings))
+    assert result.exit_code == 0, result.output
+    current = models.get_current_model()
+    assert current is not None
+    assert current.parameters["model"] == key
+    assert len(edges_of(database)) == current.edges > MOVIES
+
+
+def test_the_same_input_gives_the_same_weights(models: Models, settings: Settings) -> None:
+    first, second = (refit(settings, models, quiet=True) for _ in range(2))
+    tables = [Archive.of(settings).load(model).edges for model in (first, second)]
+    assert tables[0].equals(tables[1])
+    assert first.version != second.version
+
+
+def make_bad(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits from now on have their weights the wrong way round."""
+    good = SLIM.fit
+    bad = replace(SLIM, fit=lambda positives, given, progress: -good(positives, given, progress))
+    monkeypatch.setitem(STORABLE, "slim", bad)
+
+
+def test_a_worse_version_is_not_put_to_use(
+    models: Models, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = refit(settings, models, quiet=True)
+    served = edges_of(database)
+    make_bad(models, monkeypatch)
+    with pytest.raises(QualityError, match=f"worse by more than 2%.*model {before.version} in use 0.*difference -0"):
+        refit(settings, models, STORABLE["slim"], quiet=True)
+    assert models.get_current_model() == before
+    assert edges_of(database) == served
+    result = CliRunner().invoke(main, ["fit", "--quiet"], env=environment_of(settings))
+    assert (result.exit_code, "was not put to use" in result.output) == (1, True)
+    result = CliRunner().invoke(main, ["fit", "--quiet", "--margin", "1"], env=environment_of(settings))
+    assert result.exit_code == 0, result.output
+    assert models.get_current_model() != before
+
+
+def test_going_back_and_forth(models: Models, settings: Settings, database: Database) -> None:
+    first, second, third = (refit(settings, models, quiet=True) for _ in range(3))
+    assert roll_back(settings, models, quiet=True) == second
+    assert {version for _, _, version in edges_of(database)} == {second.version}
+    assert len(edges_of(database)) == second.edges
+    assert roll_back(settings, models, quiet=True) == first
+    with pytest.raises(VersionError, match="no earlier version"):
+        roll_back(settings, models, quiet=True)
+    assert roll_back(settings, models, third.version, quiet=True) == third
+    with pytest.raises(VersionError, match="in use already"):
+        roll_back(settings, models, third.version, quiet=True)
+    with pytest.raises(VersionError, match=f"no model 1999; there are: {third.version}"):
+        roll_back(settings, models, "1999", quiet=True)
+    result = CliRunner().invoke(main, ["rollback", "--quiet"], env=environment_of(settings))
+    assert (result.exit_code, f"model {second.version} of" in result.output) == (0, True)
+
+
+def test_old_versions_go(models: Models, settings: Settings) -> None:
+    fitted = [refit(settings, models, quiet=True) for _ in range(KEPT_VERSIONS + 3)]
+    kept = [model.version for model in fitted[-KEPT_VERSIONS - 1 :]]
+    assert [model.version for model in models.list_models()] == kept[::-1]
+    assert sorted(file.stem for file in Archive.of(settings).folder.iterdir()) == kept
+    with pytest.raises(VersionError, match="no model"):
+        roll_back(settings, models, fitted[0].version, quiet=True)
+    (Archive.of(settings).folder / f"{kept[0]}.parquet").unlink()
+    with pytest.raises(VersionError, match="fit again"):
+        roll_back(settings, models, kept[0], quiet=True)
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "0h", "1w", "1h30m"])
+def test_a_time_that_is_none(settings: Settings, text: str) -> None:
+    result = CliRunner().invoke(main, ["fit", "--every", text], env=environment_of(settings))
+    assert (result.exit_code, "no time such as 24h" in result.output) == (2, True)
+
+
+def test_every_repeats_and_outlives_a_worse_version(
+    models: Models, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if seconds == 0:  # READERS_SECONDS
+            return
+        waits.append(seconds)
+        if len(waits) == 1:
+            make_bad(models, monkeypatch)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.__main__.time.sleep", sleep)
+    result = CliRunner().invoke(main, ["fit", "--quiet", "--every", "2h"], env=environment_of(settings))
+    assert result.output.count("model 2026") == 1
+    assert len(models.list_models()) == 1
+    assert all(7000 < wait < 7200 for wait in waits)
+
+
+def test_readers_see_one_version_or_the_other(
+    models: Models, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 readers, 12 swaps: version n has weights of n + 1, so that every answer can be checked against its version."""
+    answers: Counter[str] = Counter()
+    problems: list[object] = []
+    done = threading.Event()
+    sources, targets = range(1, 7), range(7, 13)
+    database.run_text(
+        "UNWIND $movies AS id MATCH (m:Movie {movieId: id}) MERGE (u:User {userId: 1}) "
+        "CREATE (u)-[:RATED {rating: 5.0, at: localdatetime()}]->(m)",
+        movies=list(sources),
+    )
+    weights = HistoryWeights(rated=(1.0,) * 10, place_boost=0)
+
+    def swap(number: int) -> None:
+        pairs = [(source, target) for source in sources for target in targets]
+        rows = [(source, target, float(number + 1), 1) for source, target in pairs]
+        edges = pl.DataFrame(rows, schema=["source", "target", "weight", "rank"], orient="row")
+        model = Model(f"v{number}", NOON, len(rows), len(sources), {}, {})
+        put_to_use(FittedModel(model, edges), models, lambda _: None)
+
+    def read() -> None:
+        recommendations = Recommendations(database, weights=weights)
+        while not done.is_set():
+            found = recommendations.recommend_for_user(1)
+            version = found.model_version or "none"
+            expected = len(sources) * (int(version[1:]) + 1.0) if found.basis == "history" else None
+            if [movie.score for movie in found.recommendations] != [expected] * len(targets):
+                problems.append(found)
+            answers[version] += 1
+
+    swap(0)
+    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 1)
+    readers = [threading.Thread(target=read) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 13):
+        swap(number)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert problems == []
+    assert len(answers) > 5
+    assert sum(answers.values()) > 50

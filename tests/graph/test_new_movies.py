@@ -1,0 +1,115 @@
+"""Movies that the fit has not seen: neighbours from what their viewers liked, until a fit knows them."""
+
+from datetime import datetime
+
+import pytest
+
+import graph.repositories.models
+from graph.database import Database
+from graph.repositories.models import Model, Models
+from graph.repositories.recommendations import HistoryWeights, Recommendations
+
+NOON = datetime(2026, 1, 1, 12)
+PLAIN = HistoryWeights(place_boost=0)
+# Movies 1 to 4 are known to the fit; 9 is new. 100 users in all, 3 of whom finish 9.
+GRAPH = """
+CREATE (:Catalogue {name: 'movielens', model: 'v1'}), (:Model {version: 'v1'})
+WITH 1 AS ignored
+UNWIND [[1, 50], [2, 10], [3, 0], [4, 0], [9, 0]] AS row
+CREATE (:Movie {movieId: row[0], ratingCount: row[1], ratingMean: 3.0})
+WITH count(*) AS ignored
+UNWIND range(1, 100) AS id
+CREATE (:User {userId: id})
+WITH count(*) AS ignored
+UNWIND [[1, 2], [2, 1], [3, 4], [4, 3]] AS pair
+MATCH (source:Movie {movieId: pair[0]}), (target:Movie {movieId: pair[1]})
+CREATE (source)-[:SIMILAR {weight: 0.5, rank: 1, version: 'v1'}]->(target)
+"""
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    database.run_text(GRAPH)
+    watch(database, {1: [1, 2, 3], 2: [1, 2], 3: [1, 2], 4: [1, 4]})
+    return database
+
+
+def watch(database: Database, watched: dict[int, list[int]], *, finished: bool = True) -> None:
+    database.run_text(
+        """
+        UNWIND $pairs AS pair
+        MATCH (user:User {userId: pair[0]}), (movie:Movie {movieId: pair[1]})
+        CREATE (user)-[:WATCHED {eventId: pair[0] + ':' + pair[1], startedAt: $now, lastSeenAt: $now,
+                                 finishedAt: CASE WHEN $finished THEN $now END}]->(movie)
+        """,
+        pairs=[[user, movie] for user, movies in watched.items() for movie in movies],
+        now=NOON,
+        finished=finished,
+    )
+
+
+def edges(database: Database) -> dict[tuple[int, int], float]:
+    rows = database.run_text(
+        "MATCH (a)-[s:SIMILAR {version: 'incremental'}]->(b) RETURN a.movieId AS a, b.movieId AS b, s.weight AS weight"
+    )
+    return {(row["a"], row["b"]): row["weight"] for row in rows}
+
+
+def test_a_few_viewings_link_a_new_movie(filled: Database) -> None:
+    models = Models(filled)
+    watch(filled, {1: [9], 2: [9]})
+    assert models.link_new_movies({9, 1}) == {}  # two viewers are too few, and 1 is known
+    watch(filled, {4: [9]}, finished=False)
+    assert models.link_new_movies({9}) == {}  # not finished yet
+    watch(filled, {3: [9]})
+    assert models.link_new_movies({9}) == {9: 1}
+    # All three viewers liked 1 and 2; but half of all users rated 1, and only a tenth rated 2. One viewer liked 3.
+    assert edges(filled) == {(9, 2): pytest.approx(3 / 8 - 0.1), (2, 9): pytest.approx(3 / 8 - 0.1)}
+
+
+def test_a_linked_movie_is_recommended_and_leads_on(filled: Database) -> None:
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    Models(filled).link_new_movies({9})
+    recommendations = Recommendations(filled, weights=PLAIN)
+    watch(filled, {50: [2]})
+    found = recommendations.recommend_for_user(50)
+    assert (found.basis, [movie.movie_id for movie in found.recommendations]) == ("history", [1, 9])
+    watch(filled, {51: [9]})
+    assert [movie.movie_id for movie in recommendations.recommend_for_user(51).recommendations] == [2]
+
+
+def test_linking_again_replaces_what_was_there(filled: Database) -> None:
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    models = Models(filled)
+    assert models.link_new_movies({9}) == models.link_new_movies({9})
+    before = edges(filled)
+    watch(filled, {4: [9]})
+    models.link_new_movies({9})
+    assert edges(filled).keys() == before.keys()
+    assert edges(filled)[9, 2] == pytest.approx(3 / 9 - 0.1)
+
+
+def test_neighbours_are_bounded_both_ways(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(graph.repositories.models.NEW_MOVIES, "neighbours", 1)
+    filled.run_text("CREATE (:Movie {movieId: 10, ratingCount: 0})")
+    watch(filled, {user: [9, 10] for user in (1, 2, 3)})
+    models = Models(filled)
+    models.link_new_movies({9, 10})
+    out: dict[int, int] = {}
+    for source, _ in edges(filled):
+        out[source] = out.get(source, 0) + 1
+    assert max(out.values()) == 1
+
+
+def test_a_fit_that_knows_the_movie_takes_its_place(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    models = Models(filled)
+    models.link_new_movies({9})
+    models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
+    models.write_similar("v2", [(1, 2, 0.5, 1), (2, 1, 0.5, 1)], lambda _: None)
+    models.remove_unused_similar()
+    assert (2, 9) in edges(filled)  # v2 does not know 9 either
+    models.write_similar("v2", [(9, 2, 0.5, 1)], lambda _: None)
+    models.remove_unused_similar()
+    assert edges(filled) == {}
