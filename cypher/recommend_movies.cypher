@@ -13,43 +13,57 @@
 MATCH (catalogue:Catalogue)
 WITH catalogue.model AS version
 CALL () {
-  MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED|LISTED|CLICKED]->(movie:Movie)
-  RETURN movie,
-         // The most telling kind speaks for the movie: lists compare by their first element.
-         CASE type(interaction)
-           WHEN 'LIKED' THEN [5, CASE interaction.value WHEN 1 THEN $weights.liked ELSE $weights.disliked END]
-           WHEN 'RATED' THEN [4, $weights.rated[toInteger(interaction.rating * 2) - 1]]
-           WHEN 'WATCHED' THEN [3, CASE WHEN interaction.finishedAt IS NULL THEN $weights.started
-                                        ELSE $weights.finished END]
-           WHEN 'LISTED' THEN [2, $weights.listed]
-           ELSE [1, $weights.clicked]
-         END AS kind,
-         coalesce(interaction.at, interaction.finishedAt, interaction.lastSeenAt) AS at,
-         type(interaction) IN ['RATED', 'WATCHED'] OR coalesce(interaction.value, 1) = -1 AS seen
-  UNION ALL
-  UNWIND $movieIds AS movieId
-  MATCH (movie:Movie {movieId: movieId})
-  RETURN movie, [3, $weights.finished] AS kind, $now AS at, true AS seen
+  CALL () {
+    MATCH (:User {userId: $userId})-[:RATED|WATCHED]->(movie:Movie)
+    RETURN movie
+    UNION ALL
+    MATCH (:User {userId: $userId})-[:LIKED {value: -1}]->(movie:Movie)
+    RETURN movie
+    UNION ALL
+    UNWIND $movieIds AS movieId
+    MATCH (movie:Movie {movieId: movieId})
+    RETURN movie
+  }
+  RETURN collect(movie) AS seen
 }
-WITH version, movie, max(kind)[1] AS weight, max(at) AS at, max(CASE WHEN seen THEN 1 ELSE 0 END) AS seen
-ORDER BY at DESC, movie.movieId
-WITH version,
-     collect({movie: movie, weight: weight}) AS steps,
-     collect(CASE WHEN seen = 1 THEN movie END) AS seen
-CALL (steps) {
-  UNWIND range(0, size(steps) - 1) AS place
-  WITH steps[place] AS step, place
-  WHERE step.weight <> 0
-  WITH step.movie AS movie, step.weight * (1 + $placeBoost * $placeDecay ^ place) AS weight, place
-  ORDER BY abs(weight) DESC, place
+CALL () {
+  CALL () {
+    MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED|LISTED|CLICKED]->(movie:Movie)
+    WITH movie, interaction, coalesce(interaction.at, interaction.finishedAt, interaction.lastSeenAt) AS at
+    ORDER BY at DESC, movie.movieId
+    LIMIT $historyLimit * 10 // a movie may have several
+    RETURN movie, at,
+           // The most telling kind speaks for the movie: lists compare by their first element.
+           CASE type(interaction)
+             WHEN 'LIKED' THEN [5, CASE interaction.value WHEN 1 THEN $weights.liked ELSE $weights.disliked END]
+             WHEN 'RATED' THEN [4, $weights.rated[toInteger(interaction.rating * 2) - 1]]
+             WHEN 'WATCHED' THEN [3, CASE WHEN interaction.finishedAt IS NULL THEN $weights.started
+                                          ELSE $weights.finished END]
+             WHEN 'LISTED' THEN [2, $weights.listed]
+             ELSE [1, $weights.clicked]
+           END AS kind
+    UNION ALL
+    UNWIND $movieIds AS movieId
+    MATCH (movie:Movie {movieId: movieId})
+    RETURN movie, $now AS at, [3, $weights.finished] AS kind
+  }
+  WITH movie, max(at) AS at, max(kind)[1] AS weight
+  ORDER BY at DESC, movie.movieId
+  WITH collect({movie: movie, weight: weight}) AS newest
+  UNWIND [place IN range(0, size(newest) - 1) WHERE newest[place].weight <> 0 |
+          {movie: newest[place].movie, place: place,
+           weight: newest[place].weight * (1 + $placeBoost * $placeDecay ^ place)}] AS step
+  WITH step
+  ORDER BY abs(step.weight) DESC, step.place
   LIMIT $historyLimit
-  RETURN collect({movie: movie, weight: weight}) AS history
+  RETURN collect(step) AS history
 }
 CALL (version, history, seen) {
   UNWIND history AS step
   WITH step.movie AS source, step.weight AS weight
-  MATCH (source)-[similar:SIMILAR]->(candidate:Movie)
-  WHERE similar.version IN [version, 'incremental'] AND ($onlyMovieId IS NULL OR candidate.movieId = $onlyMovieId)
+  MATCH (source)-[similar:SIMILAR]->(candidate) // without a label: one check less for each of thousands
+  WHERE (similar.version = version OR similar.version = 'incremental')
+    AND ($onlyMovieId IS NULL OR candidate.movieId = $onlyMovieId)
   WITH candidate, sum(weight * similar.weight) AS score
   WHERE NOT candidate IN seen
     AND NOT candidate.movieId IN $exclude
@@ -65,8 +79,8 @@ WITH version, history, collect({movie: candidate, score: score}) AS found, colle
 CALL (version, history, candidates) {
   UNWIND history AS step
   WITH step.movie AS source, step.weight AS weight
-  MATCH (source)-[similar:SIMILAR]->(candidate:Movie)
-  WHERE similar.version IN [version, 'incremental'] AND candidate IN candidates
+  MATCH (source)-[similar:SIMILAR]->(candidate)
+  WHERE candidate IN candidates AND (similar.version = version OR similar.version = 'incremental')
   WITH candidate, source, weight * similar.weight AS contribution
   ORDER BY contribution DESC, source.movieId
   RETURN candidate, collect({movieId: source.movieId, title: source.title, contribution: contribution}) AS because

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from engine.baselines import Floats
 from engine.evaluation import Estimate, Values, estimate_mean, mean_popularity, measure_coverage, measure_users
 from engine.interactions import Columns, Interactions
-from engine.models import SLIM, ItemModel, Model, Parameters
+from engine.models import PLACE_BOOST, SLIM, ItemModel, Model, Parameters
 from engine.protocols import Protocol, Task
 from graph.repositories.recommendations import HistoryWeights
 
@@ -120,10 +122,11 @@ def tune(model: Model | ItemModel, task: Task, protocol: Protocol) -> Parameters
     """
     known: dict[tuple[int, ...], float] = {}
     k = protocol.cutoffs[0]
+    rank = _rank_fitting_once(model, task, k)
 
     def criterion(place: tuple[int, ...]) -> float:
         if place not in known:
-            ranked = model.rank(task, k, {**model.parameters, **_parameters(model.grid, place)})
+            ranked = rank({**model.parameters, **_parameters(model.grid, place)})
             measured = measure_users(ranked, task.relevant, (k,), capped=protocol.capped)
             known[place] = estimate_mean(measured[protocol.criterion]).mean
         return known[place]
@@ -136,6 +139,21 @@ def tune(model: Model | ItemModel, task: Task, protocol: Protocol) -> Parameters
                 best = following
         if best == before:
             return {**model.parameters, **_parameters(model.grid, best)}
+
+
+def _rank_fitting_once(model: Model | ItemModel, task: Task, k: int) -> Callable[[Parameters], Columns]:
+    """Ranks by parameters; where only what the history counts has changed, with the weights that were fitted last."""
+    if not isinstance(model, ItemModel):
+        return partial(model.rank, task, k)
+    last: list[tuple[Parameters, csr_array | Floats]] = []
+
+    def rank(parameters: Parameters) -> Columns:
+        learned = {name: value for name, value in parameters.items() if name != PLACE_BOOST}
+        if not last or last[0][0] != learned:
+            last[:] = [(learned, model.fit_to(task, parameters))]
+        return model.rank_with(last[0][1], task, k, parameters)
+
+    return rank
 
 
 def find_edges(grid: Mapping[str, tuple[float, ...]], parameters: Parameters) -> list[str]:

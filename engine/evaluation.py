@@ -74,7 +74,7 @@ def ndcg_at(hits: NDArray[np.bool_], wanted: Columns, k: int) -> Values:
 
 def hit_rate_at(hits: NDArray[np.bool_], k: int) -> Values:
     """1 where there is a hit among the first k, else 0."""
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank_at(hits: NDArray[np.bool_], k: int) -> Values:

@@ -32,6 +32,8 @@ from graph.repositories.recommendations import HistoryWeights
 LIKED_FROM = 3.0
 ALS_ITERATIONS = 15
 ALS_SEED = 1
+# The one parameter that is not the fit's but the history's.
+PLACE_BOOST = "place_boost"
 
 Parameters = Mapping[str, float]
 Progress = Callable[[float], object]
@@ -88,7 +90,7 @@ class ItemModel:
 
     def weights_of_history(self, parameters: Parameters) -> HistoryWeights:
         """What interactions count, the place boost among the parameters."""
-        return replace(self.history or HistoryWeights(), place_boost=parameters["place_boost"])
+        return replace(self.history or HistoryWeights(), place_boost=parameters[PLACE_BOOST])
 
 
 def rank_popular(task: Task, count: int, _: Parameters) -> Columns:
@@ -185,8 +187,8 @@ EASE_LIKE_OURS = replace(
     EASE,
     key="ease-like-ours",
     name="EASE, positives and history as ours",
-    grid={"ridge": RIDGES, "place_boost": PLACE_BOOSTS},
-    parameters={"ridge": 200.0, "place_boost": HistoryWeights().place_boost},
+    grid={PLACE_BOOST: PLACE_BOOSTS, "ridge": RIDGES},
+    parameters={"ridge": 200.0, PLACE_BOOST: HistoryWeights().place_boost},
     liked_from=LIKED_FROM,
     history=HistoryWeights(),
 )
@@ -194,14 +196,14 @@ SLIM = ItemModel(
     "slim",
     "SLIM (ours)",
     {
+        PLACE_BOOST: PLACE_BOOSTS,
         "ridge": (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0),
         "popularity_ridge": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         "candidate_exponent": (0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
         "popularity_discount": (-0.1, -0.05, 0.0, 0.05, 0.1, 0.2),
         "far_share": (0.0, 0.1, 0.3, 0.6, 1.0),
-        "place_boost": PLACE_BOOSTS,
     },
-    {**asdict(SimilarityParameters()), "place_boost": HistoryWeights().place_boost},
+    {**asdict(SimilarityParameters()), PLACE_BOOST: HistoryWeights().place_boost},
     fit_slim,
     LIKED_FROM,
     HistoryWeights(),

@@ -24,6 +24,7 @@ from graph.settings import Settings
 from graph.times import utc_now
 
 WHOLE_HISTORY = 100_000
+LIMITS = (200,)
 BATCH_ROWS = 10_000
 
 
@@ -43,10 +44,11 @@ def empty_database(cache: Path) -> Iterator[Database]:
 
 @contextmanager
 def serve_tasks(settings: Settings, protocol: Protocol) -> Iterator[Serve]:
-    """Serves the tasks of a comparison on a database of its own, with the whole history and with the usual limit."""
+    """Serves the tasks of a comparison on a database of its own, with the whole history and with limits."""
     with empty_database(settings.cache) as database:
         server = TaskServer(database)
-        limits = {"served, whole history": WHOLE_HISTORY, f"served, {settings.history_limit}": settings.history_limit}
+        limits = {"served, whole history": WHOLE_HISTORY}
+        limits |= {f"served, {limit}": limit for limit in sorted({settings.history_limit, *LIMITS}, reverse=True)}
 
         def serve(task: Task, weights: csr_array, history: HistoryWeights) -> dict[str, Columns]:
             server.load(task, weights)

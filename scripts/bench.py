@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import polars as pl
 import psutil
 import requests
@@ -25,19 +24,17 @@ from engine.models import COMPARED
 from engine.protocols import PROTOCOLS
 from engine.served import serve_tasks
 from graph.commands import CommandGroup
-from graph.database import Database
 from graph.errors import RecommenderError
-from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
 from scripts.bench_bulk import measure_bulk, measure_load_csv
+from scripts.bench_traversal import measure_traversals, percentiles
 from scripts.run import SAMPLE, await_ready, follow
 from scripts.sandbox import environment_of, sandbox_settings
 
-USERS_OF_THE_SAMPLE = 610
 START_SECONDS = 240
 
 
@@ -70,15 +67,8 @@ def accuracy(seeds: int, names: tuple[str, ...]) -> None:
 @main.command()
 def traversal() -> None:
     """Latency of the traversal for every user of the sample, one after the other."""
-    with loaded_sandbox(SAMPLE) as settings, Database.from_settings(settings) as database:
-        recommendations = Recommendations(database)
-        for run in ("cold", "warm"):
-            milliseconds = []
-            for user_id in range(1, USERS_OF_THE_SAMPLE + 1):
-                begin = time.perf_counter()
-                recommendations.recommend_for_user(user_id)
-                milliseconds.append((time.perf_counter() - begin) * 1000)
-            report("traversal", run=run, users=len(milliseconds), **percentiles(milliseconds))
+    with loaded_sandbox(SAMPLE) as settings:
+        measure_traversals(settings, 100_836, report)
 
 
 @main.command()
@@ -132,14 +122,6 @@ def describe_machine() -> dict[str, Any]:
 def report(what: str, **figures: Any) -> None:
     """Print one line of figures."""
     print(json.dumps({"benchmark": what, **figures}, ensure_ascii=False), flush=True)
-
-
-def percentiles(milliseconds: list[float]) -> dict[str, float]:
-    """p50, p99 and the largest, in milliseconds."""
-    if not milliseconds:
-        raise RecommenderError("nothing was measured: is the machine too busy?")
-    p50, p99 = np.percentile(milliseconds, [50, 99])
-    return {"p50ms": round(float(p50), 1), "p99ms": round(float(p99), 1), "maxms": round(max(milliseconds), 1)}
 
 
 @contextmanager

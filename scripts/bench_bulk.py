@@ -24,6 +24,7 @@ from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.synthesis import Size, synthesize
+from scripts.bench_traversal import measure_swap, measure_traversals
 from scripts.sandbox import environment_of, sandbox_settings
 
 FULL = Size()
@@ -56,9 +57,11 @@ def measure_bulk(ratings: int, report: Report) -> None:
         try:
             for run in ("first", "staged"):
                 report("bulk", run=run, ratings=ratings, **measure_load(settings, folder / "raw"))
+            measure_traversals(settings, ratings, report)
+            measure_swap(settings, ratings, report, lambda: measure_command(settings, "engine", ["fit"]))
             more = Size(size.users, size.movies, min(ADDED_RATINGS, ratings // 10))
             synthesize(folder / "more", more, 2, lambda _: None)
-            figures = measure_command(settings, ["add", str(folder / "more")])
+            figures = measure_command(settings, "loader", ["add", str(folder / "more")])
             added = more.ratings / figures["stages"]["added"]
             report("add", ratings=more.ratings, into=ratings, addedPerSecond=round(added), **figures)
         finally:
@@ -71,7 +74,7 @@ def measure_load_csv(ratings: int, report: Report) -> None:
         folder = Path(temporary)
         settings = sandbox_settings(folder)
         synthesize(folder / "raw", scaled_size(ratings), 1, lambda _: None)
-        measure_command(settings, ["bulk", str(folder / "raw"), "--no-start"])
+        measure_command(settings, "loader", ["bulk", str(folder / "raw"), "--no-start"])
         csv = folder / "csv"
         csv.mkdir()
         table = current_dataset(settings.staging).ratings().with_columns(pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S"))
@@ -100,7 +103,7 @@ def measure_load(settings: Settings, raw: Path) -> dict[str, Any]:
     service = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stderr=subprocess.DEVNULL)
     try:
         begin = time.monotonic()
-        figures = measure_command(settings, ["bulk", str(raw)])
+        figures = measure_command(settings, "loader", ["bulk", str(raw)])
         user = pl.read_parquet(current_dataset(settings.staging).shard_file(0), n_rows=1)["userId"][0]
         url = f"http://127.0.0.1:{settings.port}/v1/users/{user}/recommendations"
         while not is_served(url):
@@ -113,10 +116,10 @@ def measure_load(settings: Settings, raw: Path) -> dict[str, Any]:
     return {**figures, "stagedBytes": staged, "databaseBytes": home}
 
 
-def measure_command(settings: Settings, arguments: list[str]) -> dict[str, Any]:
-    """Run a loader command; its time, its stages' times, and the peak memory of Python and of Java."""
+def measure_command(settings: Settings, package: str, arguments: list[str]) -> dict[str, Any]:
+    """Run a command of a package; its time, its stages' times, and the peak memory of Python and of Java."""
     begin = time.monotonic()
-    command = [sys.executable, "-m", "loader", *arguments, "--quiet"]
+    command = [sys.executable, "-m", package, *arguments, "--quiet"]
     with psutil.Popen(
         command, cwd=ROOT, env=environment_of(settings), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:

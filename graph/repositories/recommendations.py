@@ -12,6 +12,8 @@ from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movi
 from graph.times import utc_now
 
 REASONS = 3
+# More of a history changes little for the next movie, and costs time (docs/evaluation.md).
+HISTORY_LIMIT = 50
 # Variety is sought among so many of the best.
 DIVERSE = 200
 ALL_REASONS = 100_000
@@ -94,7 +96,7 @@ class Recommendations:
     def __init__(
         self,
         database: Database,
-        history_limit: int = 200,
+        history_limit: int = HISTORY_LIMIT,
         weights: HistoryWeights = HistoryWeights(),
         trending_half_life: float = TRENDING_HALF_LIFE_DAYS,
     ) -> None:

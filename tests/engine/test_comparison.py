@@ -97,7 +97,7 @@ def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str) -> Non
             tally.model: tally
             for tally in compare_models(grouped_ratings(), protocol, [replace(SLIM, grid={})], 2, serve)
         }
-    assert list(tallies) == [SLIM.name, "served, whole history", "served, 3"]
+    assert list(tallies) == [SLIM.name, "served, whole history", "served, 200", "served, 3"]
     whole, limited = tallies["served, whole history"], tallies["served, 3"]
     assert whole.estimate("same").mean > 0.99
     assert whole.estimate(protocol.criterion).mean == pytest.approx(

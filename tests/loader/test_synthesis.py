@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.baselines import build_weights, count_popularity, rank_by_popularity
-from engine.comparison import LIST_LENGTH, make_split
-from engine.evaluation import RELEVANT_FROM, split_random
-from engine.similarity import fit_similarities
-from engine.training import LIKED_FROM
-from graph.repositories.recommendations import HistoryWeights
+from engine.comparison import compare_models
+from engine.interactions import Interactions
+from engine.models import PLACE_BOOST, POPULARITY, SLIM
+from engine.protocols import PROTOCOLS
 from loader.synthesis import Size, SynthesisError, synthesize
 from loader.synthesis_kernels import _find_smallest
 
@@ -182,16 +180,19 @@ def test_the_probe_set_is_a_late_part_of_the_training_files(made: Made) -> None:
 
 
 def test_who_learns_tastes_beats_popularity_clearly(made: Made) -> None:
-    ratings = made.columns()
-    users, movies = (np.unique(ratings[name].to_numpy(), return_inverse=True)[1] for name in ("user", "movie"))
-    split = make_split(users, movies, ratings["stars"].to_numpy().astype(np.float32), split_random(users, 0))
-    liked = split.positives(LIKED_FROM)
-    history = split.weigh_history(np.array(HistoryWeights().rated, dtype=np.float32))
-    popularity = count_popularity(split.positives(RELEVANT_FROM))
-    learned = split.measure(split.rank(history, build_weights(fit_similarities(liked), liked.shape[1])))
-    popular = split.measure(rank_by_popularity(popularity, split.stars, LIST_LENGTH))
-    assert learned.recall.mean > 1.5 * popular.recall.mean
-    assert learned.ndcg.mean > 1.5 * popular.ndcg.mean
+    ratings = made.columns().select(
+        pl.col("user").alias("userId"),
+        pl.col("movie").alias("movieId"),
+        pl.col("stars").alias("rating"),
+        pl.col("date").str.to_datetime("%Y-%m-%d", time_unit="ms").alias("at"),
+    )
+    table = Interactions.from_tables([ratings.sort("userId", "movieId")])[0]
+    protocol = PROTOCOLS["random"]
+    whole_history = {**SLIM.parameters, PLACE_BOOST: 0.0}
+    models = [replace(SLIM, grid={}, parameters=whole_history), POPULARITY]
+    learned, popular = compare_models(table, protocol, models, 1)
+    for figure in ("recall@20", "ndcg@20"):
+        assert learned.estimate(figure).mean > 1.5 * popular.estimate(figure).mean
 
 
 def test_tastes_act_on_stars_too(made: Made) -> None:
