@@ -16,7 +16,7 @@ from engine.training import FittedModel, put_to_use, table_of_edges
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
-from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.repositories.recommendations import HISTORY_LIMIT, HistoryWeights, Recommendations
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
@@ -86,12 +86,19 @@ class TaskServer:
         model = Model(f"evaluated-{first}", utc_now(), len(edges), task.history.movies, {}, {})
         put_to_use(FittedModel(model, edges), Models(self._database), lambda _: None)
 
-    def rank(self, task: Task, count: int, weights: HistoryWeights, limit: int = WHOLE_HISTORY) -> Columns:
+    def rank(
+        self,
+        task: Task,
+        count: int,
+        weights: HistoryWeights = HistoryWeights(),
+        limit: int = HISTORY_LIMIT,
+        diversity: float = 0,
+    ) -> Columns:
         """The loaded task's lists, as the traversal gives them: users x count, -1 where there are no more."""
         recommendations = Recommendations(self._database, limit, weights)
         ranked = np.full((task.history.users, count), -1, dtype=np.int64)
         for row in range(task.history.users):
-            found = recommendations.recommend_for_user(row + self._first, count)
+            found = recommendations.recommend_for_user(row + self._first, count, diversity=diversity)
             if found.basis == "history":
                 movies = [movie.movie_id for movie in found.recommendations]
                 ranked[row, : len(movies)] = movies

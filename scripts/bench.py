@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import polars as pl
 import psutil
 import requests
+from scipy.sparse import csr_array
 
 from engine.comparison import compare_models, describe
-from engine.interactions import Interactions
-from engine.models import COMPARED
+from engine.evaluation import measure_users
+from engine.interactions import Columns, Interactions
+from engine.models import COMPARED, SLIM
 from engine.protocols import PROTOCOLS
-from engine.served import serve_tasks
+from engine.served import TaskServer, empty_database, serve_tasks
 from graph.commands import CommandGroup
 from graph.errors import RecommenderError
 from graph.server.home import Home
@@ -44,7 +47,7 @@ def main(context: click.Context) -> None:
     """Measure on this machine; without a command, everything that needs nothing installed."""
     report("machine", **describe_machine())
     if context.invoked_subcommand is None:
-        for command in (accuracy, traversal, push, bulk):
+        for command in (accuracy, diversity, traversal, push, bulk):
             context.invoke(command)
 
 
@@ -53,15 +56,36 @@ def main(context: click.Context) -> None:
 @click.option("--protocol", "names", default=["random", "next"], multiple=True, type=click.Choice(sorted(PROTOCOLS)))
 def accuracy(seeds: int, names: tuple[str, ...]) -> None:
     """Accuracy on the sample: all models, each tuned on validation splits, and the traversal on a real database."""
-    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
-        shards = stage(SAMPLE, Path(temporary), quiet=True).shards()
-        ratings, _, _ = Interactions.from_tables(pl.read_parquet(shard) for shard in shards)
+    ratings = read_sample()
     for name in names:
         protocol = PROTOCOLS[name]
         with serve_tasks(Settings(), protocol) as serve:
             tallies = compare_models(ratings, protocol, list(COMPARED.values()), seeds, serve)
         for tally in tallies:
             report("accuracy", protocol=name, seeds=seeds, **describe(tally, tallies, protocol))
+
+
+@main.command()
+@click.option("--seeds", default=3, show_default=True, help="Number of splits.", type=click.IntRange(1))
+def diversity(seeds: int) -> None:
+    """What variety costs: accuracy and likeness of the served lists of `next`, by the value of `diversity`."""
+    ratings = read_sample()
+    found: dict[float, list[dict[str, float]]] = {}
+    with empty_database(Settings().cache) as database:
+        server = TaskServer(database)
+        for seed in range(seeds):
+            task = PROTOCOLS["next"].split(ratings, seed).test
+            weights = csr_array(SLIM.fit_to(task, SLIM.parameters))
+            server.load(task, weights)
+            for value in (0.0, 0.1, 0.2, 0.3, 0.5, 0.8):
+                ranked = server.rank(task, 20, diversity=value)
+                measured = measure_users(ranked, task.relevant, (20, 10))
+                figures = {name: float(np.nanmean(measured[name])) for name in ("recall@20", "ndcg@20", "hr@10")}
+                likeness = mean_likeness(ranked, weights)
+                found.setdefault(value, []).append({**figures, "likeness": likeness})
+    for value, rows in found.items():
+        means = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
+        report("diversity", diversity=value, seeds=seeds, **means)
 
 
 @main.command()
@@ -105,6 +129,21 @@ def workers(listeners: int, seconds: int) -> None:
                 load(f"{url}/v1/users/1/recommendations", seconds)  # not counted: Neo4j warms up
                 for path in ("/health/live", "/v1/movies/318", "/v1/users/1/recommendations"):
                     report("workers", arguments=arguments, listeners=listeners, path=path, **load(url + path, seconds))
+
+
+def read_sample() -> Interactions:
+    """The sample's ratings."""
+    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
+        shards = stage(SAMPLE, Path(temporary), quiet=True).shards()
+        return Interactions.from_tables(pl.read_parquet(shard) for shard in shards)[0]
+
+
+def mean_likeness(ranked: Columns, weights: csr_array) -> float:
+    """Mean weight between two movies of a list, either way the larger, over all lists."""
+    alike = weights.maximum(weights.T).tocsr()
+    pairs = [(one, other) for row in ranked for one in row for other in row if one < other and one >= 0]
+    ones, others = (np.array(side) for side in zip(*pairs, strict=True))
+    return float(np.maximum(alike[ones, others], 0).mean())
 
 
 def describe_machine() -> dict[str, Any]:

@@ -24,15 +24,15 @@ HIT_WINDOW = timedelta(days=7)
 class HistoryWeights:
     """How much an interaction counts, by kind and by place, the newest being the first (docs/evaluation.md)."""
 
-    rated: tuple[float, ...] = (-0.1, -0.1, -0.1, -0.1, 0.1, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
-    finished: float = 1.0
+    rated: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
+    finished: float = 0.7
     started: float = 0.25
     liked: float = 1.0
     disliked: float = -0.5
     listed: float = 0.5
     clicked: float = 0.1
-    place_boost: float = 8.0
-    place_decay: float = 0.95
+    place_boost: float = 16.0
+    place_decay: float = 0.9
 
     def parameters(self) -> dict[str, Any]:
         """As the traversal wants it."""

@@ -165,7 +165,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(
     monkeypatch.setattr("graph.repositories.models.REMOVE_ROWS", 20)
     fill(database, dataset)
     database.run_text(
-        "MATCH (a:Movie {movieId: 1}), (b:Movie {movieId: 2}) CREATE (a)-[:SIMILAR {version: 'incremental'}]->(b)"
+        "MATCH (a:Movie {movieId: 1}) CREATE (a)-[:SIMILAR {version: 'incremental'}]->(:Movie {movieId: 13})"
     )
     models = Models(database)
     for hour in range(2):
