@@ -5,7 +5,7 @@
 //   weights         of an interaction by its kind: rated (a list, by half star), finished, started, liked, disliked,
 //                   listed, clicked
 //   placeBoost, placeDecay   the newest interaction but n counts (1 + boost · decay^n) times
-//   historyLimit    interactions that are followed, the weightiest first
+//   historyLimit    interactions that are followed, the newest that count
 //   onlyMovieId     the one candidate that is asked for; null for all
 //   exclude, genre, yearFrom, yearTo   what is left out; genre and years may be null
 //   offset, limit, reasonLimit, now
@@ -50,13 +50,10 @@ CALL () {
   WITH movie, max(at) AS at, max(kind)[1] AS weight
   ORDER BY at DESC, movie.movieId
   WITH collect({movie: movie, weight: weight}) AS newest
-  UNWIND [place IN range(0, size(newest) - 1) WHERE newest[place].weight <> 0 |
-          {movie: newest[place].movie, place: place,
-           weight: newest[place].weight * (1 + $placeBoost * $placeDecay ^ place)}] AS step
-  WITH step
-  ORDER BY abs(step.weight) DESC, step.place
-  LIMIT $historyLimit
-  RETURN collect(step) AS history
+  // One list in one row: rows that are sorted again would each be charged with the whole list.
+  RETURN [place IN range(0, size(newest) - 1) WHERE newest[place].weight <> 0 |
+          {movie: newest[place].movie, weight: newest[place].weight * (1 + $placeBoost * $placeDecay ^ place)}
+         ][..$historyLimit] AS history
 }
 CALL (version, history, seen) {
   UNWIND history AS step

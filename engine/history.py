@@ -11,13 +11,13 @@ from graph.repositories.recommendations import HistoryWeights
 def weigh_history(history: Interactions, weights: HistoryWeights, limit: int | None = None) -> csr_array:
     """What each rating counts by its stars and its place, the user's newest first: users x movies.
 
-    With a limit only so many interactions of a user do, those of the largest absolute weight, of equals the newest.
+    With a limit only so many interactions of a user do, the newest that count.
     """
     user = history.user_of_each()
     place = _places(history, user, -history.at, history.stars.indices)
     values = np.array(weights.rated)[history.half_stars()] * (1 + weights.place_boost * weights.place_decay**place)
     if limit is not None:
-        values[_places(history, user, -np.abs(values), place) >= limit] = 0
+        values[_places(history, user, values == 0, place) >= limit] = 0
     return history.values(values)
 
 

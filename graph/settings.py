@@ -38,7 +38,7 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=1, le=65535, description="Port the service listens on")
     workers: int = Field(2, ge=1, le=64, description="Service processes")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
-    history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal weighs")
+    history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
     trending_half_life: float = Field(
         2.0, gt=0, le=365, description="Days after which a viewing counts half as trending"
     )

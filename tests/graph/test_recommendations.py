@@ -1,5 +1,6 @@
 """The traversals on a small graph whose scores can be added up by hand."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -132,8 +133,25 @@ def test_recent_interactions_count_more(filled: Database) -> None:
     assert found[7] == pytest.approx(0.75 * 1.5)
 
 
-def test_only_the_weightiest_interactions_are_followed(filled: Database) -> None:
-    assert scores(Recommendations(filled, history_limit=1, weights=PLAIN)) == [(5, 1.0), (6, 0.5)]
+def test_only_the_newest_interactions_that_count_are_followed(filled: Database) -> None:
+    recommendations = Recommendations(filled, history_limit=1, weights=PLAIN)
+    assert scores(recommendations) == [(5, 1.0), (6, 0.5)]
+    interact(filled, 1, 2, "WATCHED {eventId: 'e', startedAt: $now, finishedAt: $now}")
+    assert scores(recommendations) == [(7, 0.75), (5, 0.25), (8, 0.25)]
+    interact(filled, 1, 3, "CLICKED {eventId: 'c', at: $now}")
+    nothing_for_clicks = Recommendations(filled, history_limit=1, weights=replace(PLAIN, clicked=0, rated=(0,) * 10))
+    assert nothing_for_clicks.recommend_for_user(1).basis == "popular"
+
+
+def test_the_heaviest_user_fits_in_memory(filled: Database) -> None:
+    """Rows that each carry the whole history were charged with its square, and refused."""
+    filled.run_text(
+        "UNWIND range(1000, 18652) AS id CREATE (m:Movie {movieId: id}) "
+        "MERGE (u:User {userId: 77}) CREATE (u)-[:RATED {rating: 4.0, at: localdatetime()}]->(m)"
+    )
+    rate(filled, 77, {1: 5.0})
+    whole = Recommendations(filled, history_limit=100_000, weights=PLAIN)
+    assert [movie for movie, _ in scores(whole, 77)] == [2, 5, 6]
 
 
 def test_filters_and_pages(filled: Database) -> None:
