@@ -2,14 +2,29 @@
 // stays. Parameters: rows [[userId, movieId, rating, at (milliseconds since 1970)]] by user and movie, each pair once
 // Returns: written
 UNWIND $rows AS row
-WITH row, localdatetime(datetime({epochMillis: row[3]})) AS at // packing temporal parameters takes twice the rest's time
-MATCH (user:User {userId: row[0]})
-MATCH (movie:Movie {movieId: row[1]})
-MERGE (user)-[rated:RATED]->(movie)
-WITH row, at, movie, rated, rated.rating AS before
-WHERE rated.at IS NULL OR rated.at < at OR (rated.at = at AND rated.eventId IS NULL)
-SET rated.rating = row[2], rated.at = at, rated.eventId = null
-WITH movie, count(*) AS written, count(*) - count(before) AS added, sum(row[2] - coalesce(before, 0)) AS stars
+WITH row[0] AS userId, collect(row) AS own
+MATCH (user:User {userId: userId})
+CALL (own) {
+  UNWIND own AS row
+  MATCH (movie:Movie {movieId: row[1]})
+  // Packing temporal parameters takes twice the rest's time, so moments come as numbers.
+  RETURN collect({movie: movie, rating: row[2], at: localdatetime(datetime({epochMillis: row[3]}))}) AS told
+}
+WITH user, told, [one IN told | one.movie] AS movies
+CALL (user, movies) { // once for all of them: each MERGE would walk through the user's ratings again
+  MATCH (user)-[rated:RATED]->(movie)
+  WHERE movie IN movies
+  RETURN collect({movie: movie, edge: rated}) AS known
+}
+UNWIND told AS one
+WITH user, one, [rated IN known WHERE rated.movie = one.movie | rated.edge][0] AS edge
+WITH user, one, edge, one.movie AS movie, edge.rating AS before
+WHERE edge IS NULL OR edge.at < one.at OR (edge.at = one.at AND edge.eventId IS NULL)
+FOREACH (_ IN CASE WHEN edge IS NULL THEN [1] ELSE [] END |
+  CREATE (user)-[:RATED {rating: one.rating, at: one.at}]->(movie))
+FOREACH (known IN CASE WHEN edge IS NULL THEN [] ELSE [edge] END |
+  SET known.rating = one.rating, known.at = one.at, known.eventId = null)
+WITH movie, count(*) AS written, count(*) - count(before) AS added, sum(one.rating - coalesce(before, 0)) AS stars
 WITH movie, written, added, stars, coalesce(movie.ratingCount, 0) AS ratings
 SET movie.ratingMean = (coalesce(movie.ratingMean, 0) * ratings + stars) / (ratings + added),
     movie.ratingCount = ratings + added
