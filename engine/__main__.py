@@ -21,7 +21,7 @@ from engine.models import COMPARED, SLIM, STORABLE
 from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
 from engine.served import serve_tasks
 from engine.versions import MARGIN, refit, roll_back
-from graph.commands import CommandGroup, start_logging
+from graph.commands import CommandGroup, start_logging, told_system_failures
 from graph.database import Database
 from graph.errors import RecommenderError
 from graph.locks import exclusive
@@ -103,7 +103,11 @@ def rollback(version: str | None, quiet: bool) -> None:
 def _models_alone(settings: Settings) -> Iterator[Models]:
     """The models, while nobody else loads or fits."""
     taken = "a load is running, or another fit: try again when it has ended"
-    with exclusive(settings.data / "load.lock", taken), Database.from_settings(settings) as database:
+    with (
+        told_system_failures(),
+        exclusive(settings.data / "load.lock", taken),
+        Database.from_settings(settings) as database,
+    ):
         yield Models(database)
 
 

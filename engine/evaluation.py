@@ -16,10 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from graph.errors import RecommenderError
+
 Columns = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 CONFIDENCE = 1.96  # 95 % of a normal distribution
+
+
+class NothingToFindError(RecommenderError, ValueError):
+    """Nobody has anything to find, so there is no accuracy."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,10 @@ def mean_popularity(ranked: Columns, shares: Values) -> Values:
 def estimate_mean(values: Values) -> Estimate:
     """The mean of one value a user, nan left out, with the interval of the normal approximation.
 
-    Raises ValueError if there is no value.
+    Raises NothingToFindError if there is no value.
     """
     known = values[~np.isnan(values)]
     if len(known) == 0:
-        raise ValueError("no user has a relevant movie in the test part")
+        raise NothingToFindError("no user has a relevant movie in the test part")
     half_width = CONFIDENCE * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else float("inf")
     return Estimate(float(known.mean()), float(half_width), len(known))

@@ -157,7 +157,7 @@ def _matrix(positives: csr_array) -> csr_matrix:
     return csr_matrix((ones, positives.indices, positives.indptr), shape=positives.shape)
 
 
-NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0)
+NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 # Below 0 the newest count least.
 PLACE_BOOSTS = (-0.3, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 RIDGES = (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
@@ -167,7 +167,11 @@ COSINE = ItemModel("cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"ne
 BM25 = ItemModel(
     "bm25",
     "item-kNN BM25",
-    {"neighbours": NEIGHBOURS, "k1": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "b": (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)},
+    {
+        "neighbours": NEIGHBOURS,
+        "k1": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        "b": (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0),
+    },
     {"neighbours": 50, "k1": 3.0, "b": 0.6},
     fit_bm25,
 )

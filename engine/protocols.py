@@ -20,6 +20,8 @@ RELEVANT_FROM = 4.0
 FEWEST_POSITIVES = 5
 FOLD_IN = 0.8
 MOST_HELD_OUT = 40_000
+# Published splits count from 0; larger ids would make matrices of nothing.
+LARGEST_ID = 50_000_000
 # Validation splits are drawn by seeds of their own.
 VALIDATION_SEED = 1000
 
@@ -156,10 +158,11 @@ def read_pairs(file: Path) -> Columns:
             for number, line in enumerate(lines, start=1):
                 try:
                     user, *items = (int(word) for word in line.split()) if line.strip() else (0,)
-                    if min(user, *items, 0) < 0:
+                    if min(user, *items, 0) < 0 or max(user, *items, 0) > LARGEST_ID:
                         raise ValueError
                 except ValueError:
-                    raise ProtocolError(f"{file}, line {number}: not whole numbers `user item item …`") from None
+                    told = f"not whole numbers up to {LARGEST_ID:,}: `user item item …`"
+                    raise ProtocolError(f"{file}, line {number}: {told}") from None
                 pairs.extend((user, item) for item in items)
     except (OSError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{file} cannot be read as text: {error}") from None

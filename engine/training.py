@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from graph.repositories.models import Model, Models
 logger = logging.getLogger(__name__)
 
 NEIGHBOURS = 50
+# A reader that began before a switch may still walk the old edges for as long as an answer may take.
+READERS_SECONDS = 3.0
 JUDGEMENT = "ndcg@20 of the newest likes"
 
 
@@ -82,10 +85,15 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
 
 
 def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], object]) -> None:
-    """Write the edges beside the old ones, switch in one transaction, then remove the old ones."""
+    """Write the edges beside the old ones, switch in one transaction, then remove the old ones.
+
+    What a killed call left is removed before.
+    """
+    models.remove_unused_similar()
     models.write_similar(fitted.model.version, fitted.edges.rows(), progress)
     models.switch_model(fitted.model)
     logger.info("model %s is in use", fitted.model.version)
+    time.sleep(READERS_SECONDS)
     models.remove_unused_similar()
 
 

@@ -1,7 +1,7 @@
 """Versions of the model: fitted, judged against the one in use, put to use, and gone back to."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -54,13 +54,13 @@ class Archive:
         """A version's edges. Raises VersionError if they are not here."""
         try:
             return FittedModel(model, pl.read_parquet(self._file(model.version)))
-        except OSError:
+        except (OSError, pl.exceptions.PolarsError):
             raise VersionError(f"the edges of model {model.version} are not in {self.folder}: fit again") from None
 
     def keep_only(self, versions: set[str]) -> None:
-        """Remove the edges of all other versions."""
-        for file in self.folder.glob("*.parquet"):
-            if file.stem not in versions:
+        """Remove the edges of all other versions, and what a killed save left."""
+        for file in self.folder.iterdir():
+            if file.suffix != ".parquet" or file.stem not in versions:
                 file.unlink()
 
     def _file(self, version: str) -> Path:
@@ -68,20 +68,22 @@ class Archive:
 
 
 def refit(
-    settings: Settings, models: Models, model: ItemModel = SLIM, margin: float | None = MARGIN, *, quiet: bool = False
+    settings: Settings, models: Models, model: ItemModel = SLIM, margin: float = MARGIN, *, quiet: bool = False
 ) -> Model:
     """Fit the staged and the live ratings and put the new version to use while the service runs.
 
     Not if it finds the judges' newest likes worse than the version in use, by more than a share `margin` of that one's
-    NDCG@20 (None: whatever it is like). Raises QualityError then, and changes nothing.
+    NDCG@20. Raises QualityError then, and changes nothing.
     """
     dataset = Dataset(settings.staging / models.get_dataset())
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
         live = models.read_live_positives(model.liked_from)
         fitted, positives = fit_dataset(dataset, utc_now(), live, model, lambda share: bar.update(100 * share))
     current = models.get_current_model()
-    if current and margin is not None:
+    if current and current.parameters.get("liked_from") == model.liked_from:
         require_quality(fitted, current, models, positives, margin)
+    elif current:
+        logger.warning("not judged against model %s, which has learned from other stars", current.version)
     archive = Archive.of(settings)
     archive.save(fitted)
     _write(fitted, models, quiet=quiet)
@@ -110,10 +112,13 @@ def require_quality(fitted: FittedModel, current: Model, models: Models, positiv
 
 
 def roll_back(settings: Settings, models: Models, version: str | None = None, *, quiet: bool = False) -> Model:
-    """Put an earlier version to use again, the one before the one in use if None. Raises VersionError."""
+    """Put an earlier version to use again: the last before the one in use that was not gone back from, if None.
+
+    Raises VersionError.
+    """
     current, known = models.get_current_model(), models.list_models()
     if version is None:
-        earlier = [model for model in known if current and model.fitted_at < current.fitted_at]
+        earlier = [one for one in known if current and one.fitted_at < current.fitted_at and not one.withdrawn]
         if not earlier:
             raise VersionError("there is no earlier version to go back to")
         wanted = earlier[0]
@@ -126,7 +131,9 @@ def roll_back(settings: Settings, models: Models, version: str | None = None, *,
     if current and wanted.version == current.version:
         raise VersionError(f"model {wanted.version} is in use already")
     _write(Archive.of(settings).load(wanted), models, quiet=quiet)
-    return wanted
+    if current and current.fitted_at > wanted.fitted_at:
+        models.withdraw_model(current.version)
+    return replace(wanted, withdrawn=False)
 
 
 def _write(fitted: FittedModel, models: Models, *, quiet: bool) -> None:
@@ -136,6 +143,7 @@ def _write(fitted: FittedModel, models: Models, *, quiet: bool) -> None:
 
 def _forget_old(models: Models, archive: Archive) -> None:
     """Keep the version in use and the last ones before it."""
-    versions = [model.version for model in models.list_models()]
-    models.remove_models(versions[KEPT_VERSIONS + 1 :])
-    archive.keep_only(set(versions[: KEPT_VERSIONS + 1]))
+    current = models.get_current_model()
+    others = [model.version for model in models.list_models() if current and model.version != current.version]
+    models.remove_models(others[KEPT_VERSIONS:])
+    archive.keep_only({*others[:KEPT_VERSIONS], *([current.version] if current else [])})

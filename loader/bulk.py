@@ -51,9 +51,11 @@ def bulk_load(
             incoming.build()
             with timed("prepared"):
                 incoming.prepare()
+        archive = Archive.of(settings)
+        archive.save(fitted)
         with timed("swapped in"):
             incoming.replace_serving(start=start)
-        Archive.of(settings).save(fitted)
+        archive.keep_only({fitted.model.version})
         use_dataset(dataset)
         incoming.remove()
         remove_other_datasets(dataset)

@@ -1,14 +1,13 @@
 """What the loads share: one at a time, stages that tell their time, failures that are told in one clear line."""
 
-import errno
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine.dataset import Dataset
+from graph.commands import told_system_failures
 from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.settings import Settings
@@ -16,7 +15,6 @@ from loader.staging import Report, stage
 
 logger = logging.getLogger(__name__)
 
-NO_SPACE = os.strerror(errno.ENOSPC)
 TAKEN = "another load is running: wait for its end, or end it; then run the same command again"
 
 # Takes the report as soon as there is one, before anything is changed.
@@ -34,14 +32,8 @@ def loading(settings: Settings) -> Iterator[None]:
 def told_failures() -> Iterator[None]:
     """A full disk, other failures of the system, and Ctrl-C become a RecommenderError."""
     try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) or NO_SPACE in str(error):  # polars tells no number
-            raise RecommenderError(
-                f"the disk is full ({error}): free some room, or move RECOMMENDER_DATA and NEO4J_HOME; "
-                "then run the same command again"
-            ) from error
-        raise RecommenderError(str(error)) from error
+        with told_system_failures():
+            yield
     except KeyboardInterrupt:
         raise RecommenderError("stopped. The same command again goes on after what is complete") from None
 

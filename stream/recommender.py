@@ -2,6 +2,7 @@
 
 import logging
 
+from graph.errors import RecommenderError
 from graph.repositories.ingest import RECOMMENDATIONS, Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
@@ -26,9 +27,7 @@ class Recommender:
             return 0
         finishes = self._ingest.read_finishes_since(self._recommended)
         waiting = [finish for finish in finishes if not finish.stored]
-        linked = self._models.link_new_movies({finish.movie_id for finish in waiting})
-        for movie_id, neighbours in linked.items():
-            logger.info("new movie %d has %d neighbours from what its viewers liked", movie_id, neighbours)
+        self._link_new_movies({finish.movie_id for finish in finishes})
         for finish in waiting:
             recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
             self._ingest.store_recommendations(finish.event_id, recommended)
@@ -38,3 +37,12 @@ class Recommender:
             self._recommended = max(finish.sequence for finish in finishes)
             self._ingest.move_recommended(self._recommended)
         return len(waiting)
+
+    def _link_new_movies(self, movie_ids: set[int]) -> None:
+        """Whatever becomes of it, the lists are made."""
+        for movie_id in sorted(movie_ids):
+            try:
+                if neighbours := self._models.link_new_movie(movie_id):
+                    logger.info("new movie %d has %d neighbours from what its viewers liked", movie_id, neighbours)
+            except RecommenderError as error:
+                logger.warning("movie %d gets no neighbours now: %s", movie_id, error)

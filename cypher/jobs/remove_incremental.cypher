@@ -3,7 +3,7 @@
 MATCH (catalogue:Catalogue)
 WITH catalogue.model AS version
 MATCH (source:Movie)-[similar:SIMILAR {version: 'incremental'}]->(target:Movie)
-WHERE EXISTS { (source)-[:SIMILAR {version: version}]->() } AND EXISTS { (target)-[:SIMILAR {version: version}]->() }
+WHERE EXISTS { (source)-[:SIMILAR {version: version}]-() } AND EXISTS { (target)-[:SIMILAR {version: version}]-() }
 WITH similar LIMIT $limit
 DELETE similar
 RETURN count(*) AS removed

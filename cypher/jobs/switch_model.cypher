@@ -3,5 +3,5 @@
 MATCH (catalogue:Catalogue)
 MERGE (model:Model {version: $version})
 SET model.fittedAt = $fittedAt, model.edges = $edges, model.movies = $movies, model.parameters = $parameters,
-    model.snapshot = $snapshot, model.metrics = $metrics,
+    model.snapshot = $snapshot, model.metrics = $metrics, model.withdrawn = null,
     catalogue.model = $version

@@ -1,8 +1,7 @@
 """The model in use, its SIMILAR edges, and the catalogue they belong to."""
 
 import json
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,15 +12,16 @@ from graph.database import Database
 
 WRITE_ROWS = 10_000
 REMOVE_ROWS = 20_000
-# A reader that began before a switch may still walk the old edges for as long as an answer may take.
-READERS_SECONDS = 3.0
-# How movies that the fit has not seen are linked (cypher/link_new_movies.cypher). The first viewings tell little.
+# How movies that the fit has not seen are linked (cypher/link_new_movie.cypher). The first viewings tell little.
 NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbours": 50, "shrinkage": 5}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted version. `parameters`, `snapshot` (what it was fitted from) and `metrics` are as given at the fit."""
+    """A fitted version. `parameters`, `snapshot` (what it was fitted from) and `metrics` are as given at the fit.
+
+    `withdrawn` once it was gone back from.
+    """
 
     version: str
     fitted_at: datetime
@@ -30,6 +30,7 @@ class Model:
     parameters: dict[str, Any]
     snapshot: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
+    withdrawn: bool = False
 
 
 class Models:
@@ -49,6 +50,10 @@ class Models:
     def remove_models(self, versions: Sequence[str]) -> None:
         """Forget versions that are not in use; their edges are gone already."""
         self._database.write("jobs/remove_models", versions=list(versions))
+
+    def withdraw_model(self, version: str) -> None:
+        """Mark a version that was gone back from."""
+        self._database.write("jobs/withdraw_model", version=version)
 
     def create_catalogue(self, name: str) -> None:
         """Make the node that tells what is loaded, and which model is in use."""
@@ -92,22 +97,21 @@ class Models:
         self._database.write("jobs/switch_model", **model_properties(model))
 
     def remove_unused_similar(self) -> None:
-        """Remove the edges of versions no longer in use, in small transactions, once their readers are done.
+        """Remove the edges of versions not in use, in small transactions.
 
         And those that new movies had until the version in use came to know them.
         """
-        time.sleep(READERS_SECONDS)
         for query in ("jobs/remove_unused_similar", "jobs/remove_incremental"):
             while self._database.write(query, limit=REMOVE_ROWS)[0]["removed"]:
                 pass
 
-    def link_new_movies(self, movie_ids: Collection[int]) -> dict[int, int]:
-        """Give those of these movies that the fit has not seen neighbours from what their viewers liked.
+    def link_new_movie(self, movie_id: int) -> int:
+        """Give a movie that the fit has not seen neighbours from what its viewers liked; returns how many.
 
-        Returns how many each got; movies that the fit knows, or few have watched, are left out.
+        None if the fit knows the movie, or few have watched it.
         """
-        records = self._database.write("link_new_movies", movieIds=sorted(movie_ids), **NEW_MOVIES)
-        return {record["movieId"]: record["linked"] for record in records}
+        records = self._database.write("link_new_movie", movieId=movie_id, **NEW_MOVIES)
+        return records[0]["linked"] if records else 0
 
     def read_live_positives(self, threshold: float) -> list[tuple[int, int, bool, datetime]]:
         """(user id, movie id, liked, moment) of all live ratings and finished viewings."""
@@ -124,6 +128,7 @@ def _model(record: Record) -> Model:
         parameters=json.loads(record["parameters"]),
         snapshot=json.loads(record["snapshot"]),
         metrics=json.loads(record["metrics"] or "{}"),
+        withdrawn=record["withdrawn"],
     )
 
 

@@ -160,7 +160,7 @@ def test_a_fit_that_was_not_kept_whole_is_not_taken_for_one(
 def test_a_new_version_takes_the_place_of_the_old_one(
     database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
+    monkeypatch.setattr("engine.training.READERS_SECONDS", 0)
     monkeypatch.setattr("graph.repositories.models.WRITE_ROWS", 20)
     monkeypatch.setattr("graph.repositories.models.REMOVE_ROWS", 20)
     fill(database, dataset)

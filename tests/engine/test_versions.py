@@ -18,6 +18,7 @@ from engine.versions import KEPT_VERSIONS, Archive, QualityError, VersionError, 
 from graph.database import Database
 from graph.repositories.models import Model, Models
 from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.schema import apply_schema
 from graph.settings import Settings
 from scripts.sandbox import environment_of
 
@@ -27,7 +28,7 @@ USERS, MOVIES = 120, 24
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
+    monkeypatch.setattr("engine.training.READERS_SECONDS", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +128,41 @@ def test_going_back_and_forth(models: Models, settings: Settings, database: Data
     with pytest.raises(VersionError, match=f"no model 1999; there are: {third.version}"):
         roll_back(settings, models, "1999", quiet=True)
     result = CliRunner().invoke(main, ["rollback", "--quiet"], env=environment_of(settings))
-    assert (result.exit_code, f"model {second.version} of" in result.output) == (0, True)
+    assert (result.exit_code, f"model {first.version} of" in result.output) == (0, True)  # second was gone back from
+
+
+def test_what_was_gone_back_from_is_not_gone_back_to(models: Models, settings: Settings) -> None:
+    _, second, third = (refit(settings, models, quiet=True) for _ in range(3))
+    roll_back(settings, models, quiet=True)
+    refit(settings, models, quiet=True)
+    assert roll_back(settings, models, quiet=True) == second
+    assert [model.version for model in models.list_models() if model.withdrawn][-1] == third.version
+    assert roll_back(settings, models, third.version, quiet=True) == third
+    assert third.version not in {model.version for model in models.list_models() if model.withdrawn}
+
+
+def test_what_a_killed_command_left_does_not_count_twice(
+    models: Models, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = refit(settings, models, quiet=True)
+    second = refit(settings, models, quiet=True)
+    rows = Archive.of(settings).load(first).edges.rows()
+    models.write_similar(first.version, rows[: len(rows) // 2], lambda _: None)  # a rollback, killed while it writes
+    assert roll_back(settings, models, quiet=True) == first
+    assert len(edges_of(database)) == first.edges
+    assert database.run_text("MATCH ()-[s:SIMILAR]->() RETURN count(*) AS edges")[0]["edges"] == first.edges
+    models.switch_model(second)  # killed after the switch, before the old edges are gone
+    models.switch_model(first)
+    assert roll_back(settings, models, second.version, quiet=True) == second
+    assert database.run_text("MATCH ()-[s:SIMILAR]->() RETURN count(*) AS edges")[0]["edges"] == second.edges
+
+
+def test_a_graph_of_an_earlier_version_keeps_its_model(models: Models, database: Database) -> None:
+    database.run_text("CREATE (:Model {version: 'old', current: true, fittedAt: localdatetime()})")
+    for _ in range(2):
+        apply_schema(database)
+    [row] = database.run_text("MATCH (c:Catalogue), (m:Model) RETURN c.model AS used, m.current AS mark")
+    assert (row["used"], row["mark"]) == ("old", None)
 
 
 def test_old_versions_go(models: Models, settings: Settings) -> None:
@@ -202,7 +237,7 @@ def test_readers_see_one_version_or_the_other(
             answers[version] += 1
 
     swap(0)
-    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 1)
+    monkeypatch.setattr("engine.training.READERS_SECONDS", 1)
     readers = [threading.Thread(target=read) for _ in range(8)]
     for reader in readers:
         reader.start()

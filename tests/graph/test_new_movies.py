@@ -58,18 +58,18 @@ def edges(database: Database) -> dict[tuple[int, int], float]:
 def test_a_few_viewings_link_a_new_movie(filled: Database) -> None:
     models = Models(filled)
     watch(filled, {1: [9], 2: [9]})
-    assert models.link_new_movies({9, 1}) == {}  # two viewers are too few, and 1 is known
+    assert [models.link_new_movie(movie_id) for movie_id in (9, 1)] == [0, 0]  # too few viewers; known
     watch(filled, {4: [9]}, finished=False)
-    assert models.link_new_movies({9}) == {}  # not finished yet
+    assert models.link_new_movie(9) == 0  # not finished yet
     watch(filled, {3: [9]})
-    assert models.link_new_movies({9}) == {9: 1}
+    assert models.link_new_movie(9) == 1
     # All three viewers liked 1 and 2; but half of all users rated 1, and only a tenth rated 2. One viewer liked 3.
     assert edges(filled) == {(9, 2): pytest.approx(3 / 8 - 0.1), (2, 9): pytest.approx(3 / 8 - 0.1)}
 
 
 def test_a_linked_movie_is_recommended_and_leads_on(filled: Database) -> None:
     watch(filled, {1: [9], 2: [9], 3: [9]})
-    Models(filled).link_new_movies({9})
+    Models(filled).link_new_movie(9)
     recommendations = Recommendations(filled, weights=PLAIN)
     watch(filled, {50: [2]})
     found = recommendations.recommend_for_user(50)
@@ -81,10 +81,10 @@ def test_a_linked_movie_is_recommended_and_leads_on(filled: Database) -> None:
 def test_linking_again_replaces_what_was_there(filled: Database) -> None:
     watch(filled, {1: [9], 2: [9], 3: [9]})
     models = Models(filled)
-    assert models.link_new_movies({9}) == models.link_new_movies({9})
+    assert models.link_new_movie(9) == models.link_new_movie(9) == 1
     before = edges(filled)
     watch(filled, {4: [9]})
-    models.link_new_movies({9})
+    models.link_new_movie(9)
     assert edges(filled).keys() == before.keys()
     assert edges(filled)[9, 2] == pytest.approx(3 / 9 - 0.1)
 
@@ -94,18 +94,18 @@ def test_neighbours_are_bounded_both_ways(filled: Database, monkeypatch: pytest.
     filled.run_text("CREATE (:Movie {movieId: 10, ratingCount: 0})")
     watch(filled, {user: [9, 10] for user in (1, 2, 3)})
     models = Models(filled)
-    models.link_new_movies({9, 10})
+    models.link_new_movie(9)
+    models.link_new_movie(10)
     out: dict[int, int] = {}
     for source, _ in edges(filled):
         out[source] = out.get(source, 0) + 1
     assert max(out.values()) == 1
 
 
-def test_a_fit_that_knows_the_movie_takes_its_place(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graph.repositories.models.READERS_SECONDS", 0)
+def test_a_fit_that_knows_the_movie_takes_its_place(filled: Database) -> None:
     watch(filled, {1: [9], 2: [9], 3: [9]})
     models = Models(filled)
-    models.link_new_movies({9})
+    models.link_new_movie(9)
     models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
     models.write_similar("v2", [(1, 2, 0.5, 1), (2, 1, 0.5, 1)], lambda _: None)
     models.remove_unused_similar()
@@ -113,3 +113,28 @@ def test_a_fit_that_knows_the_movie_takes_its_place(filled: Database, monkeypatc
     models.write_similar("v2", [(9, 2, 0.5, 1)], lambda _: None)
     models.remove_unused_similar()
     assert edges(filled) == {}
+
+
+def test_refreshing_one_new_movie_leaves_the_others_edges(filled: Database) -> None:
+    filled.run_text("CREATE (:Movie {movieId: 10, ratingCount: 0})")
+    watch(filled, {user: [9, 10] for user in (1, 2, 3)})
+    models = Models(filled)
+    models.link_new_movie(9)
+    models.link_new_movie(10)
+    before = edges(filled)
+    assert {(9, 10), (10, 9), (2, 10), (10, 2)} <= before.keys()
+    models.link_new_movie(9)
+    assert edges(filled) == before
+
+
+def test_a_movie_that_fitted_edges_only_lead_to_is_known(filled: Database) -> None:
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    models = Models(filled)
+    models.write_similar("v1", [(2, 9, 0.5, 1)], lambda _: None)
+    assert models.link_new_movie(9) == 0
+
+
+def test_without_a_model_nothing_is_new(filled: Database) -> None:
+    filled.run_text("MATCH (catalogue:Catalogue) REMOVE catalogue.model")
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    assert Models(filled).link_new_movie(9) == 0

@@ -1,14 +1,14 @@
-// Give movies that the fit has not seen neighbours from what their viewers liked: SIMILAR edges both ways, 'incremental'.
+// Give a movie that the fit has not seen neighbours from what its viewers liked: SIMILAR edges both ways, 'incremental'.
 // The weight is that of a regression on one movie, shrunk: the share of the viewers who liked the other one, less the
 // share of all users who rated it. Work is bounded: some viewers, some movies of each.
-// Parameters: movieIds, fewestViewers, mostViewers, mostLiked (of a viewer), neighbours (out of a movie), shrinkage
-// Returns: movieId, linked (neighbours)
+// Parameters: movieId, fewestViewers, mostViewers, mostLiked (of a viewer), neighbours (out of a movie), shrinkage
+// Returns: linked (neighbours); no row if the fit knows the movie, or few have watched it
 MATCH (catalogue:Catalogue)
+WHERE catalogue.model IS NOT NULL
 WITH catalogue.model AS version
 CALL () { MATCH (user:User) RETURN count(*) AS users }
-UNWIND $movieIds AS movieId
-MATCH (movie:Movie {movieId: movieId})
-WHERE NOT EXISTS { (movie)-[:SIMILAR {version: version}]->() }
+MATCH (movie:Movie {movieId: $movieId})
+WHERE NOT EXISTS { (movie)-[:SIMILAR {version: version}]-() }
 CALL (movie) {
   MATCH (viewer:User)-[interaction:WATCHED|RATED|LIKED]->(movie)
   WHERE coalesce(interaction.value, 1) = 1 AND coalesce(interaction.rating, 5) >= 3
@@ -19,10 +19,6 @@ CALL (movie) {
 }
 WITH movie, users, viewers
 WHERE size(viewers) >= $fewestViewers
-CALL (movie) {
-  MATCH (movie)-[old:SIMILAR {version: 'incremental'}]-()
-  DELETE old
-}
 CALL (movie, users, viewers) {
   UNWIND viewers AS viewer
   CALL (movie, viewer) {
@@ -43,12 +39,18 @@ CALL (movie, users, viewers) {
   LIMIT $neighbours
   RETURN collect({movie: other, weight: weight}) AS found
 }
+CALL (movie) {
+  MATCH (movie)-[old:SIMILAR {version: 'incremental'}]->()
+  DELETE old
+}
 CALL (movie, found) {
   UNWIND range(1, size(found)) AS rank
   WITH rank, found[rank - 1].movie AS other, found[rank - 1].weight AS weight
   CREATE (movie)-[:SIMILAR {weight: weight, rank: rank, version: 'incremental'}]->(other)
   WITH rank, other, weight
   WHERE COUNT { (other)-[:SIMILAR {version: 'incremental'}]->() } < $neighbours
-  CREATE (other)-[:SIMILAR {weight: weight, rank: rank, version: 'incremental'}]->(movie)
+     OR EXISTS { (other)-[:SIMILAR {version: 'incremental'}]->(movie) }
+  MERGE (other)-[back:SIMILAR {version: 'incremental'}]->(movie)
+  SET back.weight = weight, back.rank = rank
 }
-RETURN movie.movieId AS movieId, size(found) AS linked
+RETURN size(found) AS linked
