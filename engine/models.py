@@ -159,7 +159,7 @@ def _matrix(positives: csr_array) -> csr_matrix:
 
 NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 # Below 0 the newest count least.
-PLACE_BOOSTS = (-0.3, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+PLACE_BOOSTS = (-0.3, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 RIDGES = (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 
 POPULARITY = Model("popularity", "popularity", {}, {}, rank_popular)
