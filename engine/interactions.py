@@ -90,6 +90,15 @@ class Interactions:
         return csr_array((values, self.stars.indices, self.stars.indptr), shape=self.stars.shape, copy=True)
 
 
+def number_within(users: Columns, *keys: NDArray[np.generic]) -> Columns:
+    """Number of each interaction among its user's, from 0, by keys, the first one first."""
+    order = np.lexsort((*reversed(keys), users))
+    own = users[order]
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.arange(len(order)) - np.searchsorted(own, own)
+    return numbers
+
+
 def order_places(users: Columns, at: NDArray[np.int64]) -> NDArray[np.int32]:
     """Place of each interaction among its user's by moment, from 1; of one moment all have the place of the first."""
     order = np.lexsort((at, users))

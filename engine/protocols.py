@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from engine.interactions import Columns, Interactions, Mask
+from engine.interactions import Columns, Interactions, Mask, number_within
 from graph.errors import RecommenderError
 
 # Stars from which a test rating counts as found.
@@ -178,11 +178,7 @@ def choose_share(users: Columns, seed: int, share: float = 0.2) -> Mask:
     counts = np.bincount(user)
     wanted = np.floor(counts * share + 1e-9).astype(np.int64)
     wanted = np.where(counts >= 5, np.maximum(wanted, 1), wanted)
-    order = np.lexsort((np.random.default_rng(seed).random(len(user)), user))
-    begins = np.cumsum(counts) - counts
-    place = np.empty(len(user), dtype=np.int64)
-    place[order] = np.arange(len(user)) - begins[user[order]]
-    return np.asarray(place < wanted[user])
+    return np.asarray(number_within(user, np.random.default_rng(seed).random(len(user))) < wanted[user])
 
 
 def choose_last(ratings: Interactions, seed: int) -> Mask:

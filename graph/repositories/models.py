@@ -108,7 +108,7 @@ class Models:
     def link_new_movie(self, movie_id: int) -> int:
         """Give a movie that the fit has not seen neighbours from what its viewers liked; returns how many.
 
-        None if the fit knows the movie, or few have watched it.
+        0 if the fit knows the movie, or few have watched it.
         """
         records = self._database.write("link_new_movie", movieId=movie_id, **NEW_MOVIES)
         return records[0]["linked"] if records else 0
