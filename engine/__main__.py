@@ -20,6 +20,7 @@ from engine.interactions import Interactions
 from engine.models import COMPARED, SLIM, STORABLE
 from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
 from engine.served import serve_tasks
+from engine.training import NEIGHBOURS
 from engine.versions import MARGIN, refit, roll_back
 from graph.commands import CommandGroup, start_logging, told_system_failures
 from graph.database import Database
@@ -64,9 +65,16 @@ def main() -> None:
     show_default=True,
     help="How much worse than the version in use a new one may be, as a share of its accuracy.",
 )
+@click.option(
+    "--neighbours",
+    type=click.IntRange(1, 1000),
+    default=NEIGHBOURS,
+    show_default=True,
+    help="SIMILAR edges kept out of a movie, the strongest.",
+)
 @click.option("--every", type=Duration(), help="Fit again and again, so often: 24h, 90m.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def fit(key: str, margin: float, every: float | None, quiet: bool) -> None:
+def fit(key: str, margin: float, neighbours: int, every: float | None, quiet: bool) -> None:
     """Fit again and put the new SIMILAR edges to use while the service runs.
 
     A few users' newest likes are held out of every fit. A new version that finds them worse than the one in use does,
@@ -77,7 +85,7 @@ def fit(key: str, margin: float, every: float | None, quiet: bool) -> None:
         begin = time.monotonic()
         try:
             with _models_alone(settings) as models:
-                model = refit(settings, models, STORABLE[key], margin, quiet=quiet)
+                model = refit(settings, models, STORABLE[key], margin, neighbours, quiet=quiet)
             click.echo(f"model {model.version}: {model.edges:,} edges out of {model.movies:,} movies")
         except RecommenderError as error:
             if every is None:

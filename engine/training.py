@@ -45,22 +45,24 @@ def fit_dataset(
     now: datetime,
     live: list[LiveRating] | None = None,
     model: ItemModel = SLIM,
+    neighbours: int = NEIGHBOURS,
     progress: Callable[[float], object] = lambda _: None,
 ) -> tuple[FittedModel, Positives]:
-    """Fit the staged ratings; `live` replaces what is staged of the same pairs. `progress`: as of fit_similarities.
+    """Fit the staged ratings; `live` replaces what is staged of the same pairs; `neighbours`: edges kept of a movie.
 
     The model's metrics tell how well it finds what was held out of the fit; that comes back too, to judge others by.
+    `progress`: as of fit_similarities.
     """
     manifest = dataset.manifest()
     positives = read_positives(dataset, live, model)
-    similarities = keep_strongest(model.fit(positives.matrix, model.parameters, progress), NEIGHBOURS)
+    similarities = keep_strongest(model.fit(positives.matrix, model.parameters, progress), neighbours)
     edges = table_of_edges(similarities, positives.movie_ids)
     described = Model(
         version=f"{now:%Y%m%d-%H%M%S}",
         fitted_at=now,
         edges=len(edges),
         movies=edges["source"].n_unique(),
-        parameters=describe_parameters(model),
+        parameters=describe_parameters(model, neighbours),
         snapshot={"catalogue": manifest.catalogue, "ratings": manifest.ratings, "live": len(live or [])},
         metrics=summarise(positives.judge(edges)),
     )
@@ -113,6 +115,6 @@ def summarise(judged: Values) -> dict[str, float]:
     return {JUDGEMENT: estimate.mean, "halfWidth": estimate.half_width, "judges": estimate.users}
 
 
-def describe_parameters(model: ItemModel) -> dict[str, float | str]:
+def describe_parameters(model: ItemModel, neighbours: int = NEIGHBOURS) -> dict[str, float | str]:
     """All that a fit depends on but the ratings."""
-    return {"model": model.key, **model.parameters, "neighbours": NEIGHBOURS, "liked_from": model.liked_from}
+    return {"model": model.key, **model.parameters, "neighbours": neighbours, "liked_from": model.liked_from}

@@ -11,7 +11,7 @@ from engine.dataset import Dataset
 from engine.evaluation import estimate_mean
 from engine.models import SLIM, ItemModel
 from engine.positives import Positives
-from engine.training import FittedModel, fit_dataset, put_to_use
+from engine.training import NEIGHBOURS, FittedModel, fit_dataset, put_to_use
 from graph.errors import RecommenderError
 from graph.repositories.models import Model, Models
 from graph.settings import Settings
@@ -68,7 +68,13 @@ class Archive:
 
 
 def refit(
-    settings: Settings, models: Models, model: ItemModel = SLIM, margin: float = MARGIN, *, quiet: bool = False
+    settings: Settings,
+    models: Models,
+    model: ItemModel = SLIM,
+    margin: float = MARGIN,
+    neighbours: int = NEIGHBOURS,
+    *,
+    quiet: bool = False,
 ) -> Model:
     """Fit the staged and the live ratings and put the new version to use while the service runs.
 
@@ -78,7 +84,9 @@ def refit(
     dataset = Dataset(settings.staging / models.get_dataset())
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
         live = models.read_live_positives(model.liked_from)
-        fitted, positives = fit_dataset(dataset, utc_now(), live, model, lambda share: bar.update(100 * share))
+        fitted, positives = fit_dataset(
+            dataset, utc_now(), live, model, neighbours, lambda share: bar.update(100 * share)
+        )
     current = models.get_current_model()
     if current and current.parameters.get("liked_from") == model.liked_from:
         require_quality(fitted, current, models, positives, margin)

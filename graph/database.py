@@ -81,7 +81,7 @@ class Database:
 
     def read(self, name: str, /, **parameters: Any) -> list[Record]:
         """Run one reading query of `cypher/`."""
-        return self._execute(query(name), parameters, RoutingControl.READ)
+        return self._execute(query(name), parameters, RoutingControl.READ, self._read_seconds)
 
     def write(self, name: str, /, **parameters: Any) -> list[Record]:
         """Run one writing query of `cypher/` in a transaction of its own."""
@@ -103,9 +103,12 @@ class Database:
             plan = session.run(Query("EXPLAIN " + text), parameters).consume().plan
         return plan or {}
 
-    def run_text(self, text: str, **parameters: Any) -> list[Record]:
-        """Run one statement given by its text: the schema's statements, a tool's question. Never a request's."""
-        return self._execute(text, parameters, RoutingControl.WRITE)
+    def run_text(self, text: str, seconds: float | None = None, **parameters: Any) -> list[Record]:
+        """Run one statement given by its text: the schema's statements, a tool's question. Never a request's.
+
+        `seconds`: raise DatabaseUnavailableError if it takes longer.
+        """
+        return self._execute(text, parameters, RoutingControl.WRITE, seconds)
 
     def run_alone(self, text: str, **parameters: Any) -> None:
         """Run one statement that makes its own transactions (`CALL … IN TRANSACTIONS`). Never a request's."""
@@ -131,11 +134,12 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _execute(self, text: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Record]:
-        timeout = self._read_seconds if routing is RoutingControl.READ else None
+    def _execute(
+        self, text: str, parameters: dict[str, Any], routing: RoutingControl, seconds: float | None = None
+    ) -> list[Record]:
         with _translated_errors():
             return self._driver.execute_query(
-                Query(text, timeout=timeout),
+                Query(text, timeout=seconds),
                 parameters,
                 routing_=routing,
                 database_=self.name,

@@ -34,7 +34,7 @@ from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
 from scripts.bench_bulk import measure_bulk, measure_load_csv
-from scripts.bench_traversal import measure_traversals, percentiles
+from scripts.bench_traversal import measure_textbook, measure_traversals, percentiles
 from scripts.run import SAMPLE, await_ready, follow
 from scripts.sandbox import environment_of, sandbox_settings
 
@@ -93,6 +93,7 @@ def traversal() -> None:
     """Latency of the traversal for every user of the sample, one after the other."""
     with loaded_sandbox(SAMPLE) as settings:
         measure_traversals(settings, 100_836, report)
+        measure_textbook(settings, 100_836, report)
 
 
 @main.command()

@@ -24,12 +24,14 @@ from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.synthesis import Size, synthesize
-from scripts.bench_traversal import measure_swap, measure_traversals
+from scripts.bench_traversal import measure_swap, measure_textbook, measure_traversals
 from scripts.sandbox import environment_of, sandbox_settings
 
 FULL = Size()
 SAMPLE_SECONDS = 0.2
 ADDED_RATINGS = 1_000_000
+# Edges out of a movie, to be compared with the default.
+OTHER_NEIGHBOURS = (20, 100)
 LOAD_CSV = """
 LOAD CSV WITH HEADERS FROM $url AS row
 CALL (row) {
@@ -58,7 +60,11 @@ def measure_bulk(ratings: int, report: Report) -> None:
             for run in ("first", "staged"):
                 report("bulk", run=run, ratings=ratings, **measure_load(settings, folder / "raw"))
             measure_traversals(settings, ratings, report)
-            measure_swap(settings, ratings, report, lambda: measure_command(settings, "engine", ["fit"]))
+            measure_textbook(settings, ratings, report)
+            measure_swap(settings, ratings, report, partial(measure_command, settings, "engine", ["fit"]))
+            for neighbours in OTHER_NEIGHBOURS:
+                measure_command(settings, "engine", ["fit", "--neighbours", str(neighbours), "--margin", "1"])
+                measure_traversals(settings, ratings, partial(report, neighbours=neighbours))
             more = Size(size.users, size.movies, min(ADDED_RATINGS, ratings // 10))
             synthesize(folder / "more", more, 2, lambda _: None)
             figures = measure_command(settings, "loader", ["add", str(folder / "more")])
