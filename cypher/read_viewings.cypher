@@ -1,6 +1,6 @@
 // The viewings that new events of these users can change: their open ones, their latest ones of the movies in question,
 // and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], source (or null)
-// Returns: eventId, userId, movieId, source, startedAt, lastSeenAt, finishedAt, pollsSinceSeen
+// Returns: eventId, userId, movieId, source, startedAt, lastSeenAt, finishedAt, abandonedAt, finishId, pollsSinceSeen
 CALL () {
   UNWIND $userIds AS userId
   MATCH (user:User {userId: userId})-[viewing:WATCHED]->(movie:Movie)
@@ -19,4 +19,5 @@ CALL () {
 }
 RETURN viewing.eventId AS eventId, user.userId AS userId, movie.movieId AS movieId, viewing.source AS source,
        viewing.startedAt AS startedAt, viewing.lastSeenAt AS lastSeenAt, viewing.finishedAt AS finishedAt,
+       viewing.abandonedAt AS abandonedAt, viewing.finishId AS finishId,
        coalesce(viewing.pollsSinceSeen, 0) AS pollsSinceSeen

@@ -2,8 +2,8 @@
 // Parameters:
 //   userId          whose interactions make the history; null for none
 //   movieIds        movies of the session, counted like movies just finished
-//   weights         of an interaction by its kind: rated (a list, by half star), finished, started, liked, disliked,
-//                   listed, clicked
+//   weights         of an interaction by its kind: rated (a list, by half star), finished, started, abandoned,
+//                   liked, disliked, listed, clicked
 //   placeBoost, placeDecay   the newest interaction but n counts (1 + boost · decay^n) times
 //   historyLimit    interactions that are followed, the newest that count
 //   onlyMovieId     the one candidate that is asked for; null for all
@@ -37,8 +37,9 @@ CALL () {
            CASE type(interaction)
              WHEN 'LIKED' THEN [5, CASE interaction.value WHEN 1 THEN $weights.liked ELSE $weights.disliked END]
              WHEN 'RATED' THEN [4, $weights.rated[toInteger(interaction.rating * 2) - 1]]
-             WHEN 'WATCHED' THEN [3, CASE WHEN interaction.finishedAt IS NULL THEN $weights.started
-                                          ELSE $weights.finished END]
+             WHEN 'WATCHED' THEN [3, CASE WHEN interaction.finishedAt IS NOT NULL THEN $weights.finished
+                                          WHEN interaction.abandonedAt IS NOT NULL THEN $weights.abandoned
+                                          ELSE $weights.started END]
              WHEN 'LISTED' THEN [2, $weights.listed]
              ELSE [1, $weights.clicked]
            END AS kind

@@ -1,4 +1,4 @@
-// Write ratings that are newer than what is stored, and keep the movies' statistics true.
+// Write ratings that are newer than what is stored, and keep the movies' statistics true. Each keeps what it replaced.
 // Parameters: rows [{userId, movieId, rating, at, eventId}] by user and movie, each pair once
 // Returns: eventId of the ratings that were written
 UNWIND $rows AS row
@@ -7,7 +7,8 @@ MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[rated:RATED]->(movie)
 WITH row, movie, rated, rated.rating AS before
 WHERE rated.at IS NULL OR rated.at < row.at
-SET rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
+SET rated.priorRating = before, rated.priorAt = rated.at, rated.priorEventId = rated.eventId,
+    rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
 SET movie.ratingMean =
       (coalesce(movie.ratingMean, 0) * movie.ratingCount - coalesce(before, 0) + row.rating)
       / (movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END),

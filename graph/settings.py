@@ -50,6 +50,14 @@ class Settings(BaseModel):
     feed_catalogue: str = Field("netflix-prize", description="Catalogue whose movie ids the feed uses")
     feed_calls_per_minute: int = Field(5, ge=1, le=6000, description="Calls to the feed, all workers together")
     finish_after_misses: int = Field(1, ge=1, le=100, description="Polls without a viewing until it is finished")
+    shortest_viewing: float = Field(
+        0, ge=0, le=86_400, description="Seconds a viewing must last to be a finish, unless a client says it is"
+    )
+    hit_window: float = Field(
+        7.0, gt=0, le=365, description="Days in which a viewing of a recommended movie is a hit; as long are lists kept"
+    )
+    webhook_url: str | None = Field(None, pattern=r"^https?://", description="Where fresh recommendations are posted")
+    webhook_secret: SecretStr | None = Field(None, description="What posts are signed with: whsec_ and base64")
     event_log: str = Field("", description="sqlite:///PATH; empty: events.sqlite in the data folder")
 
     @classmethod

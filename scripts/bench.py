@@ -5,8 +5,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -34,8 +32,9 @@ from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
 from scripts.bench_bulk import measure_bulk, measure_load_csv
-from scripts.bench_traversal import measure_textbook, measure_traversals, percentiles
-from scripts.run import SAMPLE, await_ready, follow
+from scripts.bench_live import measure_backlog, measure_push
+from scripts.bench_traversal import measure_textbook, measure_traversals
+from scripts.run import SAMPLE, await_ready
 from scripts.sandbox import environment_of, sandbox_settings
 
 START_SECONDS = 240
@@ -47,7 +46,7 @@ def main(context: click.Context) -> None:
     """Measure on this machine; without a command, everything that needs nothing installed."""
     report("machine", **describe_machine())
     if context.invoked_subcommand is None:
-        for command in (accuracy, diversity, traversal, push, bulk):
+        for command in (accuracy, diversity, traversal, backlog, push, bulk):
             context.invoke(command)
 
 
@@ -97,15 +96,20 @@ def traversal() -> None:
 
 
 @main.command()
-@click.option("--seconds", default=60, show_default=True, help="How long to follow the feed.")
-def push(seconds: int) -> None:
+@click.option("--events", default=100_000, show_default=True, help="How many wait on the log.", type=click.IntRange(1))
+def backlog(events: int) -> None:
+    """How fast a log that has grown is applied to the graph."""
+    with loaded_sandbox(SAMPLE) as settings:
+        measure_backlog(settings, events, report)
+
+
+@main.command()
+@click.option("--rate", default=50, show_default=True, help="Finishes a second.", type=click.IntRange(1))
+@click.option("--seconds", default=60, show_default=True, help="How long to follow.", type=click.IntRange(10))
+def push(rate: int, seconds: int) -> None:
     """From the poll that shows a finish, or the POST, to the pushed recommendation, in the running system."""
-    with running_system() as settings:
-        url = f"http://127.0.0.1:{settings.port}"
-        threading.Thread(target=post_finishes, args=(url, seconds), daemon=True).start()
-        found = collect_waits(url, seconds)
-        for source, milliseconds in found.items():
-            report("push", source=source, finishes=len(milliseconds), **percentiles(milliseconds))
+    with loaded_sandbox(SAMPLE) as settings:
+        measure_push(settings, rate, seconds, report)
 
 
 @main.command()
@@ -177,26 +181,6 @@ def loaded_sandbox(folder: Path) -> Iterator[Settings]:
 
 
 @contextmanager
-def running_system() -> Iterator[Settings]:
-    """Settings of a whole `make run` that is ready."""
-    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
-        settings = sandbox_settings(Path(temporary))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.run"],
-            cwd=ROOT,
-            env=environment_of(settings),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            await_ready(f"http://127.0.0.1:{settings.port}", START_SECONDS)
-            yield settings
-        finally:
-            process.terminate()
-            process.wait()
-
-
-@contextmanager
 def serving(settings: Settings, arguments: list[str]) -> Iterator[str]:
     """URL of the service under gunicorn with some arguments."""
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config", *arguments]
@@ -219,31 +203,6 @@ def load(url: str, seconds: int) -> dict[str, Any]:
         raise RecommenderError("wrk is missing: apt-get install wrk") from None
     figures: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     return figures
-
-
-def post_finishes(url: str, seconds: int) -> None:
-    """Finish a movie a second, each by another user, its moment told by our clock."""
-    for user_id in range(1, seconds - 5):
-        event = {"userId": user_id, "movieId": 318, "type": "finished", "at": datetime.now(UTC).isoformat()}
-        requests.post(f"{url}/v1/events", json=event, timeout=10).raise_for_status()
-        time.sleep(1)
-
-
-def collect_waits(url: str, seconds: int) -> dict[str, list[float]]:
-    """Milliseconds from each finish to its pushed recommendations, by the source of the finish."""
-    finished_at: dict[str, datetime] = {}
-    waits: dict[str, list[float]] = {"feed": [], "post": []}
-    deadline = time.monotonic() + seconds
-    for kind, data in follow(url):
-        now = datetime.now(UTC)
-        if kind == "watch" and data["status"] == "finished":
-            finished_at[data["eventId"]] = datetime.fromisoformat(data["at"])
-        elif kind == "recommendations" and (at := finished_at.get(data["batchId"])):
-            source = "feed" if data["batchId"].startswith("feed:") else "post"
-            waits[source].append((now - at).total_seconds() * 1000)
-        if time.monotonic() > deadline:
-            break
-    return waits
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from graph.settings import Settings
 from service import graph_access
 from service.problems import register_error_handlers, validation_response
 from service.schemas import Problem
-from service.views import events, health, movies, push, sessions, users
+from service.views import events, health, movies, push, sessions, stats, users
 
 LARGEST_BODY = 1 << 20
 
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     graph_access.install(app, settings or Settings.from_environment())
-    for module in (users, movies, sessions, events, push, health):
+    for module in (users, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     register_documentation(app)
     register_error_handlers(app)

@@ -1,6 +1,7 @@
 """What the views work with: one set of repositories per process."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from flask import Flask, current_app
@@ -13,7 +14,7 @@ from graph.repositories.movies import Movies
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from service.push import Pusher
-from stream.log import SqliteEventLog
+from stream.sqlite_log import SqliteEventLog
 
 KEY = "recommender"
 
@@ -54,7 +55,7 @@ class GraphAccess:
     @cached_property
     def ingest(self) -> Ingest:
         """Writes."""
-        return Ingest(self.database)
+        return Ingest(self.database, timedelta(days=self.settings.hit_window))
 
     @cached_property
     def log(self) -> SqliteEventLog:

@@ -162,7 +162,7 @@ class Explanation(Schema):
 class HistoryEntry(Schema):
     """A rating or a viewing."""
 
-    type: Literal["rated", "started", "finished"]
+    type: Literal["rated", "started", "finished", "abandoned"]
     movie_id: int
     title: str | None
     year: int | None
@@ -272,10 +272,52 @@ class EventResult(Schema):
     recommendations_url: str | None = Field(None, description="Where they are, for users past the first 20")
 
 
+class EventPath(Request):
+    """Path of an event."""
+
+    event_id: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
+
+
+class UndoneEvent(Schema):
+    """An event that does not count any more."""
+
+    event_id: str
+    applied: bool = Field(description="The graph is without it; false while Neo4j is away, then it will be")
+    effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it had left none")
+
+
 class EventResults(Schema):
     """One result an event, in the order of the request."""
 
     results: list[EventResult]
+
+
+class FeedbackQuery(Request):
+    """Since when."""
+
+    days: float = Field(7, gt=0, le=365, description="Lists of the last so many days")
+
+
+class RankFeedback(Schema):
+    """Recommendations at one rank, 1 being the first, and how many of them were watched."""
+
+    rank: int
+    recommendations: int
+    hits: int
+
+
+class Feedback(Schema):
+    """What became of the stored lists: a hit is a recommended movie that its user went on to watch."""
+
+    since: Timestamp
+    lists: int
+    lists_with_hit: int
+    hit_rate: float | None = Field(description="Share of the lists with a hit")
+    recommendations: int
+    hits: int
+    median_seconds_to_hit: float | None = Field(description="From the list to the viewing")
+    slow_seconds_to_hit: float | None = Field(description="Nine of ten hits came sooner")
+    ranks: list[RankFeedback]
 
 
 class PartState(Schema):
@@ -299,13 +341,13 @@ class Liveness(Schema):
 
 
 class Watch(Schema):
-    """Pushed when a viewing starts or finishes."""
+    """Pushed when a viewing starts or ends; `abandoned` if it was too short to count as finished."""
 
     user_id: int
     movie_id: int
     title: str | None
     year: int | None
-    status: Literal["started", "finished"]
+    status: Literal["started", "finished", "abandoned"]
     at: Timestamp
     event_id: str
 

@@ -1,7 +1,9 @@
-"""Commands of the live path: `python -m stream worker|simulator`."""
+"""Commands of the live path: `python -m stream worker|simulator|deadletters`."""
 
+import json
 import signal
 import threading
+from dataclasses import asdict
 
 import click
 from werkzeug.serving import make_server
@@ -12,8 +14,15 @@ from graph.errors import RecommenderError
 from graph.repositories.history import History
 from graph.repositories.movies import Movies
 from graph.settings import Settings
+from stream.deadletters import replay_letters, select_letters
+from stream.faults import FAULTS
+from stream.log import DeadLetter, EventLog
 from stream.simulator import PATH, Audience, create_simulator
+from stream.sqlite_log import SqliteEventLog
 from stream.worker import run_worker
+
+# Signs of a dead letter that a list shows.
+SHOWN = 60
 
 
 @click.group(cls=CommandGroup)
@@ -31,6 +40,13 @@ def worker() -> None:
     run_worker(Settings.from_environment(), _stop_at_signals())
 
 
+def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
+    steps = [step.strip() for step in (value or "ok").split(",")]
+    if unknown := [step for step in steps if step not in {"ok", *FAULTS}]:
+        raise click.BadParameter(f"{', '.join(map(repr, unknown))}: no such step; there are ok, {', '.join(FAULTS)}")
+    return steps
+
+
 @main.command()
 @click.option("--port", default=8001, show_default=True, help="Port to listen on.", type=click.IntRange(1, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -40,14 +56,37 @@ def worker() -> None:
 )
 @click.option("--viewing-seconds", default=30.0, show_default=True, help="How long a movie takes on average.")
 @click.option("--seed", default=1, show_default=True, help="The same seed plays the same viewings.")
-def simulator(port: int, host: str, calls_per_minute: int, viewers: int, viewing_seconds: float, seed: int) -> None:
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    help="How many times faster than the clock people watch.",
+)
+@click.option(
+    "--script",
+    callback=_read_script,
+    help=f"What becomes of one call after the other, again and again: ok,ok,hang. Of: ok, {', '.join(FAULTS)}.",
+)
+def simulator(
+    port: int,
+    host: str,
+    calls_per_minute: int,
+    viewers: int,
+    viewing_seconds: float,
+    seed: int,
+    speed: float,
+    script: list[str],
+) -> None:
     """Serve a stand-in for the Jedha x Netflix API: its wire format and limit, the loaded graph's users and movies."""
     with Database.from_settings(Settings.from_environment()) as database:
         user_ids = History(database).sample_users(limit=1000)
         movies = Movies(database).sample_movies(limit=1000)
     if not movies:
         raise RecommenderError("the database holds no rated movies to watch: run `python -m loader bulk PATH` first")
-    app = create_simulator(Audience(user_ids, movies, viewers, viewing_seconds, seed), calls_per_minute)
+    app = create_simulator(
+        Audience(user_ids, movies, viewers, viewing_seconds / speed, seed), calls_per_minute, script=script
+    )
     stop = _stop_at_signals()
     try:
         server = make_server(host, port, app, threaded=True)
@@ -57,6 +96,56 @@ def simulator(port: int, host: str, calls_per_minute: int, viewers: int, viewing
     click.echo(f"simulating the live API at http://{host}:{port}{PATH}", err=True)
     stop.wait()
     server.shutdown()
+
+
+@main.group()
+def deadletters() -> None:
+    """What could not be read: rows of the feed, whole answers of it, records of the event log."""
+
+
+IDS = click.argument("ids", nargs=-1, type=int)
+ALL = click.option("--all", "everything", is_flag=True, help="All of them.")
+
+
+@deadletters.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the whole text.")
+def list_letters(as_json: bool) -> None:
+    """Show the dead letters, oldest first: id, time, reason, and the beginning of the text."""
+    for letter in _event_log().dead_letters():
+        if as_json:
+            click.echo(json.dumps({**asdict(letter), "at": letter.at.isoformat()}))
+        else:
+            click.echo(f"{letter.letter_id:6} {letter.at:%Y-%m-%d %H:%M:%S}  {letter.reason}: {letter.body[:SHOWN]!r}")
+
+
+@deadletters.command()
+@IDS
+@ALL
+def replay(ids: tuple[int, ...], everything: bool) -> None:
+    """Read dead letters again, by id or all; those that can be read by now go on the event log as what they are."""
+    log = _event_log()
+    events, staying = replay_letters(log, _chosen(log, ids, everything))
+    click.echo(f"{events} events are on the event log; {staying} letters are still unreadable")
+
+
+@deadletters.command()
+@IDS
+@ALL
+def drop(ids: tuple[int, ...], everything: bool) -> None:
+    """Remove dead letters, by id or all."""
+    log = _event_log()
+    dropped = log.drop_letters([letter.letter_id for letter in _chosen(log, ids, everything)])
+    click.echo(f"{dropped} dropped")
+
+
+def _chosen(log: EventLog, ids: tuple[int, ...], everything: bool) -> list[DeadLetter]:
+    if bool(ids) == everything:
+        raise click.UsageError("name the ids of dead letters, or give --all")
+    return select_letters(log, ids)
+
+
+def _event_log() -> EventLog:
+    return SqliteEventLog(Settings.from_environment().event_log_path)
 
 
 def _stop_at_signals() -> threading.Event:

@@ -37,10 +37,15 @@ class EventType(StrEnum):
     LIKED = "liked"
     LISTED = "listed"
     CLICKED = "clicked"
+    UNDONE = "undone"
 
 
 class Event(BaseModel):
-    """One thing that happened. Of a `polled` marker, which ends a poll's sightings, user and movie are absent."""
+    """One thing that happened.
+
+    User and movie are absent from a `polled` marker, which ends a poll's sightings, and from an `undone` event, which
+    takes back the event whose id is `undoes`.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
@@ -54,6 +59,7 @@ class Event(BaseModel):
     value: int | None = None
     title: str | None = None
     year: int | None = None
+    undoes: str | None = None
 
     @property
     def key(self) -> str:

@@ -1,148 +1,124 @@
-"""The live feed: calling it, and reading what it answers.
+"""Calling the live feed over HTTP, whatever its server does."""
 
-The answer is a JSON string that contains JSON, a pandas frame in `split` orient: columns `YearRelease`, `Name`,
-`current_time`, `customerID`, the index holding the movie ids.
-"""
-
-import json
-import math
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
-from graph.errors import RecommenderError
-from graph.times import to_utc
-from stream.events import FEED, LARGEST_ID, Event, EventType
+from graph.times import to_utc, utc_now
+from stream.decoding import FeedAnswer, FeedError, decode_answer
 
-TIMEOUT_SECONDS = (3.05, 10)
+CONNECT_SECONDS = 3.05
+CALL_SECONDS = 10.0
+CUT_AGAIN_SECONDS = 0.5
 LARGEST_ANSWER = 4 << 20
-MOST_ROWS = 10_000
-COLUMNS = ("YearRelease", "Name", "current_time", "customerID")
-# Epochs above this are milliseconds: as seconds they would be in the year 5138.
-FIRST_MILLISECONDS = 10**11
-
-
-class FeedError(RecommenderError):
-    """The feed gave no sightings; `retry_after` is how many seconds it asks us to wait, if it does."""
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class FeedAnswer:
-    """Who is watching what now, and the rows that could not be read: (text, reason)."""
-
-    sightings: list[Event] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 class FeedClient:
-    """Calls the feed over HTTP."""
+    """Calls the feed. No call takes longer than `seconds` (plus the lookup of the host's name)."""
 
-    def __init__(self, url: str, session: requests.Session) -> None:
+    def __init__(self, url: str, session: requests.Session, seconds: float = CALL_SECONDS) -> None:
         self.url = url
         self._session = session
+        self._seconds = seconds
+        self._connections = CuttableConnections()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self._connections)
 
     def fetch(self) -> FeedAnswer:
-        """One call. Raises FeedError for no answer, any status but 200, and a body that is no such frame."""
-        try:
-            with self._session.get(self.url, timeout=TIMEOUT_SECONDS, stream=True) as answer:
-                if answer.status_code != requests.codes.ok:
-                    wait = _seconds(answer.headers.get("Retry-After"))
-                    raise FeedError(f"the feed answered {answer.status_code} {answer.reason}", wait)
-                body = answer.raw.read(LARGEST_ANSWER + 1, decode_content=True)
-        # requests lets pass what a broken body (HTTPError) or an absurd redirect (ValueError) raises.
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise FeedError(f"the feed did not answer: {type(error).__name__}") from error
+        """One call. Raises FeedError for no answer in time, any status but 200, and a body that is no such frame."""
+        late = f"the feed's answer took longer than {self._seconds:g} s"
+        with self._time_limit() as cut:
+            try:
+                body = self._read_body()
+            # requests lets pass what a broken body (HTTPError) or an absurd redirect (ValueError) raises.
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                told = late if cut.is_set() else f"the feed did not answer: {type(error).__name__}"
+                raise FeedError(told) from error
+        if cut.is_set():  # A body without a length ends there as if it were whole.
+            raise FeedError(late)
         if len(body) > LARGEST_ANSWER:
             raise FeedError(f"the feed's answer is larger than {LARGEST_ANSWER} bytes")
         return decode_answer(body)
 
+    def _read_body(self) -> bytes:
+        timeouts = min(CONNECT_SECONDS, self._seconds), self._seconds
+        with self._session.get(self.url, timeout=timeouts, stream=True) as answer:
+            if answer.status_code != requests.codes.ok:
+                wait = parse_retry_after(answer.headers.get("Retry-After"))
+                raise FeedError(f"the feed answered {answer.status_code} {answer.reason}", wait)
+            body = bytearray()
+            # The read after the last one is the one that tells of a body shorter than announced.
+            while part := answer.raw.read(LARGEST_ANSWER + 1 - len(body), decode_content=True):
+                body += part
+            return bytes(body)
 
-def decode_answer(body: bytes) -> FeedAnswer:
-    """Sightings in a body; a bad row never costs the others. Raises FeedError if it is no frame with our columns."""
-    try:
-        split = json.loads(body)
-        if isinstance(split, str):
-            split = json.loads(split)
-        columns, index, data = (_list(split[part], part) for part in ("columns", "index", "data"))
-        rows = list(zip(index, data, strict=True))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FeedError(f"the feed's answer is no split-orient frame: {str(error)[:100]}") from error
-    if missing := [name for name in COLUMNS if columns.count(name) != 1]:
-        raise FeedError(f"the feed's answer lacks the columns {', '.join(missing)}")
-    if len(rows) > MOST_ROWS:
-        raise FeedError(f"the feed's answer has {len(rows)} rows, more than {MOST_ROWS}")
-    fits = [isinstance(row, list) and len(row) == len(columns) for _, row in rows]
-    frame = _frame(columns, [row for row, fit in zip(rows, fits, strict=True) if fit])
-    ragged = [(repr(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
-    answer = FeedAnswer(unreadable=ragged)
-    for key, *values in frame.itertuples(name=None):
-        row = dict(zip(COLUMNS, values, strict=True))
+    @contextmanager
+    def _time_limit(self) -> Iterator[threading.Event]:
+        """Cut the connection of a call that takes too long; the event tells that it was."""
+        done, cut = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            wait = self._seconds
+            while not done.wait(wait):
+                cut.set()
+                self._connections.cut()
+                wait = CUT_AGAIN_SECONDS  # It may only now have connected.
+
+        threading.Thread(target=watch, name="feed limit", daemon=True).start()
         try:
-            answer.sightings.append(_sighting(key, row))
-        except (ValueError, TypeError, OverflowError, OSError) as error:
-            answer.unreadable.append((repr((key, row)), str(error)))
-    return answer
+            yield cut
+        finally:
+            done.set()
 
 
-def _frame(columns: list[Any], rows: list[tuple[Any, list[Any]]]) -> pd.DataFrame:
-    """Our columns of (index, values) rows, every value as it came."""
-    index = pd.Index([key for key, _ in rows], dtype=object)
-    values = pd.DataFrame([row for _, row in rows], index=index, columns=range(len(columns)), dtype=object)
-    return values[[columns.index(name) for name in COLUMNS]]
+class CuttableConnections(HTTPAdapter):
+    """Connections that another thread can cut: time-outs alone do not end a call whose server sends now and then."""
+
+    def __init__(self) -> None:
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:
+        """The pool for a request, which makes connections whose sockets we know."""
+        pool: Any = super().get_connection_with_tls_context(*arguments, **named)
+        pool.ConnectionCls = partial(self._make_connection, type(pool).ConnectionCls)
+        return pool
+
+    def cut(self) -> None:
+        """End all that is being sent or received."""
+        for connected in list(self._sockets):
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+    def _make_connection(self, make: Callable[..., Any], **named: Any) -> Any:
+        connection = make(**named)
+        connect = connection.connect
+
+        def connect_and_note() -> None:
+            connect()
+            # The connection itself forgets its socket as soon as an answer says that it will be closed.
+            self._sockets.add(connection.sock)
+
+        connection.connect = connect_and_note
+        return connection
 
 
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is no list")
-    return value
-
-
-def _sighting(movie_id: Any, row: dict[str, Any]) -> Event:
-    return Event(
-        type=EventType.WATCHING,
-        source=FEED,
-        at=_moment(row["current_time"]),
-        user_id=_integer(row["customerID"], "customerID"),
-        movie_id=_integer(movie_id, "movie id"),
-        title=row["Name"] if isinstance(row["Name"], str) and row["Name"].isprintable() else None,
-        year=_year(row["YearRelease"]),
-    )
-
-
-def _integer(value: Any, name: str) -> int:
-    number = float(value) if isinstance(value, str | float) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ValueError(f"{name} {value!r} is no number")
-    if not math.isfinite(number) or number != int(number) or not 1 <= number <= LARGEST_ID:
-        raise ValueError(f"{name} {value!r} is no id")
-    return int(number)
-
-
-def _year(value: Any) -> int | None:
+def parse_retry_after(header: str | None) -> float | None:
+    """Seconds of a Retry-After header, a number of them or a date (RFC 9110); None if it says neither."""
     try:
-        year = _integer(value, "year")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return year if 1800 <= year <= 2200 else None
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = value / 1000 if abs(value) >= FIRST_MILLISECONDS else value
-        return to_utc(datetime.fromtimestamp(seconds, UTC))
-    return to_utc(datetime.fromisoformat(str(value)))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return max(0.0, float(retry_after or ""))
+        return max(0.0, float(header or ""))
     except ValueError:
+        pass
+    try:
+        return max(0.0, (to_utc(parsedate_to_datetime(header or "")) - utc_now()).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None

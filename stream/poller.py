@@ -1,33 +1,40 @@
 """From the feed into the log: one call, its sightings, and a marker that the poll is complete."""
 
 import logging
+import random
 from collections.abc import Callable
 
 from graph.times import utc_now
+from stream.backoff import Backoff
+from stream.decoding import FeedError, UnreadableAnswerError
 from stream.events import FEED, Event, EventType
-from stream.feed import FeedClient, FeedError
-from stream.log import SqliteEventLog
+from stream.feed import CONNECT_SECONDS, FeedClient
+from stream.sqlite_log import SqliteEventLog
 
 logger = logging.getLogger(__name__)
 
-BUDGET_SECONDS = 60.0
-FIRST_BACKOFF = 5.0
-LONGEST_BACKOFF = 300.0
-LONGEST_RETRY_AFTER = 3600.0
+MINUTE = 60.0
+# A call may reach the feed later than it was counted here, by as long as it takes to connect.
+BUDGET_SECONDS = MINUTE + CONNECT_SECONDS
 
 
 class Poller:
     """Polls the feed as often as its limit allows, more slowly while it fails."""
 
     def __init__(
-        self, client: FeedClient, log: SqliteEventLog, calls_per_minute: int, clock: Callable[[], float]
+        self,
+        client: FeedClient,
+        log: SqliteEventLog,
+        calls_per_minute: int,
+        clock: Callable[[], float],
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`clock` tells seconds since the epoch."""
+        """`clock` tells seconds that all workers count alike and nobody sets, as time.monotonic does."""
         self._client = client
         self._log = log
         self._calls = calls_per_minute
         self._clock = clock
-        self._failures = 0
+        self._backoff = Backoff(uniform)
 
     def poll_once(self) -> float:
         """Call the feed if the budget allows; returns the seconds to wait before the next call of this method."""
@@ -37,18 +44,16 @@ class Poller:
         try:
             answer = self._client.fetch()
         except FeedError as error:
-            self._failures += 1
-            wait = max(self._backoff(), min(LONGEST_RETRY_AFTER, error.retry_after or 0.0))
-            logger.warning("%s; next call in %.0f s", error, wait)
+            if isinstance(error, UnreadableAnswerError):
+                self._log.bury(error.text, str(error))
+            wait = self._backoff.fail(error.retry_after)
+            state = "it counts as down, next try" if self._backoff.is_open else "next call"
+            logger.warning("%s; %s in %.0f s", error, state, wait)
             return wait
-        self._failures = 0
+        self._backoff.succeed()
         for body, reason in answer.unreadable:
             logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)
             self._log.bury(body, reason)
         self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
         logger.info("the feed shows %d viewings", len(answer.sightings))
-        return BUDGET_SECONDS / self._calls
-
-    def _backoff(self) -> float:
-        doublings = min(self._failures - 1, 30)  # 2.0 ** 1024 is an error.
-        return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0**doublings)
+        return MINUTE / self._calls

@@ -1,15 +1,19 @@
 """From finished movies to stored recommendations; the services push what is stored."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from graph.errors import RecommenderError
-from graph.repositories.ingest import RECOMMENDATIONS, Ingest
+from graph.repositories.ingest import RECOMMENDATIONS, Finish, Ingest
 from graph.repositories.models import Models
-from graph.repositories.recommendations import Recommendations
+from graph.repositories.recommendations import RecommendationList, Recommendations
 
 logger = logging.getLogger(__name__)
 
 LIST_LENGTH = 10
+# Traversals at a time, and lists that are stored in one transaction: followers get them all at once.
+TRAVERSALS = 2
+STORED_LISTS = 10
 
 
 class Recommender:
@@ -28,21 +32,29 @@ class Recommender:
         finishes = self._ingest.read_finishes_since(self._recommended)
         waiting = [finish for finish in finishes if not finish.stored]
         self._link_new_movies({finish.movie_id for finish in finishes})
-        for finish in waiting:
-            recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
-            self._ingest.store_recommendations(finish.event_id, recommended)
-            titles = ", ".join(movie.title or str(movie.movie_id) for movie in recommended.recommendations[:3])
-            logger.info("user %d finished movie %d: %s …", finish.user_id, finish.movie_id, titles)
+        with ThreadPoolExecutor(TRAVERSALS) as pool:
+            for start in range(0, len(waiting), STORED_LISTS):
+                group = waiting[start : start + STORED_LISTS]
+                found = list(pool.map(self._recommend, group))
+                self._ingest.store_lists(
+                    [(finish.event_id, recommended) for finish, recommended in zip(group, found, strict=True)]
+                )
         if finishes:
             self._recommended = max(finish.sequence for finish in finishes)
-            self._ingest.move_recommended(self._recommended)
+            self._ingest.move_follower(RECOMMENDATIONS, self._recommended)
         return len(waiting)
+
+    def _recommend(self, finish: Finish) -> RecommendationList:
+        recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
+        titles = ", ".join(movie.title or str(movie.movie_id) for movie in recommended.recommendations[:3])
+        logger.info("user %d finished movie %d: %s …", finish.user_id, finish.movie_id, titles)
+        return recommended
 
     def _link_new_movies(self, movie_ids: set[int]) -> None:
         """Whatever becomes of it, the lists are made."""
-        for movie_id in sorted(movie_ids):
-            try:
+        try:
+            for movie_id in self._models.find_new_movies(movie_ids):
                 if neighbours := self._models.link_new_movie(movie_id):
                     logger.info("new movie %d has %d neighbours from what its viewers liked", movie_id, neighbours)
-            except RecommenderError as error:
-                logger.warning("movie %d gets no neighbours now: %s", movie_id, error)
+        except RecommenderError as error:
+            logger.warning("new movies get no neighbours now: %s", error)

@@ -8,13 +8,15 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from flask import Flask, Response
 
 from graph.repositories.movies import Movie
 from graph.times import utc_now
+from stream.faults import FAULTS, JSON
 
 PATH = "/users-currently-watching-movie"
 WINDOW_SECONDS = 60.0
@@ -87,10 +89,20 @@ def encode_answer(watching: list[tuple[int, Movie]], moment: str) -> str:
     return json.dumps(json.dumps(split))
 
 
-def create_simulator(audience: Audience, calls_per_minute: int, clock: Callable[[], float] = time.monotonic) -> Flask:
-    """The API as a Flask app: 200 with the viewings, or 429 past the limit of calls in any 60 s."""
+def create_simulator(
+    audience: Audience,
+    calls_per_minute: int,
+    clock: Callable[[], float] = time.monotonic,
+    script: Sequence[str] = (),
+) -> Flask:
+    """The API as a Flask app: 200 with the viewings, or 429 past the limit of calls in any 60 s.
+
+    `script`: what becomes of one call after the other, again and again: a key of FAULTS, or `ok`.
+    """
     app = Flask(__name__)
     calls: deque[float] = deque()
+    steps = cycle(script or ["ok"])
+    rng = random.Random(len(script))  # noqa: S311
     lock = threading.Lock()
 
     @app.get(PATH)
@@ -104,6 +116,7 @@ def create_simulator(audience: Audience, calls_per_minute: int, clock: Callable[
                 return Response("Too Many Requests", 429, {"Retry-After": wait})
             calls.append(now)
             body = encode_answer(audience.watching(now), utc_now().isoformat())
-        return Response(body, content_type="application/json")
+            step = next(steps)
+        return FAULTS[step](body, rng) if step in FAULTS else Response(body, content_type=JSON)
 
     return app

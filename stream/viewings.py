@@ -1,26 +1,41 @@
 """Finish detection, pure: sightings and events in, viewings out.
 
-The feed tells who is watching now. A viewing is finished when its user is missing from enough polls in a row, or shows
-up with another movie; a client may also say so. Every rule compares moments, so an event that comes twice or late
-leads to the same viewings.
+The feed tells who is watching now. A viewing ends when its user is missing from enough polls in a row, or shows up with
+another movie; it is finished then, or abandoned if it was too short. A client may also say that it is finished. Every
+rule compares moments, so an event that comes twice or late leads to the same viewings.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Self
 
 from graph.repositories.ingest import Viewing
+from graph.settings import Settings
 from stream.events import Event, EventType
 
 SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}
 
 
+@dataclass(frozen=True)
+class FinishRules:
+    """Polls without a viewing until it has ended, and how long it must have lasted to be a finish."""
+
+    misses: int = 1
+    shortest: timedelta = timedelta(0)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """As configured."""
+        return cls(settings.finish_after_misses, timedelta(seconds=settings.shortest_viewing))
+
+
 class ViewingTracker:
     """The viewings that a batch of events can change. `changed` is what must be written after the batch."""
 
-    def __init__(self, viewings: Iterable[Viewing], finish_after_misses: int) -> None:
-        self._finish_after_misses = finish_after_misses
+    def __init__(self, viewings: Iterable[Viewing], rules: FinishRules) -> None:
+        self._rules = rules
         self._before = {viewing.event_id: viewing for viewing in viewings}
         self._now = dict(self._before)
         self._of_user: dict[int, set[str]] = defaultdict(set)
@@ -33,12 +48,17 @@ class ViewingTracker:
         return [viewing for key, viewing in self._now.items() if self._before.get(key) != viewing]
 
     @property
+    def begun(self) -> list[Viewing]:
+        """Viewings that are new."""
+        return [viewing for key, viewing in self._now.items() if key not in self._before]
+
+    @property
     def told(self) -> set[str]:
-        """Event ids of viewings that started or finished: what followers want to hear of."""
+        """Event ids of viewings that started or ended: what followers want to hear of."""
         return {
             viewing.event_id
             for viewing in self.changed
-            if (before := self._before.get(viewing.event_id)) is None or before.finished_at != viewing.finished_at
+            if (before := self._before.get(viewing.event_id)) is None or before.ended_at != viewing.ended_at
         }
 
     def apply(self, event: Event) -> None:
@@ -53,13 +73,15 @@ class ViewingTracker:
     def _see(self, event: Event) -> None:
         viewing = self._viewing_at(event)
         if viewing is None:
-            self._open(event, finished_at=self._next_sighting(event))
-        elif viewing.finished_at is None:
+            self._open(event)
+            if next_sighting := self._next_sighting(event):
+                self._end(self._now[event.key], next_sighting)
+        elif viewing.ended_at is None:
             started_at, seen_at = min(viewing.started_at, event.at), max(viewing.last_seen_at, event.at)
             self._put(replace(viewing, started_at=started_at, last_seen_at=seen_at, polls_since_seen=0))
         for other in self._others(event):
-            if other.finished_at is None and other.last_seen_at < event.at:
-                self._put(replace(other, finished_at=event.at))
+            if other.ended_at is None and other.last_seen_at < event.at:
+                self._end(other, event.at)
 
     def _finish(self, event: Event) -> None:
         viewing = self._viewing_at(event)
@@ -67,20 +89,21 @@ class ViewingTracker:
             self._open(event, finished_at=event.at)
         elif viewing.finished_at is None:
             seen_at = max(viewing.last_seen_at, event.at)
-            self._put(replace(viewing, last_seen_at=seen_at, finished_at=seen_at))
+            finished = replace(viewing, last_seen_at=seen_at, finished_at=seen_at, abandoned_at=None)
+            self._put(replace(finished, finish_id=event.key))
 
     def _end_poll(self, event: Event) -> None:
         for viewing in list(self._now.values()):
-            if viewing.finished_at is None and viewing.source == event.source:
-                polls = viewing.polls_since_seen + 1
-                missed = polls > self._finish_after_misses
-                finished_at = max(event.at, viewing.last_seen_at) if missed else None
-                self._put(replace(viewing, polls_since_seen=polls, finished_at=finished_at))
+            if viewing.ended_at is None and viewing.source == event.source:
+                missed = replace(viewing, polls_since_seen=viewing.polls_since_seen + 1)
+                self._put(missed)
+                if missed.polls_since_seen > self._rules.misses:
+                    self._end(missed, max(event.at, viewing.last_seen_at))
 
     def _viewing_at(self, event: Event) -> Viewing | None:
         """The viewing of this user and movie that was going on at the event, else the open one that began later."""
         known = [viewing for viewing in self._viewings_of(event) if viewing.movie_id == event.movie_id]
-        going_on = [v for v in known if v.finished_at is None or v.started_at <= event.at <= v.finished_at]
+        going_on = [v for v in known if v.ended_at is None or v.started_at <= event.at <= v.ended_at]
         return max(going_on, key=lambda viewing: (viewing.started_at <= event.at, viewing.started_at), default=None)
 
     def _next_sighting(self, event: Event) -> datetime | None:
@@ -94,7 +117,11 @@ class ViewingTracker:
     def _viewings_of(self, event: Event) -> list[Viewing]:
         return [self._now[key] for key in self._of_user[event.user_id or 0]]
 
-    def _open(self, event: Event, finished_at: datetime | None) -> None:
+    def _end(self, viewing: Viewing, at: datetime) -> None:
+        long_enough = at - viewing.started_at >= self._rules.shortest
+        self._put(replace(viewing, finished_at=at) if long_enough else replace(viewing, abandoned_at=at))
+
+    def _open(self, event: Event, finished_at: datetime | None = None) -> None:
         if event.user_id is None or event.movie_id is None:
             raise ValueError(f"a {event.type} event needs a user and a movie")
         viewing = Viewing(

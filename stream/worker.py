@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import requests
 
@@ -14,9 +15,11 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.feed import FeedClient
-from stream.log import SqliteEventLog
 from stream.poller import Poller
 from stream.recommender import Recommender
+from stream.sqlite_log import SqliteEventLog
+from stream.viewings import FinishRules
+from stream.webhook import Webhook, read_secret
 from stream.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -30,23 +33,32 @@ class CatalogueError(RecommenderError):
 
 
 def run_worker(settings: Settings, stop: threading.Event) -> None:
-    """Poll, write and recommend until `stop` is set. Raises RecommenderError if it cannot start."""
+    """Poll, write, recommend and deliver until `stop` is set. Raises RecommenderError if it cannot start."""
     log = SqliteEventLog(settings.event_log_path)
-    with Database.from_settings(settings) as database, requests.Session() as session:
+    if settings.webhook_url:
+        read_secret(settings)
+    with Database.from_settings(settings) as database, requests.Session() as polling, requests.Session() as posting:
         models = Models(database)
         await_catalogue(models, settings.feed_catalogue, stop)
-        ingest = Ingest(database)
-        writer = Writer(log, ingest, settings.finish_after_misses)
+        ingest = Ingest(database, timedelta(days=settings.hit_window))
+        writer = Writer(log, ingest, FinishRules.from_settings(settings))
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
         recommender = Recommender(ingest, models, recommendations)
-        poller = Poller(FeedClient(settings.feed_url, session), log, settings.feed_calls_per_minute, time.time)
-        polling = threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)
-        polling.start()
+        poller = Poller(FeedClient(settings.feed_url, polling), log, settings.feed_calls_per_minute, time.monotonic)
+        threads = [threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)]
+        if settings.webhook_url:
+            webhook = Webhook(settings, posting, ingest, recommendations, log)
+            threads.append(
+                threading.Thread(target=_repeat, args=(webhook.deliver_once, stop), name="webhook", daemon=True)
+            )
+        for thread in threads:
+            thread.start()
         logger.info("following %s", settings.feed_url)
         _repeat(lambda: _advance(writer, recommender), stop)
-        polling.join(FAILURE_SECONDS)
+        for thread in threads:
+            thread.join(FAILURE_SECONDS)
 
 
 def await_catalogue(models: Models, expected: str, stop: threading.Event) -> None:

@@ -3,7 +3,7 @@
 from graph.repositories.ingest import Ingest, IngestTransaction, Interaction
 from stream.events import FEED, Event, EventType
 from stream.log import EventLog
-from stream.viewings import ViewingTracker
+from stream.viewings import FinishRules, ViewingTracker
 
 LOG = "log"
 PARTITION = 0
@@ -13,10 +13,10 @@ BATCH = 1000
 class Writer:
     """Applies the log to the graph."""
 
-    def __init__(self, log: EventLog, ingest: Ingest, finish_after_misses: int) -> None:
+    def __init__(self, log: EventLog, ingest: Ingest, rules: FinishRules) -> None:
         self._log = log
         self._ingest = ingest
-        self._finish_after_misses = finish_after_misses
+        self._rules = rules
 
     def apply_pending(self) -> int:
         """Apply the next batch of the log, if there is one; returns how many records that was."""
@@ -26,7 +26,7 @@ class Writer:
             records = self._log.read(offset, BATCH)
             if records:
                 events = [event for _, event in records if event is not None]
-                apply_events(batch, events, self._finish_after_misses)
+                apply_events(batch, events, self._rules)
                 batch.move_offset(LOG, PARTITION, records[-1][0] + 1)
             return len(records)
 
@@ -36,20 +36,28 @@ class Writer:
         return self._ingest.transact(apply)
 
 
-def apply_events(batch: IngestTransaction, events: list[Event], finish_after_misses: int) -> None:
-    """Apply events, in their order, within an open batch. Applying one twice is the same as once."""
-    about = [event for event in events if event.user_id is not None and event.movie_id is not None]
+def apply_events(batch: IngestTransaction, events: list[Event], rules: FinishRules) -> int:
+    """Apply events, in their order, within an open batch. Applying one twice is the same as once.
+
+    Returns how many earlier ones were taken back.
+    """
+    removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
+    undone = batch.find_undone(sorted({event.event_id for event in events if event.event_id}))
+    standing = [event for event in events if event.event_id not in undone]
+    about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
     batch.create_nodes(
         {event.movie_id: (event.title, event.year) for event in about if event.movie_id},
         {event.user_id for event in about if event.user_id},
     )
     pairs = {(event.user_id, event.movie_id) for event in about if event.user_id and event.movie_id}
-    polled = any(event.type is EventType.POLLED for event in events)
-    tracker = ViewingTracker(batch.read_viewings(pairs, FEED if polled else None), finish_after_misses)
-    for event in events:
+    polled = any(event.type is EventType.POLLED for event in standing)
+    tracker = ViewingTracker(batch.read_viewings(pairs, FEED if polled else None), rules)
+    for event in standing:
         tracker.apply(event)
     batch.write_viewings(tracker.changed, tracker.told)
+    batch.mark_hits(tracker.begun)
     batch.write_interactions([item for event in about if (item := _interaction(event))])
+    return removed
 
 
 def _interaction(event: Event) -> Interaction | None:

@@ -22,7 +22,9 @@ def test_every_setting_is_in_the_configuration_table() -> None:
 def test_every_path_is_in_the_rest_table() -> None:
     app = create_app(Settings())
     told = set(
-        re.findall(r"`(?:GET |POST )?(/[^?`\s]*)[^`]*`", README.split("## REST")[1].split("## Configuration")[0])
+        re.findall(
+            r"`(?:GET |POST |DELETE )?(/[^?`\s]*)[^`]*`", README.split("## REST")[1].split("## Configuration")[0]
+        )
     )
     assert {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path) for path in app.paths} <= told
     rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}

@@ -5,9 +5,11 @@ CREATE INDEX listed_event IF NOT EXISTS FOR ()-[listed:LISTED]-() ON (listed.eve
 CREATE INDEX clicked_event IF NOT EXISTS FOR ()-[clicked:CLICKED]-() ON (clicked.eventId)
 // Open viewings alone have pollsSinceSeen.
 CREATE INDEX watched_open IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.pollsSinceSeen)
+CREATE INDEX watched_finish IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.finishId)
 CREATE INDEX watched_start IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.startedAt)
 CREATE INDEX watched_sequence IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.sequence)
 CREATE INDEX recommended_sequence IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.sequence)
 CREATE INDEX recommended_batch IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.batchId)
 // Accents are folded, so that "Amelie" finds "Amélie".
 CREATE FULLTEXT INDEX movie_title IF NOT EXISTS FOR (movie:Movie) ON EACH [movie.title] OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-folding'}}
+CREATE INDEX recommended_at IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.at)

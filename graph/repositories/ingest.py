@@ -6,11 +6,11 @@ before it writes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from graph.database import Database, Transaction
-from graph.repositories.recommendations import RecommendationList, store_recommendations
+from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
 from graph.times import native
 
 Result = TypeVar("Result")
@@ -27,7 +27,9 @@ EDGE_QUERIES = {
 
 @dataclass(frozen=True)
 class Viewing:
-    """One user's viewing of one movie; open while `finished_at` is None.
+    """One user's viewing of one movie; open until it is finished, or abandoned: too short to count.
+
+    `finish_id` is the event that finished it, if a client told so after its beginning.
 
     `polls_since_seen` counts the polls of the feed since its last sighting, the one that showed it included.
     """
@@ -39,7 +41,14 @@ class Viewing:
     started_at: datetime
     last_seen_at: datetime
     finished_at: datetime | None = None
+    abandoned_at: datetime | None = None
+    finish_id: str | None = None
     polls_since_seen: int = 0
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, either way; None while it is open."""
+        return self.finished_at or self.abandoned_at
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class ViewingChange:
-    """A viewing that started or finished, for those who follow along."""
+    """A viewing that started, finished or was abandoned, for those who follow along."""
 
     sequence: int
     user_id: int
@@ -90,8 +99,9 @@ class Position:
 class IngestTransaction:
     """One batch being applied."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, hit_window: timedelta) -> None:
         self._transaction = transaction
+        self._hit_window = hit_window
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
         self.changed = False
@@ -122,6 +132,8 @@ class IngestTransaction:
                 started_at=record["startedAt"].to_native(),
                 last_seen_at=record["lastSeenAt"].to_native(),
                 finished_at=native(record["finishedAt"]),
+                abandoned_at=native(record["abandonedAt"]),
+                finish_id=record["finishId"],
                 polls_since_seen=record["pollsSinceSeen"],
             )
             for record in records
@@ -134,7 +146,7 @@ class IngestTransaction:
         self._transaction.run("create_movies", movies=rows)
 
     def write_viewings(self, viewings: list[Viewing], changed: set[str]) -> None:
-        """Write viewings as they now stand; `changed` holds the event ids of those that started or finished."""
+        """Write viewings as they now stand; `changed` holds the event ids of those that started or ended."""
         rows = [
             {
                 "eventId": viewing.event_id,
@@ -144,6 +156,8 @@ class IngestTransaction:
                 "startedAt": viewing.started_at,
                 "lastSeenAt": viewing.last_seen_at,
                 "finishedAt": viewing.finished_at,
+                "abandonedAt": viewing.abandoned_at,
+                "finishId": viewing.finish_id,
                 "pollsSinceSeen": viewing.polls_since_seen,
                 "changed": viewing.event_id in changed,
             }
@@ -152,6 +166,20 @@ class IngestTransaction:
         if rows:
             self._transaction.run("write_viewings", viewings=rows, sequence=self.sequence)
             self.changed = self.changed or bool(changed)
+
+    def mark_hits(self, begun: list[Viewing]) -> None:
+        """Mark the recommendations that viewings which just began followed."""
+        rows = [
+            {
+                "userId": viewing.user_id,
+                "movieId": viewing.movie_id,
+                "startedAt": viewing.started_at,
+                "since": viewing.started_at - self._hit_window,
+            }
+            for viewing in sorted(begun, key=lambda viewing: (viewing.user_id, viewing.movie_id))
+        ]
+        if rows:
+            self._transaction.run("mark_hits", viewings=rows)
 
     def write_interactions(self, interactions: list[Interaction]) -> None:
         """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts."""
@@ -163,6 +191,22 @@ class IngestTransaction:
             if rows := [_edge_row(latest[key]) for key in sorted(latest) if key[0] == kind]:
                 written = self._transaction.run(query, rows=rows)
                 self.changed = self.changed or bool(written)
+
+    def undo_events(self, event_ids: list[str]) -> int:
+        """Take back events, those that are yet to come included; returns how many had an effect."""
+        if not event_ids:
+            return 0
+        self._transaction.run("write_undone", eventIds=event_ids)
+        removed = 0
+        for name in ("undo_viewings", "undo_ratings", "undo_marks"):
+            [record] = self._transaction.run(name, eventIds=event_ids)
+            removed += sum(record.values())
+        self.changed = self.changed or removed > 0
+        return removed
+
+    def find_undone(self, event_ids: list[str]) -> set[str]:
+        """Those of some events that were taken back."""
+        return {record["eventId"] for record in self._transaction.run("find_undone", eventIds=event_ids)}
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
@@ -181,7 +225,7 @@ class IngestTransaction:
 
     def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
         """Store a list as the user's newest batch, unless it is stored already."""
-        stored = store_recommendations(self._transaction, batch_id, recommended, self.sequence)
+        stored = store_recommendations(self._transaction, batch_id, recommended, self.sequence, self._hit_window)
         self.changed = self.changed or stored
 
     def close(self) -> None:
@@ -193,14 +237,16 @@ class IngestTransaction:
 class Ingest:
     """The writers' repository."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hit_window: timedelta = HIT_WINDOW) -> None:
+        """`hit_window`: how long after a list a viewing still counts as its hit; as long are lists kept."""
         self._database = database
+        self._hit_window = hit_window
 
     def transact(self, work: Callable[[IngestTransaction], Result]) -> Result:
         """Apply one batch in one transaction; `work` is called again if Neo4j asks for a retry."""
 
         def run(transaction: Transaction) -> Result:
-            batch = IngestTransaction(transaction)
+            batch = IngestTransaction(transaction, self._hit_window)
             result = work(batch)
             batch.close()
             return result
@@ -223,7 +269,7 @@ class Ingest:
         return [Finish(*record.values()) for record in records]
 
     def read_viewings_since(self, after: int, until: int) -> list[ViewingChange]:
-        """Viewings that started or finished in the batches `after` < number ≤ `until`, oldest first."""
+        """Viewings that started or ended in the batches `after` < number ≤ `until`, oldest first."""
         return [
             ViewingChange(**{**_snake(dict(record)), "at": record["at"].to_native()})
             for record in self._database.read("read_viewings_since", after=after, until=until)
@@ -231,11 +277,20 @@ class Ingest:
 
     def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
         """Store one list in a batch of its own."""
-        self.transact(lambda batch: batch.store_recommendations(batch_id, recommended))
+        self.store_lists([(batch_id, recommended)])
 
-    def move_recommended(self, sequence: int) -> None:
-        """Remember up to which sequence number finishes have led to recommendations."""
-        key = {"source": RECOMMENDATIONS, "partition": 0}
+    def store_lists(self, lists: list[tuple[str, RecommendationList]]) -> None:
+        """Store lists, each under its batch id, in one batch of the sequence."""
+
+        def store(batch: IngestTransaction) -> None:
+            for batch_id, recommended in lists:
+                batch.store_recommendations(batch_id, recommended)
+
+        self.transact(store)
+
+    def move_follower(self, name: str, sequence: int) -> None:
+        """Remember up to which sequence number somebody who follows along has come."""
+        key = {"source": name, "partition": 0}
 
         def move(transaction: Transaction) -> None:
             transaction.run("lock_offset", **key)

@@ -1,7 +1,7 @@
 """The model in use, its SIMILAR edges, and the catalogue they belong to."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -104,6 +104,11 @@ class Models:
         for query in ("jobs/remove_unused_similar", "jobs/remove_incremental"):
             while self._database.write(query, limit=REMOVE_ROWS)[0]["removed"]:
                 pass
+
+    def find_new_movies(self, movie_ids: Iterable[int]) -> list[int]:
+        """Those of some movies that the version in use does not know."""
+        records = self._database.read("find_new_movies", movieIds=sorted(movie_ids))
+        return [record["movieId"] for record in records]
 
     def link_new_movie(self, movie_id: int) -> int:
         """Give a movie that the fit has not seen neighbours from what its viewers liked; returns how many.

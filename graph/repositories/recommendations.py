@@ -27,6 +27,7 @@ class HistoryWeights:
     rated: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
     finished: float = 0.7
     started: float = 0.25
+    abandoned: float = 0.0
     liked: float = 1.0
     disliked: float = -0.5
     listed: float = 0.5
@@ -36,7 +37,7 @@ class HistoryWeights:
 
     def parameters(self) -> dict[str, Any]:
         """As the traversal wants it."""
-        kinds = ("rated", "finished", "started", "liked", "disliked", "listed", "clicked")
+        kinds = ("rated", "finished", "started", "abandoned", "liked", "disliked", "listed", "clicked")
         return {
             "weights": {
                 kind: list(value) if isinstance(value := getattr(self, kind), tuple) else value for kind in kinds
@@ -204,7 +205,7 @@ class Recommendations:
 
 
 def store_recommendations(
-    transaction: Transaction, batch_id: str, recommended: RecommendationList, sequence: int
+    transaction: Transaction, batch_id: str, recommended: RecommendationList, sequence: int, hit_window: timedelta
 ) -> bool:
     """Store a list as the user's newest batch and let those older than the hit window go. False: stored before."""
     rows = [
@@ -228,7 +229,7 @@ def store_recommendations(
         recommendations=rows,
     )
     transaction.run(
-        "remove_old_recommendations", userId=recommended.user_id, before=recommended.generated_at - HIT_WINDOW
+        "remove_old_recommendations", userId=recommended.user_id, before=recommended.generated_at - hit_window
     )
     return bool(record["stored"])
 

@@ -12,8 +12,9 @@ from service import schemas
 from service.graph_access import GraphAccess, graph_access
 from service.problems import PROBLEMS
 from service.responses import Reply, reply
-from stream.events import Event, EventType
+from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
+from stream.viewings import FinishRules
 from stream.writer import apply_events
 
 logger = logging.getLogger(__name__)
@@ -36,14 +37,40 @@ def receive(body: schemas.EventsBody) -> Reply:
     access = graph_access()
     now = utc_now()
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
+    rules = FinishRules.from_settings(access.settings)
     try:
-        access.ingest.transact(lambda batch: apply_events(batch, events, access.settings.finish_after_misses))
+        access.ingest.transact(lambda batch: apply_events(batch, events, rules))
         lists = _recommend(access, events)
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
     results = [_result(event, applied=True, lists=lists) for event in events]
     return reply(schemas.EventResults(results=results))
+
+
+@blueprint.delete("/<path:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent})
+def undo(path: schemas.EventPath) -> Reply:
+    """Take back an event, as if it had never happened; a rating that it replaced comes back.
+
+    An eventId that is not known is taken back in advance. 202: on the durable log while Neo4j is away.
+    """
+    access = graph_access()
+    undone = Event(
+        # A client's own ids have no spaces.
+        type=EventType.UNDONE,
+        source=API,
+        at=utc_now(),
+        event_id=f"undo {path.event_id}",
+        undoes=path.event_id,
+    )
+    events = access.log.append([undone])
+    rules = FinishRules.from_settings(access.settings)
+    try:
+        effects = access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+    except DatabaseUnavailableError as error:
+        logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
+        return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
+    return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))
 
 
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:

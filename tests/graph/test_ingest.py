@@ -87,7 +87,7 @@ def test_writers_at_once_take_one_number_each(database: Database) -> None:
 
 def test_viewings_are_written_as_they_stand_and_found_again(database: Database) -> None:
     ingest = Ingest(database)
-    opened = Viewing("e1", 1, 7, "feed", NOON, NOON + HOUR, None, 1)
+    opened = Viewing("e1", 1, 7, "feed", NOON, NOON + HOUR, polls_since_seen=1)
     closed = Viewing("e2", 2, 7, "feed", NOON, NOON, NOON + HOUR)
 
     def work(batch: IngestTransaction) -> None:

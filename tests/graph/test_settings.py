@@ -43,7 +43,7 @@ def test_values_are_read_and_frozen() -> None:
 
 
 def test_the_password_is_not_shown() -> None:
-    assert "secret" not in repr(Settings.from_environment({"NEO4J_PASSWORD": "secret"}))
+    assert "hush-hush" not in repr(Settings.from_environment({"NEO4J_PASSWORD": "hush-hush"}))
 
 
 def test_an_event_log_of_another_form_is_refused() -> None:

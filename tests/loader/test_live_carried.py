@@ -43,7 +43,7 @@ def let_one_of_each_kind_happen(settings: Settings) -> None:
         batch.create_nodes({900: ("Only live", 2020)}, {1, 2, 500})
         batch.write_viewings(
             [
-                Viewing("open", 500, 900, "feed", NOON, NOON, None, 1),
+                Viewing("open", 500, 900, "feed", NOON, NOON, polls_since_seen=1),
                 Viewing("finished", 1, 900, "api", NOON, LATER, LATER),
             ],
             {"open", "finished"},

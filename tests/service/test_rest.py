@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -57,6 +58,8 @@ def test_the_document_is_openapi_3_1_and_names_every_path(document: dict[str, An
         "/health/live",
         "/health/ready",
         "/v1/events",
+        "/v1/events/{eventId}",
+        "/v1/stats/feedback",
         "/v1/movies",
         "/v1/movies/popular",
         "/v1/movies/trending",
@@ -256,6 +259,36 @@ def test_not_interested_takes_effect_at_once(get: Get, post: Get) -> None:
     post("/v1/events", {"userId": 9, "movieId": first, "type": "liked", "value": -1})
     after = get(RECOMMENDATIONS, "?limit=200", userId=9)["recommendations"]
     assert first not in {movie["movieId"] for movie in after}
+
+
+def test_an_event_taken_back_is_as_if_it_had_never_happened(
+    system: RunningSystem, document: dict[str, Any], get: Get, post: Get
+) -> None:
+    before = get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"]
+    event = {"userId": 10, "movieId": before[0]["movieId"], "type": "finished", "eventId": "a/strange%20id?"}
+    post("/v1/events", event)
+    assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] != before
+    for effects in (1, 0):
+        answer = requests.delete(f"{system.url}/v1/events/{quote(event['eventId'], safe='')}", timeout=10)
+        undone = check_answer(document, "/v1/events/{eventId}", answer, "delete")
+        assert undone == {"eventId": event["eventId"], "applied": True, "effects": effects}
+        assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] == before
+        post("/v1/events", event)
+    assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] == before
+
+
+def test_a_viewing_of_what_was_recommended_is_told_as_a_hit(get: Get, post: Get) -> None:
+    [result] = post("/v1/events", {"userId": 11, "movieId": 2028, "type": "finished"})["results"]
+    third = result["recommendations"]["recommendations"][2]["movieId"]
+    before = get("/v1/stats/feedback")
+    post("/v1/events", {"userId": 11, "movieId": third, "type": "started"})
+    after = get("/v1/stats/feedback", "?days=1")
+    hits = [figures["ranks"][2]["hits"] for figures in (before, after)]
+    assert hits[1] >= hits[0] + 1
+    assert after["hits"] > before["hits"]
+    assert after["listsWithHit"] > 0
+    assert 0 < after["hitRate"] <= 1
+    assert after["medianSecondsToHit"] <= after["slowSecondsToHit"]
 
 
 def test_many_events_each_get_their_result(get: Get, post: Get) -> None:

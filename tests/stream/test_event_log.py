@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from graph.settings import ROOT
 from graph.times import utc_now
 from stream.events import API, FEED, LARGEST_ID, Event, EventType
-from stream.log import EventLogError, SqliteEventLog
+from stream.log import EventLogError
+from stream.sqlite_log import SqliteEventLog
 
 NOON = datetime(2026, 1, 1, 12)
 WINDOW = 60.0
@@ -132,10 +133,10 @@ def test_an_unreadable_record_becomes_a_dead_letter_once(log: SqliteEventLog, bo
     log.append([sighting(2)])
     for _ in range(3):
         assert all_events(log) == [sighting(1), None, sighting(2)]
-    [(_, at, reason, text)] = log.dead_letters()
-    assert abs((utc_now() - at).total_seconds()) < 60
-    assert reason.startswith("event 2 is unreadable: ")
-    assert text == body or text == str(body)
+    [letter] = log.dead_letters()
+    assert abs((utc_now() - letter.at).total_seconds()) < 60
+    assert letter.reason.startswith("event 2 is unreadable: ")
+    assert letter.body == body or letter.body == str(body)
 
 
 def test_broken_text_becomes_a_dead_letter_too(log: SqliteEventLog) -> None:
@@ -144,13 +145,13 @@ def test_broken_text_becomes_a_dead_letter_too(log: SqliteEventLog) -> None:
         connection.commit()
     log.append([sighting(2)])
     assert all_events(log) == [None, sighting(2)]
-    assert [text for *_, text in log.dead_letters()] == ["{\ufffd}"]
+    assert [letter.body for letter in log.dead_letters()] == ["{\ufffd}"]
 
 
 def test_dead_letters_are_kept_in_order(log: SqliteEventLog) -> None:
     for body, reason in (("b", "1"), ("a", "1"), ("a", "2"), ("a", "1")):
         log.bury(body, reason)
-    assert [(body, reason) for _, _, reason, body in SqliteEventLog(log.path).dead_letters()] == [
+    assert [(letter.body, letter.reason) for letter in SqliteEventLog(log.path).dead_letters()] == [
         ("b", "1"),
         ("a", "1"),
         ("a", "2"),
@@ -180,7 +181,7 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
         "import sys\n"
         "from pathlib import Path\n"
         "from stream.events import Event\n"
-        "from stream.log import SqliteEventLog\n"
+        "from stream.sqlite_log import SqliteEventLog\n"
         "log = SqliteEventLog(Path(sys.argv[1]))\n"
         "input()\n"
         "for n in range(30):\n"

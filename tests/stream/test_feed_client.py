@@ -6,7 +6,10 @@ import logging
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,11 @@ import pytest
 import requests
 
 from graph.times import utc_now
+from stream.decoding import FeedError
 from stream.events import EventType
-from stream.feed import LARGEST_ANSWER, FeedClient, FeedError
-from stream.log import SqliteEventLog
-from stream.poller import LONGEST_BACKOFF, LONGEST_RETRY_AFTER, Poller
+from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after
+from stream.poller import BUDGET_SECONDS, Poller
+from stream.sqlite_log import SqliteEventLog
 
 
 def split_frame(*rows: tuple[Any, Any]) -> bytes:
@@ -148,7 +152,16 @@ def test_another_status_is_an_error_that_names_it(feed: FakeFeed, client: FeedCl
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("30", 30), ("0.5", 0.5), ("0", 0), ("-5", 0), ("nan", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("", None)],
+    [
+        ("30", 30),
+        ("0.5", 0.5),
+        ("0", 0),
+        ("-5", 0),
+        ("nan", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_what_the_feed_asks_to_wait_is_told(
     feed: FakeFeed, client: FeedClient, header: str, seconds: float | None
@@ -219,6 +232,58 @@ def test_the_largest_answer_is_read(feed: FakeFeed, client: FeedClient) -> None:
     assert len(client.fetch().sightings) == 1
 
 
+class SlowFeed(FakeFeed):
+    """Sends its answer byte by byte, for longer than any call may take."""
+
+    def __init__(self, at_once: bytes) -> None:
+        super().__init__()
+        self.RequestHandlerClass = SlowFeedHandler
+        self.at_once = at_once
+
+
+class SlowFeedHandler(socketserver.StreamRequestHandler):
+    server: SlowFeed
+
+    def handle(self) -> None:
+        try:
+            self.wfile.write(self.server.at_once)
+            while True:
+                self.wfile.write(b"a")
+                time.sleep(0.05)
+        except OSError:
+            return
+
+
+@pytest.mark.parametrize(
+    "at_once",
+    [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\n\r\n", response(b"", Content_Length="1000")],
+    ids=["status", "header", "body", "body with a length"],
+)
+def test_a_slow_drip_ends_in_time_however_little_comes_at_once(session: requests.Session, at_once: bytes) -> None:
+    with SlowFeed(at_once) as feed:
+        threading.Thread(target=feed.serve_forever, args=(0.01,), daemon=True).start()
+        begin = time.monotonic()
+        with pytest.raises(FeedError, match=r"the feed's answer took longer than 0\.5 s"):
+            FeedClient(feed.url, session, seconds=0.5).fetch()
+        assert time.monotonic() - begin < 5
+        feed.shutdown()
+
+
+def test_a_call_after_a_slow_one_is_not_cut(feed: FakeFeed, session: requests.Session) -> None:
+    client = FeedClient(feed.url, session, seconds=0.3)
+    feed.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    with pytest.raises(FeedError):
+        client.fetch()
+    feed.answer = response(split_frame((5, 7)))
+    time.sleep(0.6)
+    assert len(client.fetch().sightings) == 1
+
+
+def test_a_moment_to_wait_for_becomes_seconds() -> None:
+    moment = utc_now().replace(microsecond=0) + timedelta(seconds=90)
+    assert 85 < (parse_retry_after(format_datetime(moment.replace(tzinfo=UTC), usegmt=True)) or 0) <= 90
+
+
 def test_a_poll_appends_its_sightings_and_a_marker(
     feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -257,31 +322,32 @@ def test_unreadable_rows_become_dead_letters(
     feed.answer = response(split_frame((5, 7), ("nobody", 8), (6, -1)))
     Poller(client, log, 5, Clock()).poll_once()
     assert [event.user_id for _, event in log.read(0, 100) if event] == [5, None]
-    assert [("nobody" in body, "-1" in body) for *_, body in log.dead_letters()] == [(True, False), (False, True)]
-    assert [reason for _, _, reason, _ in log.dead_letters()] == [
+    assert [("nobody" in letter.body, "-1" in letter.body) for letter in log.dead_letters()] == [
+        (True, False),
+        (False, True),
+    ]
+    assert [letter.reason for letter in log.dead_letters()] == [
         "could not convert string to float: 'nobody'",
         "movie id -1 is no id",
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
-def test_the_wait_doubles_while_the_feed_fails(
+def test_a_failure_costs_the_drawn_wait_and_is_told(
     dead_client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
-    poller = Poller(dead_client, log, 5, clock)
-    waits = []
-    for _ in range(9):
-        waits.append(poller.poll_once())
-        clock.now += waits[-1]
-    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    poller = Poller(dead_client, log, 5, clock, uniform=lambda _, bound: bound)
+    for wait in (5, 10, 20, 40, 60, 360, 360):
+        assert poller.poll_once() == wait
+        clock.now += wait
     assert caplog.messages[0] == "the feed did not answer: ConnectionError; next call in 5 s"
-    assert caplog.messages[-1].endswith("next call in 300 s")
+    assert caplog.messages[-1].endswith("it counts as down, next try in 360 s")
 
 
 def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
     clock = Clock()
-    poller = Poller(client, log, 5, clock)
+    poller = Poller(client, log, 5, clock, uniform=lambda _, bound: bound)
     waits = []
     for status in ("500 Broken", "500 Broken", "200 OK", "500 Broken"):
         feed.answer = response(split_frame(), status)
@@ -290,21 +356,9 @@ def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: Sql
     assert waits == [5, 10, 12, 5]
 
 
-def test_a_feed_that_fails_for_weeks_is_still_called(dead_client: FeedClient, log: SqliteEventLog) -> None:
-    poller = Poller(dead_client, log, 5, Clock())
-    poller._failures = 5000
-    assert poller.poll_once() == LONGEST_BACKOFF
-
-
-@pytest.mark.parametrize(
-    ("header", "wait"),
-    [("40", 40), ("1", 5), ("inf", LONGEST_RETRY_AFTER), ("1e300", LONGEST_RETRY_AFTER), ("soon", 5)],
-)
-def test_the_feed_may_ask_for_a_longer_wait_within_reason(
-    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, header: str, wait: float
-) -> None:
-    feed.answer = response(status="429 Too Many Requests", Retry_After=header)
-    assert Poller(client, log, 5, Clock()).poll_once() == wait
+def test_the_feed_may_ask_for_a_longer_wait(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
+    feed.answer = response(status="429 Too Many Requests", Retry_After="40")
+    assert Poller(client, log, 5, Clock()).poll_once() == 40
 
 
 @pytest.mark.parametrize("calls", [1, 5, 20])
@@ -321,7 +375,7 @@ def test_no_minute_holds_more_calls_than_allowed(
         moments += [clock.now] * (len(feed.requests) - before)
         assert wait > 0
         if len(feed.requests) == before:
-            assert wait <= 60
+            assert wait <= BUDGET_SECONDS
         clock.now += 2
     assert len(moments) >= calls * 3
     assert all(sum(start <= at < start + 60 for at in moments) <= calls for start in moments)
@@ -334,8 +388,8 @@ def test_a_poll_without_budget_calls_nobody_and_tells_how_long_to_wait(
     poller = Poller(client, log, 2, clock)
     assert [poller.poll_once() for _ in range(2)] == [30, 30]
     clock.now += 45
-    assert poller.poll_once() == 15
+    assert poller.poll_once() == pytest.approx(BUDGET_SECONDS - 45)
     assert len(feed.requests) == 2
-    clock.now += 15
+    clock.now += BUDGET_SECONDS - 45
     assert poller.poll_once() == 30
     assert len(feed.requests) == 3

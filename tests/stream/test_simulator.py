@@ -2,6 +2,8 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -11,8 +13,9 @@ from werkzeug.serving import make_server
 
 from graph.repositories.movies import Movie
 from graph.times import utc_now
+from stream.decoding import COLUMNS, FeedError, decode_answer
 from stream.events import LARGEST_ID
-from stream.feed import COLUMNS, FeedClient, FeedError, decode_answer
+from stream.feed import FeedClient
 from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
 
 USERS = list(range(1, 101))
@@ -160,3 +163,54 @@ def test_nobody_watches_two_movies_at_once(users: list[int]) -> None:
     watched = audience(size=30, users=users)
     for watching in play(watched, 600, step=5):
         assert len({user for user, _ in watching}) == len(watching)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], FeedClient]]:
+    """A client, with a limit of a second, of a simulator that plays a script."""
+    monkeypatch.setattr("stream.faults.LONGEST_SECONDS", 3.0)
+    with ExitStack() as stack:
+
+        def start(script: str) -> FeedClient:
+            app = create_simulator(audience(), 1000, script=script.split(","))
+            server = make_server("127.0.0.1", 0, app, threaded=True)
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            session = stack.enter_context(requests.Session())
+            return FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session, seconds=1.0)
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("500", "answered 500"),
+        ("429", "answered 429"),
+        ("hang", "took longer than 1 s"),
+        ("drip", "took longer than 1 s"),
+        ("reset", "did not answer: ConnectionError"),
+        ("truncated", "did not answer: ProtocolError"),
+        ("html", "no split-orient frame"),
+        ("columns", "lacks the columns customerID"),
+    ],
+)
+def test_a_fault_is_told_as_what_it_is_and_costs_one_call(
+    faulty: Callable[[str], FeedClient], fault: str, told: str
+) -> None:
+    feed = faulty(f"ok,{fault}")
+    for _ in range(2):
+        assert len(feed.fetch().sightings) == 10
+        with pytest.raises(FeedError, match=told):
+            feed.fetch()
+
+
+def test_rows_may_be_repeated_in_disorder_or_spoiled(faulty: Callable[[str], FeedClient]) -> None:
+    feed = faulty("repeated,disorder,spoiled")
+    repeated, disordered, spoiled = (feed.fetch() for _ in range(3))
+    assert [event.key for event in repeated.sightings[:10]] == [event.key for event in repeated.sightings[10:]]
+    assert len(disordered.sightings) == 10
+    assert len({event.at for event in disordered.sightings}) == 6
+    assert len(spoiled.sightings) == 6
+    assert len(spoiled.unreadable) == 4

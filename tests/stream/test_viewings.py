@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graph.repositories.ingest import Viewing
 from stream.events import API, FEED, Event, EventType
-from stream.viewings import ViewingTracker
+from stream.viewings import FinishRules, ViewingTracker
 
 NOON = datetime(2026, 1, 1, 12)
 Span = tuple[int, int, int, int | None]  # user, movie, start, finish (minutes after noon)
@@ -34,8 +34,9 @@ def told(kind: str, at: int, movie: int, user: int = 1) -> Event:
     return Event(type=EventType(kind), source=API, at=minute(at), user_id=user, movie_id=movie, event_id=event_id)
 
 
-def track(*events: Event, viewings: list[Viewing] | None = None, misses: int = 1) -> ViewingTracker:
-    tracker = ViewingTracker(viewings or [], misses)
+def track(*events: Event, viewings: list[Viewing] | None = None, misses: int = 1, shortest: int = 0) -> ViewingTracker:
+    """`shortest` in minutes."""
+    tracker = ViewingTracker(viewings or [], FinishRules(misses, timedelta(minutes=shortest)))
     for event in events:
         tracker.apply(event)
     return tracker
@@ -110,6 +111,35 @@ def test_a_finish_without_a_start_is_a_viewing_too() -> None:
     tracker = track(told("finished", 5, 7))
     assert spans(tracker) == {(1, 7, 5, 5)}
     assert tracker.told == {"finished 1 7 5"}
+
+
+@pytest.mark.parametrize(
+    ("events", "finished", "abandoned"),
+    [
+        ([seen(0, 7), polled(0), polled(3)], None, 3),
+        ([seen(0, 7), polled(0), polled(5)], 5, None),
+        ([seen(0, 7), seen(3, 8)], None, 3),
+        ([told("started", 0, 7), told("started", 3, 8)], None, 3),
+        ([seen(3, 8), seen(0, 7)], None, 3),
+        ([told("started", 0, 7), told("finished", 1, 7)], 1, None),
+        ([told("finished", 1, 7)], 1, None),
+        # Once a client says so, it is finished after all.
+        ([seen(0, 7), polled(0), polled(3), told("finished", 2, 7)], 2, None),
+    ],
+)
+def test_a_viewing_too_short_to_count_is_kept_but_not_finished(
+    events: list[Event], finished: int | None, abandoned: int | None
+) -> None:
+    tracker = track(*events, shortest=5)
+    [viewing] = [viewing for viewing in tracker.changed if viewing.movie_id == 7]
+    assert viewing.finished_at == (None if finished is None else minute(finished))
+    assert viewing.abandoned_at == (None if abandoned is None else minute(abandoned))
+    assert viewing.event_id in tracker.told
+
+
+def test_what_comes_after_an_abandoned_viewing_is_another_one() -> None:
+    events = [seen(0, 7), polled(0), polled(3), seen(8, 7), polled(8), polled(20)]
+    assert spans(track(*events, shortest=5)) == {(1, 7, 0, None), (1, 7, 8, 20)}
 
 
 def test_polls_leave_what_clients_started() -> None:

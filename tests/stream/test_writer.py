@@ -11,8 +11,9 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
-from stream.log import SqliteEventLog
 from stream.recommender import Recommender
+from stream.sqlite_log import SqliteEventLog
+from stream.viewings import FinishRules
 from stream.writer import Writer, apply_events
 
 NOON = datetime(2026, 1, 1, 12)
@@ -48,14 +49,14 @@ def apply_all(writer: Writer) -> None:
 
 
 def test_polls_become_viewings_and_finishes(database: Database, log: SqliteEventLog) -> None:
-    writer = Writer(log, Ingest(database), finish_after_misses=1)
+    writer = Writer(log, Ingest(database), FinishRules())
     log.append([sighting(1, 7, NOON), sighting(2, 8, NOON), polled(NOON)])
     apply_all(writer)
     assert viewings(database) == {(1, 7, NOON, None), (2, 8, NOON, None)}
     later = NOON + MINUTE
     # A restart in between: another writer carries on from the graph.
     log.append([sighting(2, 9, later), polled(later)])
-    apply_all(Writer(log, Ingest(database), finish_after_misses=1))
+    apply_all(Writer(log, Ingest(database), FinishRules()))
     assert viewings(database) == {(1, 7, NOON, later), (2, 8, NOON, later), (2, 9, later, None)}
 
 
@@ -63,7 +64,7 @@ def test_a_poll_may_end_in_another_batch(
     database: Database, log: SqliteEventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.writer.BATCH", 1)
-    writer = Writer(log, Ingest(database), finish_after_misses=1)
+    writer = Writer(log, Ingest(database), FinishRules())
     log.append([sighting(1, 7, NOON), polled(NOON), sighting(1, 7, NOON + MINUTE), polled(NOON + MINUTE)])
     apply_all(writer)
     assert viewings(database) == {(1, 7, NOON, None)}
@@ -74,12 +75,12 @@ def test_two_writers_on_one_log_apply_everything_once(database: Database, log: S
         at = NOON + number * MINUTE
         watching = [sighting(user, 1 + (number + user) // 3, at) for user in range(1, 6)]
         log.append([*watching, polled(at)])
-    writers = [Writer(log, Ingest(database), 1) for _ in range(2)]
+    writers = [Writer(log, Ingest(database), FinishRules()) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(apply_all, writers))
     both = viewings(database)
     database.run_text("MATCH (n) DETACH DELETE n")
-    apply_all(Writer(log, Ingest(database), 1))
+    apply_all(Writer(log, Ingest(database), FinishRules()))
     assert both == viewings(database)
     assert len(both) > 50
 
@@ -92,10 +93,10 @@ def test_an_event_applied_at_once_is_unchanged_by_the_writers_pass(database: Dat
         Event(type=EventType.LIKED, source=API, at=NOON, user_id=1, movie_id=8, value=-1, event_id="like"),
     ]
     ingest = Ingest(database)
-    ingest.transact(lambda batch: apply_events(batch, log.append(events), 1))
+    ingest.transact(lambda batch: apply_events(batch, log.append(events), FinishRules()))
     before = database.run_text("MATCH (a)-[e]->(b) RETURN type(e) AS type, properties(e) AS properties ORDER BY type")
     sequence = ingest.get_sequence()
-    apply_all(Writer(log, ingest, 1))
+    apply_all(Writer(log, ingest, FinishRules()))
     after = database.run_text("MATCH (a)-[e]->(b) RETURN type(e) AS type, properties(e) AS properties ORDER BY type")
     assert [dict(row) for row in before] == [dict(row) for row in after]
     assert {row["type"] for row in after} == {"WATCHED", "RATED", "LIKED"}
@@ -111,7 +112,7 @@ def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, log
         connection.execute("INSERT INTO events (body) VALUES ('{')")
         connection.commit()
     log.append([sighting(2, 7, NOON)])
-    apply_all(Writer(log, Ingest(database), 1))
+    apply_all(Writer(log, Ingest(database), FinishRules()))
     assert {user for user, *_ in viewings(database)} == {1, 2}
     assert len(log.dead_letters()) == 1
 
@@ -124,7 +125,7 @@ def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Da
     for number, movie in enumerate((7, 8, 9)):
         at = NOON + number * MINUTE
         log.append([sighting(1, movie, at), *([sighting(2, 7, at)] if number == 0 else []), polled(at)])
-    apply_all(Writer(log, ingest, 1))
+    apply_all(Writer(log, ingest, FinishRules()))
     assert recommender.recommend_pending() == 2
     assert recommender.recommend_pending() == 0
     # A restart asks the graph how far it came.

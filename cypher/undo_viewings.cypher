@@ -1,0 +1,23 @@
+// Take back viewings by the event that began them, and the end of viewings by the event that told of it.
+// Parameters: eventIds. Returns: removed, reopened
+CALL () {
+  UNWIND $eventIds AS eventId
+  MATCH (user:User)-[viewing:WATCHED {eventId: eventId}]->(movie:Movie)
+  CALL (user, viewing, movie) {
+    MATCH (user)-[hit:RECOMMENDED]->(movie)
+    WHERE hit.hitAt = viewing.startedAt
+    REMOVE hit.hitAt
+  }
+  // The event that finished it would make another viewing of it, were it applied again.
+  FOREACH (finishId IN [id IN [viewing.finishId] WHERE id IS NOT NULL] | MERGE (:Undone {eventId: finishId}))
+  DELETE viewing
+  RETURN count(*) AS removed
+}
+CALL () {
+  UNWIND $eventIds AS eventId
+  MATCH (:User)-[viewing:WATCHED {finishId: eventId}]->(:Movie)
+  SET viewing.pollsSinceSeen = 0
+  REMOVE viewing.finishedAt, viewing.finishId
+  RETURN count(*) AS reopened
+}
+RETURN removed, reopened

@@ -1,0 +1,168 @@
+"""The live path on the sample: events into the graph, and from a finished movie to the pushed recommendation."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import requests
+
+from graph.database import Database
+from graph.repositories.history import History
+from graph.repositories.ingest import Ingest
+from graph.repositories.movies import Movies
+from graph.server.ports import free_ports
+from graph.settings import ROOT, Settings
+from graph.times import utc_now
+from scripts.bench_traversal import percentiles
+from scripts.run import await_ready, follow
+from scripts.sandbox import environment_of
+from stream.events import API, Event, EventType
+from stream.simulator import PATH
+from stream.sqlite_log import SqliteEventLog
+from stream.viewings import FinishRules
+from stream.writer import Writer
+
+START_SECONDS = 240
+# What people do, and how often.
+KINDS = {"started": 0.3, "finished": 0.3, "rated": 0.2, "clicked": 0.1, "listed": 0.05, "liked": 0.05}
+# Calls to the simulated feed in a minute: ten a second, so that finishes come spread.
+FEED_CALLS = 600
+VIEWING_SECONDS = 10
+
+Report = Callable[..., None]
+
+
+def measure_backlog(settings: Settings, events: int, report: Report) -> None:
+    """A log that has grown while nobody wrote: how fast the writer applies it."""
+    log = SqliteEventLog(settings.event_log_path)
+    with Database.from_settings(settings) as database:
+        backlog = draw_events(database, events)
+        begin = time.monotonic()
+        for start in range(0, events, 1000):
+            log.append(backlog[start : start + 1000])
+        appended = time.monotonic() - begin
+        writer = Writer(log, Ingest(database), FinishRules())
+        begin = time.monotonic()
+        while writer.apply_pending():
+            pass
+        applied = time.monotonic() - begin
+    report(
+        "backlog",
+        log="sqlite",
+        events=events,
+        appendedPerSecond=round(events / appended),
+        appliedPerSecond=round(events / applied),
+    )
+
+
+def draw_events(database: Database, events: int) -> list[Event]:
+    """Events of the sample's users, a second apart."""
+    rng = np.random.default_rng(1)
+    users = rng.choice(History(database).sample_users(limit=1000), events)
+    movies = rng.choice([movie.movie_id for movie in Movies(database).sample_movies(limit=1000)], events)
+    kinds = rng.choice(list(KINDS), events, p=list(KINDS.values()))
+    begin = utc_now() - timedelta(seconds=events)
+    return [
+        Event(
+            type=EventType(kind),
+            source=API,
+            at=begin + timedelta(seconds=place),
+            event_id=f"bench {place}",
+            user_id=user,
+            movie_id=movie,
+            rating=4.0 if kind == "rated" else None,
+            value=1 if kind == "liked" else None,
+        )
+        for place, (user, movie, kind) in enumerate(
+            zip(users.tolist(), movies.tolist(), kinds.tolist(), strict=True), start=1
+        )
+    ]
+
+
+def measure_push(settings: Settings, rate: int, seconds: int, report: Report) -> None:
+    """`rate` finishes a second, once by POST and once by the feed: until a listener has the recommendations."""
+    with Database.from_settings(settings) as database:
+        users = History(database).sample_users(limit=1000)
+        movies = [movie.movie_id for movie in Movies(database).sample_movies(limit=1000)]
+    for source in ("post", "feed"):
+        viewers = 0 if source == "post" else rate * VIEWING_SECONDS
+        with live_system(settings, viewers) as url:
+            posting = threading.Thread(target=post_finishes, args=(url, rate, seconds, users, movies))
+            if source == "post":
+                posting.start()
+            waits = collect_waits(url, source, seconds)
+            if source == "post":
+                posting.join()
+        report("push", source=source, finishesPerSecond=rate, finishes=len(waits), **percentiles(waits))
+
+
+@contextmanager
+def live_system(settings: Settings, viewers: int) -> Iterator[str]:
+    """URL of the service, on a loaded Neo4j, with a worker that follows a simulator of so many viewers."""
+    [port] = free_ports(1)
+    settings = settings.model_copy(
+        update={
+            "feed_url": f"http://127.0.0.1:{port}{PATH}",
+            "feed_catalogue": "movielens",
+            "feed_calls_per_minute": FEED_CALLS,
+        }
+    )
+    simulator = ["--port", port, "--viewers", viewers, "--viewing-seconds", VIEWING_SECONDS]
+    commands: list[list[Any]] = [
+        ["stream", "simulator", *simulator, "--calls-per-minute", 2 * FEED_CALLS],
+        ["stream", "worker"],
+        ["gunicorn", "--config", "python:service.gunicorn_config"],
+    ]
+    environment = environment_of(settings.model_copy(update={"log_level": "WARNING"}))
+    with ExitStack() as stack:
+        for command in commands:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *map(str, command)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        url = f"http://127.0.0.1:{settings.port}"
+        await_ready(url, START_SECONDS)
+        yield url
+
+
+def post_finishes(url: str, rate: int, seconds: int, users: list[int], movies: list[int]) -> None:
+    """Finish so many movies a second, one after the other's due time, each moment told by our clock."""
+    begin = time.monotonic()
+
+    def post(place: int) -> None:
+        time.sleep(max(0.0, begin + place / rate - time.monotonic()))
+        event = {
+            "userId": users[place % len(users)],
+            "movieId": movies[place * 7 % len(movies)],
+            "type": "finished",
+            "at": datetime.now(UTC).isoformat(),
+            "eventId": f"post:{place}",
+        }
+        requests.post(f"{url}/v1/events", json=event, timeout=10).raise_for_status()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(post, range(rate * (seconds - 5))))
+
+
+def collect_waits(url: str, source: str, seconds: int) -> list[float]:
+    """Milliseconds from each finish that a source shows to its pushed recommendations."""
+    finished_at: dict[str, datetime] = {}
+    waits: list[float] = []
+    deadline = time.monotonic() + seconds
+    for kind, data in follow(url):
+        now = datetime.now(UTC)
+        if kind == "watch" and data["status"] == "finished":
+            finished_at[data["eventId"]] = datetime.fromisoformat(data["at"])
+        elif data.get("batchId", "").startswith(f"{source}:") and (at := finished_at.get(data["batchId"])):
+            waits.append((now - at).total_seconds() * 1000)
+        if time.monotonic() > deadline:
+            break
+    return waits

@@ -1,0 +1,48 @@
+"""What could not be read: tried again, for instance with a newer version of this code, or dropped."""
+
+from pydantic import ValidationError
+
+from graph.errors import RecommenderError
+from stream.decoding import FeedAnswer, FeedError, decode_answer
+from stream.events import Event
+from stream.log import DeadLetter, EventLog
+
+
+class LetterError(RecommenderError):
+    """There is no such dead letter."""
+
+
+def select_letters(log: EventLog, letter_ids: tuple[int, ...]) -> list[DeadLetter]:
+    """The dead letters with these ids, all if none are given. Raises LetterError if one is not there."""
+    letters = {letter.letter_id: letter for letter in log.dead_letters()}
+    if missing := [str(letter_id) for letter_id in letter_ids if letter_id not in letters]:
+        raise LetterError(f"no dead letter {', '.join(missing)}; see `python -m stream deadletters list`")
+    return [letters[letter_id] for letter_id in letter_ids] if letter_ids else list(letters.values())
+
+
+def replay_letters(log: EventLog, letters: list[DeadLetter]) -> tuple[int, int]:
+    """Put what can be read by now on the log; the rest stays. Returns how many events that gave and how many stay."""
+    replayed = staying = 0
+    for letter in letters:
+        answer = read_letter(letter)
+        log.append(answer.sightings)
+        for text, reason in answer.unreadable:
+            log.bury(text, reason)
+        replayed += len(answer.sightings)
+        if (letter.body, letter.reason) in answer.unreadable:
+            staying += 1
+        else:
+            log.drop_letters([letter.letter_id])
+    return replayed, staying
+
+
+def read_letter(letter: DeadLetter) -> FeedAnswer:
+    """A letter as an answer of the feed, also if it is a record of the log; unreadable as it was if it is neither."""
+    try:
+        return FeedAnswer([Event.model_validate_json(letter.body)])
+    except ValidationError:
+        pass
+    try:
+        return decode_answer(letter.body.encode())
+    except FeedError:
+        return FeedAnswer(unreadable=[(letter.body, letter.reason)])

@@ -1,0 +1,121 @@
+"""The durable event log, embedded: one SQLite file. An event counts as received once `append` returns."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from graph.times import utc_now
+from stream.events import Event
+from stream.log import DeadLetter, EventLogError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+  offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS dead_letters (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS dead_letters_by_reason ON dead_letters (reason, body);
+CREATE TABLE IF NOT EXISTS feed_calls (at REAL NOT NULL);
+"""
+
+
+class SqliteEventLog:
+    """The embedded log: WAL, fsynced at every append, safe for several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(SCHEMA)
+        except (OSError, EventLogError) as error:
+            raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
+
+    def append(self, events: list[Event]) -> list[Event]:
+        """Store events durably, all or none; returns them as stored."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            stored = [_append(connection, event) for event in events]
+            connection.commit()
+        return stored
+
+    def read(self, offset: int, limit: int) -> list[tuple[int, Event | None]]:
+        """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT offset, body FROM events WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
+            ).fetchall()
+        return [(position, self._decode(position, body)) for position, body in rows]
+
+    def bury(self, body: str, reason: str) -> None:
+        """Keep something unreadable as a dead letter; the same once more is kept once."""
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT INTO dead_letters (at, reason, body) SELECT ?1, ?2, ?3"
+                " WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE reason = ?2 AND body = ?3)",
+                (utc_now().isoformat(), reason, body),
+            )
+            connection.commit()
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All dead letters, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT id, at, reason, body FROM dead_letters ORDER BY id").fetchall()
+        return [DeadLetter(number, datetime.fromisoformat(at), reason, body) for number, at, reason, body in rows]
+
+    def drop_letters(self, letter_ids: list[int]) -> int:
+        """Remove dead letters; returns how many there were."""
+        with self._connection() as connection:
+            dropped = connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(one,) for one in letter_ids])
+            connection.commit()
+        return dropped.rowcount
+
+    def take_call(self, now: float, calls: int, window: float) -> float:
+        """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log.
+
+        `now` is in seconds since the epoch. Returns 0 if the call is granted, else the seconds until it may be.
+        """
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM feed_calls WHERE at + ? <= ?", (window, now))
+            # A call from the future, because another worker took its turn first or the clock went back, still counts,
+            # but must not block for longer than a window.
+            connection.execute("UPDATE feed_calls SET at = ? WHERE at > ?", (now, now))
+            taken = [at for (at,) in connection.execute("SELECT at FROM feed_calls ORDER BY at")]
+            if len(taken) < calls:
+                connection.execute("INSERT INTO feed_calls (at) VALUES (?)", (now,))
+            connection.commit()
+        return 0.0 if len(taken) < calls else taken[-calls] + window - now
+
+    def _decode(self, position: int, body: str) -> Event | None:
+        try:
+            return Event.model_validate_json(body)
+        except ValidationError as error:
+            self.bury(body, f"event {position} is unreadable: {error.errors()[0]['msg']}")
+            return None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=10)) as connection:
+                connection.execute("PRAGMA synchronous=FULL")
+                # A record of broken text must be readable to become a dead letter.
+                connection.text_factory = lambda text: text.decode(errors="replace")
+                yield connection
+        except sqlite3.Error as error:
+            raise EventLogError(f"event log {self.path}: {error}") from error
+
+
+def _append(connection: sqlite3.Connection, event: Event) -> Event:
+    body = event.model_dump_json(by_alias=True, exclude_none=True)
+    added = connection.execute(
+        "INSERT INTO events (event_id, body) VALUES (?, ?) ON CONFLICT (event_id) DO NOTHING", (event.event_id, body)
+    )
+    if added.rowcount:
+        return event
+    [first] = connection.execute("SELECT body FROM events WHERE event_id = ?", (event.event_id,)).fetchone()
+    return Event.model_validate_json(first)
