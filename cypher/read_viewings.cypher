@@ -1,5 +1,6 @@
 // The viewings that new events of these users can change: their open ones, their latest ones of the movies in question,
-// and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], source (or null)
+// and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], source (or null),
+//   partition, partitions (of the log: a poll's marker there is about the users whose ids leave that remainder)
 // Returns: eventId, userId, movieId, source, startedAt, lastSeenAt, finishedAt, abandonedAt, finishId, pollsSinceSeen
 CALL () {
   UNWIND $userIds AS userId
@@ -14,7 +15,7 @@ CALL () {
   RETURN user, viewing, movie
   UNION
   MATCH (user:User)-[viewing:WATCHED]->(movie:Movie)
-  WHERE viewing.pollsSinceSeen >= 0 AND viewing.source = $source
+  WHERE viewing.pollsSinceSeen >= 0 AND viewing.source = $source AND user.userId % $partitions = $partition
   RETURN user, viewing, movie
 }
 RETURN viewing.eventId AS eventId, user.userId AS userId, movie.movieId AS movieId, viewing.source AS source,

@@ -6,6 +6,6 @@ MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[edge:LIKED]->(movie)
 WITH row, edge
-WHERE edge.at IS NULL OR edge.at < row.at
+WHERE (edge.at IS NULL OR edge.at < row.at) AND coalesce(edge.eventId, '') <> row.eventId
 SET edge.at = row.at, edge.eventId = row.eventId, edge.value = row.value
 RETURN row.eventId AS eventId

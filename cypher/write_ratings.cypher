@@ -6,7 +6,7 @@ MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[rated:RATED]->(movie)
 WITH row, movie, rated, rated.rating AS before
-WHERE rated.at IS NULL OR rated.at < row.at
+WHERE (rated.at IS NULL OR rated.at < row.at) AND coalesce(rated.eventId, '') <> row.eventId
 SET rated.priorRating = before, rated.priorAt = rated.at, rated.priorEventId = rated.eventId,
     rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
 SET movie.ratingMean =

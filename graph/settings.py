@@ -58,7 +58,9 @@ class Settings(BaseModel):
     )
     webhook_url: str | None = Field(None, pattern=r"^https?://", description="Where fresh recommendations are posted")
     webhook_secret: SecretStr | None = Field(None, description="What posts are signed with: whsec_ and base64")
-    event_log: str = Field("", description="sqlite:///PATH; empty: events.sqlite in the data folder")
+    event_log: str = Field(
+        "", description="sqlite:///PATH or kafka://HOST:PORT/TOPIC; empty: events.sqlite in the data folder"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -92,7 +94,9 @@ class Settings(BaseModel):
             return self.data / "events.sqlite"
         scheme, _, path = self.event_log.partition(":///")
         if scheme != "sqlite" or not path:
-            raise SettingsError(f"RECOMMENDER_EVENT_LOG: {self.event_log!r} is not of the form sqlite:///PATH")
+            raise SettingsError(
+                f"RECOMMENDER_EVENT_LOG: {self.event_log!r} is not of the form sqlite:///PATH or kafka://HOST:PORT/TOPIC"
+            )
         return Path(path)
 
 

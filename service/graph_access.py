@@ -14,7 +14,7 @@ from graph.repositories.movies import Movies
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from service.push import Pusher
-from stream.sqlite_log import SqliteEventLog
+from stream.log import EventLog, open_log
 
 KEY = "recommender"
 
@@ -58,9 +58,9 @@ class GraphAccess:
         return Ingest(self.database, timedelta(days=self.settings.hit_window))
 
     @cached_property
-    def log(self) -> SqliteEventLog:
+    def log(self) -> EventLog:
         """The event log."""
-        return SqliteEventLog(self.settings.event_log_path)
+        return open_log(self.settings)
 
     @cached_property
     def pusher(self) -> Pusher:

@@ -16,9 +16,8 @@ from graph.repositories.movies import Movies
 from graph.settings import Settings
 from stream.deadletters import replay_letters, select_letters
 from stream.faults import FAULTS
-from stream.log import DeadLetter, EventLog
+from stream.log import DeadLetter, EventLog, open_log
 from stream.simulator import PATH, Audience, create_simulator
-from stream.sqlite_log import SqliteEventLog
 from stream.worker import run_worker
 
 # Signs of a dead letter that a list shows.
@@ -145,7 +144,7 @@ def _chosen(log: EventLog, ids: tuple[int, ...], everything: bool) -> list[DeadL
 
 
 def _event_log() -> EventLog:
-    return SqliteEventLog(Settings.from_environment().event_log_path)
+    return open_log(Settings.from_environment())
 
 
 def _stop_at_signals() -> threading.Event:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from graph.errors import RecommenderError
+from graph.settings import Settings
 from stream.events import Event
 
 
@@ -23,16 +24,42 @@ class DeadLetter:
 
 
 class EventLog(Protocol):
-    """An append-only log of events, and what could not be read."""
+    """An append-only log of events in partitions, and what could not be read.
+
+    All events of a user are in one partition, in the order in which they came.
+    """
+
+    @property
+    def name(self) -> str:
+        """What tells this log from others: the source of its positions in the graph."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are."""
+
+    def assigned(self) -> list[int]:
+        """The partitions that this process is to apply now. To be asked often: that keeps them."""
 
     def append(self, events: list[Event]) -> list[Event]:
-        """Store events durably, all or none; returns them as stored.
+        """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be."""
 
-        Of an event whose id was appended before, the first version is what is stored and returned.
+    def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
+        """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
+
+    def end(self, partition: int) -> int:
+        """The offset that the next event of a partition gets."""
+
+    def take_call(self, calls: int, window: float) -> float:
+        """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log.
+
+        Returns 0 if the call is granted, else the seconds until it may be.
         """
 
-    def read(self, offset: int, limit: int) -> list[tuple[int, Event | None]]:
-        """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
+    def close(self) -> None:
+        """Leave what this process is assigned to others, at once."""
+
+    def check(self) -> str:
+        """What this log is, for people. Raises EventLogError if it cannot take events now."""
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
@@ -42,3 +69,13 @@ class EventLog(Protocol):
 
     def drop_letters(self, letter_ids: list[int]) -> int:
         """Remove dead letters; returns how many there were."""
+
+
+def open_log(settings: Settings) -> EventLog:
+    """The configured log. Raises EventLogError if it cannot be opened."""
+    from stream.kafka_log import KafkaEventLog
+    from stream.sqlite_log import SqliteEventLog
+
+    if settings.event_log.startswith("kafka://"):
+        return KafkaEventLog(settings.event_log)
+    return SqliteEventLog(settings.event_log_path)

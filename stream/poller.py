@@ -9,7 +9,7 @@ from stream.backoff import Backoff
 from stream.decoding import FeedError, UnreadableAnswerError
 from stream.events import FEED, Event, EventType
 from stream.feed import CONNECT_SECONDS, FeedClient
-from stream.sqlite_log import SqliteEventLog
+from stream.log import EventLog
 
 logger = logging.getLogger(__name__)
 
@@ -24,21 +24,18 @@ class Poller:
     def __init__(
         self,
         client: FeedClient,
-        log: SqliteEventLog,
+        log: EventLog,
         calls_per_minute: int,
-        clock: Callable[[], float],
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`clock` tells seconds that all workers count alike and nobody sets, as time.monotonic does."""
         self._client = client
         self._log = log
         self._calls = calls_per_minute
-        self._clock = clock
         self._backoff = Backoff(uniform)
 
     def poll_once(self) -> float:
         """Call the feed if the budget allows; returns the seconds to wait before the next call of this method."""
-        wait = self._log.take_call(self._clock(), self._calls, BUDGET_SECONDS)
+        wait = self._log.take_call(self._calls, BUDGET_SECONDS)
         if wait > 0:
             return wait
         try:

@@ -1,7 +1,9 @@
 """The durable event log, embedded: one SQLite file. An event counts as received once `append` returns."""
 
+import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +24,19 @@ CREATE TABLE IF NOT EXISTS feed_calls (at REAL NOT NULL);
 """
 
 
+LEAST_ROOM = 64 << 20
+
+
 class SqliteEventLog:
     """The embedded log: WAL, fsynced at every append, safe for several processes."""
 
-    def __init__(self, path: Path) -> None:
+    name = "log"
+    partitions = 1
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds that all processes count alike and nobody sets."""
         self.path = path
+        self._clock = clock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as connection:
@@ -34,6 +44,24 @@ class SqliteEventLog:
                 connection.executescript(SCHEMA)
         except (OSError, EventLogError) as error:
             raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
+
+    def assigned(self) -> list[int]:
+        """The one partition; two writers on it wait for each other."""
+        return [0]
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
+
+    def check(self) -> str:
+        """What this log is, for people. Raises EventLogError if it cannot take events now."""
+        free = shutil.disk_usage(self.path.parent).free
+        if free < LEAST_ROOM:
+            raise EventLogError(
+                f"no room for the event log {self.path}: {free >> 20} MB are free, {LEAST_ROOM >> 20} needed"
+            )
+        with self._connection() as connection:
+            connection.execute("SELECT 1 FROM events LIMIT 1")
+        return f"sqlite {self.path.name}"
 
     def append(self, events: list[Event]) -> list[Event]:
         """Store events durably, all or none; returns them as stored."""
@@ -43,13 +71,19 @@ class SqliteEventLog:
             connection.commit()
         return stored
 
-    def read(self, offset: int, limit: int) -> list[tuple[int, Event | None]]:
+    def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
         """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT offset, body FROM events WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
             ).fetchall()
         return [(position, self._decode(position, body)) for position, body in rows]
+
+    def end(self, partition: int) -> int:
+        """The offset that the next event gets."""
+        with self._connection() as connection:
+            [end] = connection.execute("SELECT coalesce(max(offset) + 1, 0) FROM events").fetchone()
+        return int(end)
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
@@ -74,16 +108,14 @@ class SqliteEventLog:
             connection.commit()
         return dropped.rowcount
 
-    def take_call(self, now: float, calls: int, window: float) -> float:
-        """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log.
-
-        `now` is in seconds since the epoch. Returns 0 if the call is granted, else the seconds until it may be.
-        """
+    def take_call(self, calls: int, window: float) -> float:
+        """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log."""
+        now = self._clock()
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM feed_calls WHERE at + ? <= ?", (window, now))
-            # A call from the future, because another worker took its turn first or the clock went back, still counts,
-            # but must not block for longer than a window.
+            # A call from the future, because another worker took its turn first or the machine was started anew, still
+            # counts, but must not block for longer than a window.
             connection.execute("UPDATE feed_calls SET at = ? WHERE at > ?", (now, now))
             taken = [at for (at,) in connection.execute("SELECT at FROM feed_calls ORDER BY at")]
             if len(taken) < calls:

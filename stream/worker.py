@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -15,9 +14,9 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.feed import FeedClient
+from stream.log import open_log
 from stream.poller import Poller
 from stream.recommender import Recommender
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.webhook import Webhook, read_secret
 from stream.writer import Writer
@@ -34,7 +33,7 @@ class CatalogueError(RecommenderError):
 
 def run_worker(settings: Settings, stop: threading.Event) -> None:
     """Poll, write, recommend and deliver until `stop` is set. Raises RecommenderError if it cannot start."""
-    log = SqliteEventLog(settings.event_log_path)
+    log = open_log(settings)
     if settings.webhook_url:
         read_secret(settings)
     with Database.from_settings(settings) as database, requests.Session() as polling, requests.Session() as posting:
@@ -46,7 +45,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
         recommender = Recommender(ingest, models, recommendations)
-        poller = Poller(FeedClient(settings.feed_url, polling), log, settings.feed_calls_per_minute, time.monotonic)
+        poller = Poller(FeedClient(settings.feed_url, polling), log, settings.feed_calls_per_minute)
         threads = [threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)]
         if settings.webhook_url:
             webhook = Webhook(settings, posting, ingest, recommendations, log)
@@ -59,6 +58,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         _repeat(lambda: _advance(writer, recommender), stop)
         for thread in threads:
             thread.join(FAILURE_SECONDS)
+        log.close()
 
 
 def await_catalogue(models: Models, expected: str, stop: threading.Event) -> None:

@@ -5,8 +5,6 @@ from stream.events import FEED, Event, EventType
 from stream.log import EventLog
 from stream.viewings import FinishRules, ViewingTracker
 
-LOG = "log"
-PARTITION = 0
 BATCH = 1000
 
 
@@ -19,31 +17,36 @@ class Writer:
         self._rules = rules
 
     def apply_pending(self) -> int:
-        """Apply the next batch of the log, if there is one; returns how many records that was."""
+        """Apply the next batch of each partition, where there is one; returns how many records that was."""
+        return sum(self._apply_partition(partition) for partition in self._log.assigned())
+
+    def _apply_partition(self, partition: int) -> int:
+        log = self._log
 
         def apply(batch: IngestTransaction) -> int:
-            offset = batch.lock_offset(LOG, PARTITION)
-            records = self._log.read(offset, BATCH)
+            offset = batch.lock_offset(log.name, partition)
+            records = log.read(partition, offset, BATCH)
             if records:
                 events = [event for _, event in records if event is not None]
-                apply_events(batch, events, self._rules)
-                batch.move_offset(LOG, PARTITION, records[-1][0] + 1)
+                apply_events(batch, events, self._rules, (partition, log.partitions))
+                batch.move_offset(log.name, partition, records[-1][0] + 1)
             return len(records)
 
         # Nothing new is the usual case, and needs no lock to be seen.
-        if not self._log.read(self._ingest.read_offset(LOG, PARTITION).offset, 1):
+        if not log.read(partition, self._ingest.read_offset(log.name, partition).offset, 1):
             return 0
         return self._ingest.transact(apply)
 
 
-def apply_events(batch: IngestTransaction, events: list[Event], rules: FinishRules) -> int:
+def apply_events(
+    batch: IngestTransaction, events: list[Event], rules: FinishRules, part: tuple[int, int] = (0, 1)
+) -> int:
     """Apply events, in their order, within an open batch. Applying one twice is the same as once.
 
-    Returns how many earlier ones were taken back.
+    `part`: which partition of how many a poll's marker among them is of. Returns how many earlier ones were taken back.
     """
     removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
-    undone = batch.find_undone(sorted({event.event_id for event in events if event.event_id}))
-    standing = [event for event in events if event.event_id not in undone]
+    standing = _standing(batch, events)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
     batch.create_nodes(
         {event.movie_id: (event.title, event.year) for event in about if event.movie_id},
@@ -51,13 +54,27 @@ def apply_events(batch: IngestTransaction, events: list[Event], rules: FinishRul
     )
     pairs = {(event.user_id, event.movie_id) for event in about if event.user_id and event.movie_id}
     polled = any(event.type is EventType.POLLED for event in standing)
-    tracker = ViewingTracker(batch.read_viewings(pairs, FEED if polled else None), rules)
+    tracker = ViewingTracker(batch.read_viewings(pairs, FEED if polled else None, part), rules)
     for event in standing:
         tracker.apply(event)
     batch.write_viewings(tracker.changed, tracker.told)
     batch.mark_hits(tracker.begun)
     batch.write_interactions([item for event in about if (item := _interaction(event))])
     return removed
+
+
+def _standing(batch: IngestTransaction, events: list[Event]) -> list[Event]:
+    """The events that count: of those with one id the first, if it was not taken back."""
+    first: dict[str, Event] = {}
+    for event in events:
+        if event.event_id:
+            first.setdefault(event.event_id, event)
+    void = batch.find_void_events({key: (event.user_id, event.movie_id) for key, event in first.items()})
+    return [
+        event
+        for event in events
+        if not event.event_id or (event is first[event.event_id] and event.event_id not in void)
+    ]
 
 
 def _interaction(event: Event) -> Interaction | None:

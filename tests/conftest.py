@@ -1,9 +1,10 @@
-"""A real Neo4j for every test: one of our own for tests that fill the graph, one whole running system on the sample."""
+"""A real Neo4j for every test, one of our own for those that fill the graph, one whole running system; a real Kafka."""
 
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,14 @@ from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import ROOT, Settings
+from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of, sandbox_settings
+from stream.log import EventLog, open_log
 
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
+
+
+OpenLog = Callable[[], EventLog]
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +70,39 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = sandbox_settings(tmp_path_factory.mktemp("own"))
     yield settings
     EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A real Kafka broker."""
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka") / "broker")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(params=["sqlite", "kafka"])
+def open_any_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLog]:
+    """Opens the same new log each time, as each process does."""
+    url = f"sqlite:///{tmp_path / 'any' / 'events.sqlite'}"
+    if request.param == "kafka":
+        broker: KafkaBroker = request.getfixturevalue("kafka")
+        url = f"kafka://{broker.address}/events-{uuid.uuid4()}"
+    opened: list[EventLog] = []
+
+    def open_one() -> EventLog:
+        opened.append(open_log(Settings(event_log=url)))
+        return opened[-1]
+
+    yield open_one
+    for log in opened:
+        log.close()
+
+
+@pytest.fixture
+def any_log(open_any_log: OpenLog) -> EventLog:
+    """A new log."""
+    return open_any_log()
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from graph.settings import ROOT
 POM = ROOT / "pom.xml"
 
 
-def ensure_jars(cache: Path) -> Path:
-    """Folder with all jars of `pom.xml`; fetched if this `pom.xml` was never resolved before.
+def ensure_jars(cache: Path, pom: Path = POM) -> Path:
+    """Folder with all jars of a POM; fetched if this one was never resolved before.
 
     Raises ServerError with Maven's own words, or with how to install Maven.
     """
-    folder = cache / "jars" / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    folder = cache / "jars" / hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     if not folder.is_dir():
         partial = folder.with_suffix(f".{os.getpid()}")
-        _copy_jars(partial)
+        _copy_jars(pom, partial)
         try:
             partial.rename(folder)
         except OSError:  # another process was faster
@@ -29,10 +29,10 @@ def ensure_jars(cache: Path) -> Path:
     return folder
 
 
-def _copy_jars(folder: Path) -> None:
+def _copy_jars(pom: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        *[_find_maven(), "-q", "-B", "-f", str(POM)],
+        *[_find_maven(), "-q", "-B", "-f", str(pom)],
         *["dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
     ]
     java_home = find_java().resolve().parent.parent
@@ -41,7 +41,9 @@ def _copy_jars(folder: Path) -> None:
     )
     if answer.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ServerError(f"Maven could not fetch Neo4j's jars:\n{_last_errors(answer.stdout + answer.stderr)}")
+        raise ServerError(
+            f"Maven could not fetch the jars of {pom.name}:\n{_last_errors(answer.stdout + answer.stderr)}"
+        )
 
 
 def _last_errors(output: str) -> str:

@@ -37,7 +37,7 @@ def _model_state() -> schemas.PartState:
 
 def _log_state() -> schemas.PartState:
     try:
-        path = graph_access().log.path
+        detail = graph_access().log.check()
     except RecommenderError as error:
         return schemas.PartState(ready=False, detail=str(error))
-    return schemas.PartState(ready=True, detail=f"sqlite {path.name}")
+    return schemas.PartState(ready=True, detail=detail)

@@ -46,7 +46,7 @@ def run(log: SqliteEventLog, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def sightings(log: SqliteEventLog) -> list[tuple[int | None, int | None]]:
-    return [(event.user_id, event.movie_id) for _, event in log.read(0, 100) if event]
+    return [(event.user_id, event.movie_id) for _, event in log.read(0, 0, 100) if event]
 
 
 def test_a_row_that_can_be_read_by_now_becomes_an_event(log: SqliteEventLog) -> None:
@@ -79,7 +79,7 @@ def test_a_record_of_the_log_comes_back_as_the_event_it_was_once_it_can_be_read(
     event = Event(type=EventType.RATED, source=API, at=NOON, event_id="a", user_id=1, movie_id=2, rating=4)
     log.bury(event.model_dump_json(by_alias=True, exclude_none=True), "event 5 is unreadable: unknown type")
     assert replay_letters(log, log.dead_letters()) == (1, 0)
-    assert [event for _, event in log.read(0, 10)] == [event]
+    assert [event for _, event in log.read(0, 0, 10)] == [event]
 
 
 def test_an_unknown_id_changes_nothing(log: SqliteEventLog) -> None:

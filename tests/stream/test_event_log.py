@@ -40,7 +40,7 @@ def polled() -> Event:
 
 
 def all_events(log: SqliteEventLog) -> list[Event | None]:
-    return [event for _, event in log.read(0, 1_000_000)]
+    return [event for _, event in log.read(0, 0, 1_000_000)]
 
 
 def insert(log: SqliteEventLog, body: object) -> None:
@@ -59,11 +59,11 @@ def test_what_is_appended_is_read_in_order(log: SqliteEventLog) -> None:
 
 def test_reads_from_an_offset_on(log: SqliteEventLog) -> None:
     log.append([sighting(user) for user in range(1, 8)])
-    offsets = [offset for offset, _ in log.read(0, 100)]
+    offsets = [offset for offset, _ in log.read(0, 0, 100)]
     assert offsets == sorted(set(offsets))
-    assert log.read(offsets[3], 2) == [(offsets[3], sighting(4)), (offsets[4], sighting(5))]
-    assert log.read(offsets[-1] + 1, 100) == []
-    assert log.read(0, 0) == []
+    assert log.read(0, offsets[3], 2) == [(offsets[3], sighting(4)), (offsets[4], sighting(5))]
+    assert log.read(0, offsets[-1] + 1, 100) == []
+    assert log.read(0, 0, 0) == []
 
 
 def test_nothing_appended_is_nothing_stored(log: SqliteEventLog) -> None:
@@ -217,14 +217,38 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
             assert [(e.user_id, e.movie_id) for e in around if e] == [(int(event.source), int(event.key[7:]) + 1)] * 2
 
 
-def test_so_many_calls_are_granted_and_then_one_as_each_leaves_the_window(log: SqliteEventLog) -> None:
-    other = SqliteEventLog(log.path)
+class Clock:
+    """Seconds that are what they are told to be."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(tmp_path: Path, clock: Clock) -> SqliteEventLog:
+    return SqliteEventLog(tmp_path / "timed.sqlite", clock)
+
+
+def take(log: SqliteEventLog, clock: Clock, at: float, calls: int) -> float:
+    clock.now = at
+    return log.take_call(calls, WINDOW)
+
+
+def test_so_many_calls_are_granted_and_then_one_as_each_leaves_the_window(timed: SqliteEventLog, clock: Clock) -> None:
+    other = SqliteEventLog(timed.path, clock)
     for at in (0.0, 10.0, 20.0):
-        assert (other if at == 10 else log).take_call(1000 + at, 3, WINDOW) == 0
-    assert log.take_call(1021, 3, WINDOW) == 39
-    assert other.take_call(1059.5, 3, WINDOW) == 0.5
-    assert other.take_call(1060, 3, WINDOW) == 0
-    assert log.take_call(1060, 3, WINDOW) == 10
+        assert take((other if at == 10 else timed), clock, 1000 + at, 3) == 0
+    assert take(timed, clock, 1021, 3) == 39
+    assert take(other, clock, 1059.5, 3) == 0.5
+    assert take(other, clock, 1060, 3) == 0
+    assert take(timed, clock, 1060, 3) == 10
 
 
 @settings(deadline=None, max_examples=30)
@@ -235,12 +259,13 @@ def test_so_many_calls_are_granted_and_then_one_as_each_leaves_the_window(log: S
 )
 def test_no_window_holds_more_calls_than_allowed(steps: list[tuple[float, bool]], calls: int, start: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        logs = [SqliteEventLog(Path(folder) / "log") for _ in range(2)]
+        clock = Clock()
+        logs = [SqliteEventLog(Path(folder) / "log", clock) for _ in range(2)]
         now = start
         granted: list[float] = []
         for step, which in steps:
             now += step
-            wait = logs[which].take_call(now, calls, WINDOW)
+            wait = take(logs[which], clock, now, calls)
             recent = [at for at in granted if at + WINDOW > now]
             assert (wait == 0) == (len(recent) < calls)
             if wait == 0:
@@ -249,21 +274,23 @@ def test_no_window_holds_more_calls_than_allowed(steps: list[tuple[float, bool]]
                 assert wait == pytest.approx(recent[-calls] + WINDOW - now, abs=1e-6)
 
 
-def test_0_means_granted_however_the_numbers_round(log: SqliteEventLog) -> None:
+def test_0_means_granted_however_the_numbers_round(timed: SqliteEventLog, clock: Clock) -> None:
     now = 2.0**20
-    assert log.take_call(now - WINDOW + 2.0**-33, 1, WINDOW) == 0
-    answers = [log.take_call(now, 1, WINDOW) for _ in range(2)]
+    assert take(timed, clock, now - WINDOW + 2.0**-33, 1) == 0
+    answers = [take(timed, clock, now, 1) for _ in range(2)]
     assert answers.count(0) <= 1
 
 
-def test_a_worker_that_read_the_clock_earlier_does_not_take_back_the_call_of_another(log: SqliteEventLog) -> None:
-    assert log.take_call(1000.0, 1, WINDOW) == 0
-    assert SqliteEventLog(log.path).take_call(999.9, 1, WINDOW) > 59
+def test_a_worker_that_read_the_clock_earlier_does_not_take_back_the_call_of_another(
+    timed: SqliteEventLog, clock: Clock
+) -> None:
+    assert take(timed, clock, 1000.0, 1) == 0
+    assert take(SqliteEventLog(timed.path, clock), clock, 999.9, 1) > 59
 
 
-def test_a_clock_that_goes_back_blocks_for_a_window_at_most(log: SqliteEventLog) -> None:
+def test_a_clock_that_goes_back_blocks_for_a_window_at_most(timed: SqliteEventLog, clock: Clock) -> None:
     for at in (10_000.0, 10_001.0):
-        assert log.take_call(at, 2, WINDOW) == 0
-    assert log.take_call(500.0, 2, WINDOW) == WINDOW
-    assert log.take_call(559.0, 2, WINDOW) == 1
-    assert [log.take_call(560.0, 2, WINDOW) for _ in range(3)] == [0, 0, WINDOW]
+        assert take(timed, clock, at, 2) == 0
+    assert take(timed, clock, 500.0, 2) == WINDOW
+    assert take(timed, clock, 559.0, 2) == 1
+    assert [take(timed, clock, 560.0, 2) for _ in range(3)] == [0, 0, WINDOW]

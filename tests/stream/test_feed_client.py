@@ -98,11 +98,6 @@ def dead_client(session: requests.Session) -> FeedClient:
     return FeedClient(f"http://127.0.0.1:{port}/", session)
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> SqliteEventLog:
-    return SqliteEventLog(tmp_path / "events.sqlite")
-
-
 class Clock:
     """Seconds that pass when told."""
 
@@ -111,6 +106,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(tmp_path: Path, clock: Clock) -> SqliteEventLog:
+    return SqliteEventLog(tmp_path / "events.sqlite", clock)
 
 
 def chunked(body: bytes) -> bytes:
@@ -289,8 +294,8 @@ def test_a_poll_appends_its_sightings_and_a_marker(
 ) -> None:
     caplog.set_level(logging.INFO, "stream")
     feed.answer = response(split_frame((5, 7), (6, 8)))
-    assert Poller(client, log, 5, Clock()).poll_once() == 12
-    events = [event for _, event in log.read(0, 100) if event]
+    assert Poller(client, log, 5).poll_once() == 12
+    events = [event for _, event in log.read(0, 0, 100) if event]
     assert [(event.type, event.user_id, event.movie_id) for event in events] == [
         (EventType.WATCHING, 5, 7),
         (EventType.WATCHING, 6, 8),
@@ -302,26 +307,25 @@ def test_a_poll_appends_its_sightings_and_a_marker(
 
 
 def test_a_poll_that_shows_nobody_is_marked_too(client: FeedClient, log: SqliteEventLog) -> None:
-    Poller(client, log, 5, Clock()).poll_once()
-    assert [event.type for _, event in log.read(0, 100) if event] == [EventType.POLLED]
+    Poller(client, log, 5).poll_once()
+    assert [event.type for _, event in log.read(0, 0, 100) if event] == [EventType.POLLED]
 
 
-def test_a_failed_poll_leaves_no_marker(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
-    clock = Clock()
-    poller = Poller(client, log, 5, clock)
+def test_a_failed_poll_leaves_no_marker(feed: FakeFeed, client: FeedClient, log: SqliteEventLog, clock: Clock) -> None:
+    poller = Poller(client, log, 5)
     for answer in (response(status="500 Broken"), response(b"garbage"), b""):
         feed.answer = answer
         clock.now += poller.poll_once()
     assert len(feed.requests) == 3
-    assert log.read(0, 100) == []
+    assert log.read(0, 0, 100) == []
 
 
 def test_unreadable_rows_become_dead_letters(
     feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed.answer = response(split_frame((5, 7), ("nobody", 8), (6, -1)))
-    Poller(client, log, 5, Clock()).poll_once()
-    assert [event.user_id for _, event in log.read(0, 100) if event] == [5, None]
+    Poller(client, log, 5).poll_once()
+    assert [event.user_id for _, event in log.read(0, 0, 100) if event] == [5, None]
     assert [("nobody" in letter.body, "-1" in letter.body) for letter in log.dead_letters()] == [
         (True, False),
         (False, True),
@@ -334,10 +338,9 @@ def test_unreadable_rows_become_dead_letters(
 
 
 def test_a_failure_costs_the_drawn_wait_and_is_told(
-    dead_client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+    dead_client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
-    clock = Clock()
-    poller = Poller(dead_client, log, 5, clock, uniform=lambda _, bound: bound)
+    poller = Poller(dead_client, log, 5, uniform=lambda _, bound: bound)
     for wait in (5, 10, 20, 40, 60, 360, 360):
         assert poller.poll_once() == wait
         clock.now += wait
@@ -345,9 +348,8 @@ def test_a_failure_costs_the_drawn_wait_and_is_told(
     assert caplog.messages[-1].endswith("it counts as down, next try in 360 s")
 
 
-def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
-    clock = Clock()
-    poller = Poller(client, log, 5, clock, uniform=lambda _, bound: bound)
+def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: SqliteEventLog, clock: Clock) -> None:
+    poller = Poller(client, log, 5, uniform=lambda _, bound: bound)
     waits = []
     for status in ("500 Broken", "500 Broken", "200 OK", "500 Broken"):
         feed.answer = response(split_frame(), status)
@@ -358,16 +360,15 @@ def test_a_success_ends_the_waiting(feed: FakeFeed, client: FeedClient, log: Sql
 
 def test_the_feed_may_ask_for_a_longer_wait(feed: FakeFeed, client: FeedClient, log: SqliteEventLog) -> None:
     feed.answer = response(status="429 Too Many Requests", Retry_After="40")
-    assert Poller(client, log, 5, Clock()).poll_once() == 40
+    assert Poller(client, log, 5).poll_once() == 40
 
 
 @pytest.mark.parametrize("calls", [1, 5, 20])
 def test_no_minute_holds_more_calls_than_allowed(
-    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, calls: int
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, calls: int, clock: Clock
 ) -> None:
     """Two workers that share the log and poll as often as they can."""
-    clock = Clock()
-    pollers = [Poller(client, each, calls, clock) for each in (log, SqliteEventLog(log.path))]
+    pollers = [Poller(client, each, calls) for each in (log, SqliteEventLog(log.path, clock))]
     moments = []
     for step in range(100):
         before = len(feed.requests)
@@ -382,10 +383,9 @@ def test_no_minute_holds_more_calls_than_allowed(
 
 
 def test_a_poll_without_budget_calls_nobody_and_tells_how_long_to_wait(
-    feed: FakeFeed, client: FeedClient, log: SqliteEventLog
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, clock: Clock
 ) -> None:
-    clock = Clock()
-    poller = Poller(client, log, 2, clock)
+    poller = Poller(client, log, 2)
     assert [poller.poll_once() for _ in range(2)] == [30, 30]
     clock.now += 45
     assert poller.poll_once() == pytest.approx(BUDGET_SECONDS - 45)

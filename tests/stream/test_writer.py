@@ -1,9 +1,14 @@
 """From the log into a real graph: exactly once, in any order, and on to stored recommendations."""
 
+import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from conftest import OpenLog
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
@@ -11,6 +16,7 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
+from stream.log import EventLog
 from stream.recommender import Recommender
 from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
@@ -18,11 +24,6 @@ from stream.writer import Writer, apply_events
 
 NOON = datetime(2026, 1, 1, 12)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def log(settings: Settings) -> SqliteEventLog:
-    return SqliteEventLog(settings.event_log_path)
 
 
 def sighting(user: int, movie: int, at: datetime) -> Event:
@@ -43,49 +44,54 @@ def viewings(database: Database) -> set[tuple[int, int, datetime, datetime | Non
     }
 
 
-def apply_all(writer: Writer) -> None:
-    while writer.apply_pending():
-        pass
+def apply_all(log: EventLog, ingest: Ingest) -> None:
+    """What a worker does, until all that is on the log is applied."""
+    writer = Writer(log, ingest, FinishRules())
+    ends = {partition: log.end(partition) for partition in range(log.partitions)}
+    deadline = time.monotonic() + 60
+    while any(ingest.read_offset(log.name, partition).offset < end for partition, end in ends.items()):
+        assert time.monotonic() < deadline, "not applied within 60 s"
+        writer.apply_pending()
 
 
-def test_polls_become_viewings_and_finishes(database: Database, log: SqliteEventLog) -> None:
-    writer = Writer(log, Ingest(database), FinishRules())
-    log.append([sighting(1, 7, NOON), sighting(2, 8, NOON), polled(NOON)])
-    apply_all(writer)
+def test_polls_become_viewings_and_finishes(database: Database, any_log: EventLog) -> None:
+    any_log.append([sighting(1, 7, NOON), sighting(2, 8, NOON), polled(NOON)])
+    apply_all(any_log, Ingest(database))
     assert viewings(database) == {(1, 7, NOON, None), (2, 8, NOON, None)}
     later = NOON + MINUTE
     # A restart in between: another writer carries on from the graph.
-    log.append([sighting(2, 9, later), polled(later)])
-    apply_all(Writer(log, Ingest(database), FinishRules()))
+    any_log.append([sighting(2, 9, later), polled(later)])
+    apply_all(any_log, Ingest(database))
     assert viewings(database) == {(1, 7, NOON, later), (2, 8, NOON, later), (2, 9, later, None)}
 
 
 def test_a_poll_may_end_in_another_batch(
-    database: Database, log: SqliteEventLog, monkeypatch: pytest.MonkeyPatch
+    database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.writer.BATCH", 1)
-    writer = Writer(log, Ingest(database), FinishRules())
-    log.append([sighting(1, 7, NOON), polled(NOON), sighting(1, 7, NOON + MINUTE), polled(NOON + MINUTE)])
-    apply_all(writer)
+    any_log.append([sighting(1, 7, NOON), polled(NOON), sighting(1, 7, NOON + MINUTE), polled(NOON + MINUTE)])
+    apply_all(any_log, Ingest(database))
     assert viewings(database) == {(1, 7, NOON, None)}
 
 
-def test_two_writers_on_one_log_apply_everything_once(database: Database, log: SqliteEventLog) -> None:
+def test_two_writers_on_one_log_apply_everything_once(database: Database, open_any_log: OpenLog) -> None:
+    logs = [open_any_log() for _ in range(2)]
     for number in range(30):
         at = NOON + number * MINUTE
         watching = [sighting(user, 1 + (number + user) // 3, at) for user in range(1, 6)]
-        log.append([*watching, polled(at)])
-    writers = [Writer(log, Ingest(database), FinishRules()) for _ in range(2)]
+        logs[0].append([*watching, polled(at)])
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(apply_all, writers))
+        list(pool.map(lambda log: apply_all(log, Ingest(database)), logs))
     both = viewings(database)
+    for log in logs:
+        log.close()
     database.run_text("MATCH (n) DETACH DELETE n")
-    apply_all(Writer(log, Ingest(database), FinishRules()))
-    assert both == viewings(database)
+    apply_all(open_any_log(), Ingest(database))
+    assert viewings(database) == both
     assert len(both) > 50
 
 
-def test_an_event_applied_at_once_is_unchanged_by_the_writers_pass(database: Database, log: SqliteEventLog) -> None:
+def test_an_event_applied_at_once_is_unchanged_by_the_writers_pass(database: Database, any_log: EventLog) -> None:
     events = [
         Event(type=EventType.STARTED, source=API, at=NOON, user_id=1, movie_id=7, event_id="start"),
         Event(type=EventType.FINISHED, source=API, at=NOON + MINUTE, user_id=1, movie_id=7, event_id="finish"),
@@ -93,39 +99,53 @@ def test_an_event_applied_at_once_is_unchanged_by_the_writers_pass(database: Dat
         Event(type=EventType.LIKED, source=API, at=NOON, user_id=1, movie_id=8, value=-1, event_id="like"),
     ]
     ingest = Ingest(database)
-    ingest.transact(lambda batch: apply_events(batch, log.append(events), FinishRules()))
+    ingest.transact(lambda batch: apply_events(batch, any_log.append(events), FinishRules()))
     before = database.run_text("MATCH (a)-[e]->(b) RETURN type(e) AS type, properties(e) AS properties ORDER BY type")
     sequence = ingest.get_sequence()
-    apply_all(Writer(log, ingest, FinishRules()))
+    apply_all(any_log, ingest)
     after = database.run_text("MATCH (a)-[e]->(b) RETURN type(e) AS type, properties(e) AS properties ORDER BY type")
     assert [dict(row) for row in before] == [dict(row) for row in after]
     assert {row["type"] for row in after} == {"WATCHED", "RATED", "LIKED"}
     assert ingest.get_sequence() == sequence
 
 
-def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, log: SqliteEventLog) -> None:
-    log.append([sighting(1, 7, NOON)])
-    import sqlite3
-    from contextlib import closing
+def test_an_id_used_again_for_something_else_changes_nothing_and_stops_nobody(
+    database: Database, any_log: EventLog
+) -> None:
+    def told(event_id: str, user: int, movie: int, kind: str = "started", **more: Any) -> Event:
+        return Event(type=EventType(kind), source=API, at=NOON, event_id=event_id, user_id=user, movie_id=movie, **more)
 
+    any_log.append([told("a", 6, 7), told("a", 12, 7), told("b", 6, 9, "rated", rating=4)])
+    apply_all(any_log, Ingest(database))
+    later = told("b", 6, 9, "rated", rating=1).model_copy(update={"at": NOON + MINUTE})
+    any_log.append([told("a", 6, 8), told("a", 18, 7), later, told("c", 18, 7)])
+    apply_all(any_log, Ingest(database))
+    assert {(user, movie) for user, movie, *_ in viewings(database)} == {(6, 7), (18, 7)}
+    [row] = database.run_text("MATCH ()-[rated:RATED]->() RETURN rated.rating AS rating")
+    assert row["rating"] == 4
+
+
+def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, settings: Settings) -> None:
+    log = SqliteEventLog(settings.event_log_path)
+    log.append([sighting(1, 7, NOON)])
     with closing(sqlite3.connect(log.path)) as connection:
         connection.execute("INSERT INTO events (body) VALUES ('{')")
         connection.commit()
     log.append([sighting(2, 7, NOON)])
-    apply_all(Writer(log, Ingest(database), FinishRules()))
+    apply_all(log, Ingest(database))
     assert {user for user, *_ in viewings(database)} == {1, 2}
     assert len(log.dead_letters()) == 1
 
 
-def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Database, log: SqliteEventLog) -> None:
+def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Database, any_log: EventLog) -> None:
     database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
     ingest = Ingest(database)
     recommender = Recommender(ingest, Models(database), Recommendations(database))
     assert recommender.recommend_pending() == 0
     for number, movie in enumerate((7, 8, 9)):
         at = NOON + number * MINUTE
-        log.append([sighting(1, movie, at), *([sighting(2, 7, at)] if number == 0 else []), polled(at)])
-    apply_all(Writer(log, ingest, FinishRules()))
+        any_log.append([sighting(1, movie, at), *([sighting(2, 7, at)] if number == 0 else []), polled(at)])
+    apply_all(any_log, ingest)
     assert recommender.recommend_pending() == 2
     assert recommender.recommend_pending() == 0
     # A restart asks the graph how far it came.
