@@ -14,7 +14,8 @@ from graph.repositories.movies import Movies
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from service.push import Pusher
-from stream.log import EventLog, open_log
+from stream.log import EventLog
+from stream.logs import open_log
 
 KEY = "recommender"
 

@@ -16,7 +16,8 @@ from graph.repositories.movies import Movies
 from graph.settings import Settings
 from stream.deadletters import replay_letters, select_letters
 from stream.faults import FAULTS
-from stream.log import DeadLetter, EventLog, open_log
+from stream.log import DeadLetter, EventLog
+from stream.logs import open_log
 from stream.simulator import PATH, Audience, create_simulator
 from stream.worker import run_worker
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Protocol
 
 from graph.errors import RecommenderError
-from graph.settings import Settings
 from stream.events import Event
 
 
@@ -69,13 +68,3 @@ class EventLog(Protocol):
 
     def drop_letters(self, letter_ids: list[int]) -> int:
         """Remove dead letters; returns how many there were."""
-
-
-def open_log(settings: Settings) -> EventLog:
-    """The configured log. Raises EventLogError if it cannot be opened."""
-    from stream.kafka_log import KafkaEventLog
-    from stream.sqlite_log import SqliteEventLog
-
-    if settings.event_log.startswith("kafka://"):
-        return KafkaEventLog(settings.event_log)
-    return SqliteEventLog(settings.event_log_path)

@@ -14,7 +14,7 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.feed import FeedClient
-from stream.log import open_log
+from stream.logs import open_log
 from stream.poller import Poller
 from stream.recommender import Recommender
 from stream.viewings import FinishRules

@@ -19,7 +19,8 @@ from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import ROOT, Settings
 from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of, sandbox_settings
-from stream.log import EventLog, open_log
+from stream.log import EventLog
+from stream.logs import open_log
 
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 
