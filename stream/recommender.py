@@ -35,7 +35,9 @@ class Recommender:
         with ThreadPoolExecutor(TRAVERSALS) as pool:
             for start in range(0, len(waiting), STORED_LISTS):
                 group = waiting[start : start + STORED_LISTS]
+                logger.debug("recommending for %d users", len(group))
                 found = list(pool.map(self._recommend, group))
+                logger.debug("storing %d lists", len(found))
                 self._ingest.store_lists(
                     [(finish.event_id, recommended) for finish, recommended in zip(group, found, strict=True)]
                 )

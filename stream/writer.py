@@ -1,9 +1,13 @@
 """From the log into the graph: each batch's edges and the offset move in one transaction."""
 
+import logging
+
 from graph.repositories.ingest import Ingest, IngestTransaction, Interaction
 from stream.events import FEED, Event, EventType
 from stream.log import EventLog
 from stream.viewings import FinishRules, ViewingTracker
+
+logger = logging.getLogger(__name__)
 
 BATCH = 1000
 
@@ -27,9 +31,11 @@ class Writer:
             offset = batch.lock_offset(log.name, partition)
             records = log.read(partition, offset, BATCH)
             if records:
+                logger.debug("applying %d records of partition %d", len(records), partition)
                 events = [event for _, event in records if event is not None]
                 apply_events(batch, events, self._rules, (partition, log.partitions))
                 batch.move_offset(log.name, partition, records[-1][0] + 1)
+                logger.debug("committing up to offset %d", records[-1][0] + 1)
             return len(records)
 
         # Nothing new is the usual case, and needs no lock to be seen.
