@@ -62,6 +62,14 @@ class Settings(BaseModel):
         "", description="sqlite:///PATH or kafka://HOST:PORT/TOPIC; empty: events.sqlite in the data folder"
     )
 
+    event_log_days: float = Field(7.0, gt=0, le=3650, description="Days that applied events stay on the event log")
+    event_log_megabytes: int = Field(
+        2048, ge=16, description="Size that the SQLite event log may have, once its events are applied"
+    )
+    largest_backlog: int = Field(
+        5_000_000, ge=1000, description="Events that may wait on the event log before no more are taken"
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read and check the settings.

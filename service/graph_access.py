@@ -14,6 +14,7 @@ from graph.repositories.movies import Movies
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from service.push import Pusher
+from stream.backlog import Backlog
 from stream.log import EventLog
 from stream.logs import open_log
 
@@ -62,6 +63,11 @@ class GraphAccess:
     def log(self) -> EventLog:
         """The event log."""
         return open_log(self.settings)
+
+    @cached_property
+    def backlog(self) -> Backlog:
+        """How far the graph is behind the log."""
+        return Backlog(self.log, self.ingest, self.settings.largest_backlog)
 
     @cached_property
     def pusher(self) -> Pusher:

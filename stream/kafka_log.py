@@ -56,6 +56,7 @@ class KafkaEventLog:
         self._clock = clock
         self._writer: _GroupReader | None = None
         self._poller: _GroupReader | None = None
+        self._ends: Consumer | None = None
         with _told_errors(self._servers):
             self.partitions = self._create_topics()
             self._producer = Producer(
@@ -78,7 +79,9 @@ class KafkaEventLog:
         for reader in (self._writer, self._poller):
             if reader is not None:
                 reader.close()
-        self._writer = self._poller = None
+        if self._ends is not None:
+            self._ends.close()
+        self._writer = self._poller = self._ends = None
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
@@ -115,8 +118,30 @@ class KafkaEventLog:
 
     def end(self, partition: int) -> int:
         """The offset that the next event of a partition gets."""
-        with _told_errors(self._servers), _closing(Consumer(self._reading("ends"))) as consumer:
-            return _watermarks(consumer, self.topic, partition)[1]
+        with _told_errors(self._servers):
+            if self._ends is None:
+                self._ends = Consumer(self._reading("ends"))
+            return _watermarks(self._ends, self.topic, partition)[1]
+
+    def trim(self, applied: dict[int, int], days: float, megabytes: int) -> int:
+        """Remove applied events that are too old; returns how many. Their size is the broker's to bound."""
+        before = round((self._clock() - days * 86400) * 1000)
+        with _told_errors(self._servers), _closing(Consumer(self._reading("trim"))) as consumer:
+            wanted = [TopicPartition(self.topic, partition, before) for partition in applied]
+            young = {found.partition: found.offset for found in consumer.offsets_for_times(wanted, CONNECT_SECONDS)}
+            removed, parts = 0, []
+            for partition, offset in applied.items():
+                first, end = _watermarks(consumer, self.topic, partition)
+                # No event is younger: -1.
+                until = min(offset, young[partition] if young[partition] >= 0 else end)
+                if until > first:
+                    removed += until - first
+                    parts.append(TopicPartition(self.topic, partition, until))
+            if parts:
+                admin = AdminClient(self._connection())  # Its answers come only while it is there.
+                for done in admin.delete_records(parts).values():
+                    done.result()
+        return removed
 
     def take_call(self, calls: int, window: float) -> float:
         """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log."""
@@ -227,7 +252,8 @@ class KafkaEventLog:
         known = admin.list_topics(timeout=CONNECT_SECONDS)
         replicas = min(REPLICAS, len(known.brokers))
         wanted = [
-            NewTopic(self.topic, PARTITIONS, replicas),
+            # What is not applied must not go: `trim` removes the rest.
+            NewTopic(self.topic, PARTITIONS, replicas, config={"retention.ms": "-1"}),
             NewTopic(f"{self.topic}.dead", 1, replicas, config={"cleanup.policy": "compact"}),
             NewTopic(f"{self.topic}.feed", 1, replicas),
         ]

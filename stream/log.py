@@ -48,6 +48,9 @@ class EventLog(Protocol):
     def end(self, partition: int) -> int:
         """The offset that the next event of a partition gets."""
 
+    def trim(self, applied: dict[int, int], days: float, megabytes: int) -> int:
+        """Remove events before `applied` (offsets by partition) that are too old, or too many; returns how many."""
+
     def take_call(self, calls: int, window: float) -> float:
         """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log.
 

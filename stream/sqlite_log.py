@@ -16,7 +16,7 @@ from stream.log import DeadLetter, EventLogError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
-  offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL);
+  offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL, received_at REAL);
 CREATE TABLE IF NOT EXISTS dead_letters (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS dead_letters_by_reason ON dead_letters (reason, body);
@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS feed_calls (at REAL NOT NULL);
 
 
 LEAST_ROOM = 64 << 20
+TRIMMED_ROWS = 10_000
 
 
 class SqliteEventLog:
@@ -42,6 +43,8 @@ class SqliteEventLog:
             with self._connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(SCHEMA)
+                if "received_at" not in {column for _, column, *_ in connection.execute("PRAGMA table_info(events)")}:
+                    connection.execute("ALTER TABLE events ADD COLUMN received_at REAL")
         except (OSError, EventLogError) as error:
             raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
 
@@ -84,6 +87,27 @@ class SqliteEventLog:
         with self._connection() as connection:
             [end] = connection.execute("SELECT coalesce(max(offset) + 1, 0) FROM events").fetchone()
         return int(end)
+
+    def trim(self, applied: dict[int, int], days: float, megabytes: int) -> int:
+        """Remove events before `applied` (offsets by partition) that are too old, or too many; returns how many."""
+        removed = 0
+        before, offset = time.time() - days * 86400, applied.get(0, 0)
+        with self._connection() as connection:
+            while True:
+                pages, free, size = (
+                    connection.execute(f"PRAGMA {name}").fetchone()[0]
+                    for name in ("page_count", "freelist_count", "page_size")
+                )
+                oldest = before if (pages - free) * size <= megabytes << 20 else float("inf")
+                trimmed = connection.execute(
+                    "DELETE FROM events WHERE offset IN (SELECT offset FROM events"
+                    " WHERE offset < ? AND coalesce(received_at, 0) < ? ORDER BY offset LIMIT ?)",
+                    (offset, oldest, TRIMMED_ROWS),
+                ).rowcount
+                connection.commit()
+                removed += trimmed
+                if trimmed == 0:
+                    return removed
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
@@ -145,7 +169,8 @@ class SqliteEventLog:
 def _append(connection: sqlite3.Connection, event: Event) -> Event:
     body = event.model_dump_json(by_alias=True, exclude_none=True)
     added = connection.execute(
-        "INSERT INTO events (event_id, body) VALUES (?, ?) ON CONFLICT (event_id) DO NOTHING", (event.event_id, body)
+        "INSERT INTO events (event_id, body, received_at) VALUES (?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
+        (event.event_id, body, time.time()),
     )
     if added.rowcount:
         return event

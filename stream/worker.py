@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import requests
 
@@ -14,6 +15,7 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
 from stream.feed import FeedClient
+from stream.log import EventLog
 from stream.logs import open_log
 from stream.poller import Poller
 from stream.recommender import Recommender
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.05
 FAILURE_SECONDS = 1.0
+TRIM_SECONDS = 600.0
 
 
 class CatalogueError(RecommenderError):
@@ -52,6 +55,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
             threads.append(
                 threading.Thread(target=_repeat, args=(webhook.deliver_once, stop), name="webhook", daemon=True)
             )
+        trimmer = partial(trim_log, log, ingest, settings)
+        threads.append(threading.Thread(target=_repeat, args=(trimmer, stop), name="trimmer", daemon=True))
         for thread in threads:
             thread.start()
         logger.info("following %s", settings.feed_url)
@@ -81,6 +86,14 @@ def await_catalogue(models: Models, expected: str, stop: threading.Event) -> Non
             logger.info("waiting for ratings to be loaded (`python -m loader bulk PATH`)")
             told = True
         stop.wait(FAILURE_SECONDS)
+
+
+def trim_log(log: EventLog, ingest: Ingest, settings: Settings) -> float:
+    """Remove what is applied and old from the event log; returns the seconds until it is worth doing again."""
+    removed = log.trim(ingest.read_offsets(log.name), settings.event_log_days, settings.event_log_megabytes)
+    if removed:
+        logger.info("%d applied events are removed from the event log", removed)
+    return TRIM_SECONDS
 
 
 def _advance(writer: Writer, recommender: Recommender) -> float:

@@ -279,6 +279,11 @@ class Ingest:
             return Position(record["offset"], record["sequence"])
         return Position()
 
+    def read_offsets(self, source: str) -> dict[int, int]:
+        """The next offset to apply, by partition; of those of which something is applied."""
+        records = self._database.read("read_offsets", source=source)
+        return {record["partition"]: record["offset"] for record in records}
+
     def read_finishes_since(self, sequence: int) -> list[Finish]:
         """The latest finish of each user after a sequence number."""
         records = self._database.read("read_finishes_since", sequence=sequence)

@@ -36,6 +36,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     """
     access = graph_access()
     now = utc_now()
+    access.backlog.require_room()
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     rules = FinishRules.from_settings(access.settings)
     try:

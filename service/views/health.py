@@ -1,11 +1,15 @@
 """For those who operate the service."""
 
+import logging
+
 from flask_openapi3 import APIBlueprint, Tag
 
-from graph.errors import RecommenderError
+from graph.errors import DatabaseUnavailableError, RecommenderError
 from service import schemas
 from service.graph_access import graph_access
 from service.responses import Reply, reply
+
+logger = logging.getLogger(__name__)
 
 blueprint = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="operations")])
 
@@ -38,6 +42,10 @@ def _model_state() -> schemas.PartState:
 def _log_state() -> schemas.PartState:
     try:
         detail = graph_access().log.check()
+        graph_access().backlog.require_room()
+        detail += f", the graph is {graph_access().backlog.measure()} events behind"
+    except DatabaseUnavailableError:
+        logger.debug("how far the graph is behind is not known while Neo4j is away")
     except RecommenderError as error:
         return schemas.PartState(ready=False, detail=str(error))
     return schemas.PartState(ready=True, detail=detail)

@@ -6,9 +6,14 @@ from datetime import datetime
 import pytest
 from conftest import OpenLog, wait_until
 
+from graph.database import Database
+from graph.repositories.ingest import Ingest
 from graph.times import utc_now
+from stream.backlog import Backlog
 from stream.events import API, FEED, Event, EventType
-from stream.log import EventLog
+from stream.log import EventLog, EventLogError
+from stream.viewings import FinishRules
+from stream.writer import Writer
 
 NOON = datetime(2026, 1, 1, 12)
 USERS = range(1, 14)
@@ -87,6 +92,7 @@ def test_another_process_reads_what_this_one_stored(open_any_log: OpenLog) -> No
 
 def test_the_end_is_behind_the_last_event(any_log: EventLog) -> None:
     partition = 6 % any_log.partitions
+    any_log.append([started(6, 1)])
     before = any_log.end(partition)
     any_log.append([started(6, 1), started(6, 2)])
     assert any_log.end(partition) == before + 2
@@ -128,6 +134,42 @@ def test_a_call_is_granted_again_once_the_window_is_over(any_log: EventLog) -> N
 @pytest.mark.parametrize("count", [1, 3000])
 def test_many_at_once_are_all_stored(any_log: EventLog, count: int) -> None:
     partition = 6 % any_log.partitions
+    any_log.append([started(6, 1)])
     before = any_log.end(partition)
     any_log.append([started(6, 1 + place, f"event {place}") for place in range(count)])
     assert any_log.end(partition) == before + count
+
+
+def test_applied_events_go_when_they_are_old_and_no_others(any_log: EventLog) -> None:
+    any_log.append([started(6, movie) for movie in range(1, 11)])
+    partition = 6 % any_log.partitions
+    await_partitions(any_log)
+    records = read_all(any_log, partition)
+    applied = {partition: records[6][0]}
+    assert any_log.trim(applied, days=1, megabytes=2048) == 0
+    time.sleep(0.1)
+    assert any_log.trim(applied, days=0.05 / 86400, megabytes=2048) == 6
+    assert any_log.trim(applied, days=0.05 / 86400, megabytes=2048) == 0
+    left: list[tuple[int, Event | None]] = []
+    wait_until(lambda: bool(left.extend(any_log.read(partition, 0, 10)) or len(left) >= 4))
+    assert left[:4] == records[6:]
+    assert any_log.end(partition) == records[-1][0] + 1
+
+
+def test_how_far_the_graph_is_behind_is_known_and_bounded(database: Database, any_log: EventLog) -> None:
+    moment = [0.0]
+    backlog = Backlog(any_log, Ingest(database), 25, lambda: moment[0])
+    assert backlog.measure() == 0
+    any_log.append([started(user, 1) for user in range(1, 31)])
+    backlog.require_room()  # measured a moment ago
+    moment[0] += 1
+    assert backlog.measure() == pytest.approx(30, abs=1)  # a file's first offset is 1
+    with pytest.raises(EventLogError, match=r"3\d events wait on the log, and no more are taken"):
+        backlog.require_room()
+    writer = Writer(any_log, Ingest(database), FinishRules())
+    deadline = time.monotonic() + 60
+    while backlog.measure() > 0:
+        assert time.monotonic() < deadline
+        writer.apply_pending()
+        moment[0] += 1
+    backlog.require_room()

@@ -217,6 +217,39 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
             assert [(e.user_id, e.movie_id) for e in around if e] == [(int(event.source), int(event.key[7:]) + 1)] * 2
 
 
+def test_applied_events_go_when_the_file_is_too_large_the_oldest_first(log: SqliteEventLog) -> None:
+    title = "x" * 4000
+    events = [sighting(user).model_copy(update={"title": title}) for user in range(1, 20_001)]
+    for start in range(0, len(events), 5000):
+        log.append(events[start : start + 5000])
+    assert log.trim({0: 0}, days=1, megabytes=16) == 0
+    assert log.trim({0: 15_000}, days=1, megabytes=16) == 14_999
+    [(offset, first)] = log.read(0, 0, 1)
+    assert offset == 15_000
+    assert first == events[14_999]
+
+
+def test_a_log_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE events (offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL)"
+        )
+        connection.execute("INSERT INTO events (body) VALUES (?)", (sighting(1).model_dump_json(by_alias=True),))
+        connection.commit()
+    log = SqliteEventLog(path)
+    log.append([sighting(2)])
+    assert all_events(log) == [sighting(1), sighting(2)]
+    assert log.trim({0: 3}, days=1, megabytes=2048) == 1  # of which nobody knows when it came
+
+
+def test_a_disk_without_room_is_told(log: SqliteEventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert log.check() == "sqlite events.sqlite"
+    monkeypatch.setattr("stream.sqlite_log.LEAST_ROOM", 1 << 60)
+    with pytest.raises(EventLogError, match=r"no room for the event log .*events\.sqlite: \d+ MB are free"):
+        log.check()
+
+
 class Clock:
     """Seconds that are what they are told to be."""
 
