@@ -1,0 +1,60 @@
+"""A full disk under the event log: reception stops with a clear word, nothing acknowledged is lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from graph.settings import ROOT
+
+FILL = """
+import sys
+from pathlib import Path
+from stream.events import Event
+from stream.log import EventLogError
+from stream.sqlite_log import SqliteEventLog
+
+log = SqliteEventLog(Path(sys.argv[1]))
+print("before:", log.check())
+acknowledged = 0
+try:
+    while True:
+        number = acknowledged + 1
+        log.append([Event(type="started", source="api", at="2026-01-01T12:00:00", event_id=f"{number}",
+                          user_id=number, movie_id=1, title="x" * 20_000)])
+        acknowledged = number
+except EventLogError as error:
+    print("refused:", error)
+try:
+    log.check()
+except EventLogError as error:
+    print("after:", error)
+filler.unlink() if (filler := Path(sys.argv[1]).with_name("filler")).exists() else None
+log.append([Event(type="started", source="api", at="2026-01-01T12:00:00", event_id="again", user_id=1, movie_id=1)])
+print("kept:", [event.user_id for _, event in log.read(0, 0, 10**9)] == [*range(1, acknowledged + 1), 1])
+"""
+
+
+def test_a_full_disk_refuses_events_and_keeps_those_it_took(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    steps = (
+        f"mount -t tmpfs -o size=80m tmpfs {room}"
+        f" && dd if=/dev/zero of={room / 'filler'} bs=1M count=10 2> {tmp_path / 'dd'}"
+        f" && {sys.executable} -c '{FILL}' {room / 'events.sqlite'}"
+    )
+    alone = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    done = subprocess.run(
+        ["unshare", *alone, "--mount", "sh", "-c", steps],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert told["before"] == "sqlite events.sqlite"
+    assert told["refused"].startswith(f"event log {room / 'events.sqlite'}: ")
+    assert told["after"].startswith("no room for the event log")
+    assert told["kept"] == "True"
