@@ -8,7 +8,7 @@ CALL () {
   RETURN collect(movie) AS seen
 }
 MATCH ()-[watched:WATCHED]->(movie:Movie)
-WHERE watched.startedAt > $since
+WHERE watched.startedAt > $since AND watched.startedAt <= $now AND watched.abandonedAt IS NULL
   AND NOT movie IN seen
   AND NOT movie.movieId IN $exclude
   AND coalesce(movie.available, true)

@@ -1,11 +1,12 @@
-// The viewings that new events of these users can change: their open ones, their latest ones of the movies in question,
-// and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], source (or null),
+// The viewings that new events of these users can change, or that tell when a viewing that is told of late ended: their
+// open ones, those seen since the earliest event, those of the movies in question,
+// and all open ones of a source whose poll ended. Parameters: userIds, pairs [[userId, movieId]], since, source (or null),
 //   partition, partitions (of the log: a poll's marker there is about the users whose ids leave that remainder)
 // Returns: eventId, userId, movieId, source, startedAt, lastSeenAt, finishedAt, abandonedAt, finishId, pollsSinceSeen
 CALL () {
   UNWIND $userIds AS userId
   MATCH (user:User {userId: userId})-[viewing:WATCHED]->(movie:Movie)
-  WHERE viewing.pollsSinceSeen IS NOT NULL
+  WHERE viewing.pollsSinceSeen IS NOT NULL OR viewing.lastSeenAt > $since
   RETURN user, viewing, movie
   UNION
   UNWIND $pairs AS pair

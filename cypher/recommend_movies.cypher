@@ -14,7 +14,11 @@ MATCH (catalogue:Catalogue)
 WITH catalogue.model AS version
 CALL () {
   CALL () {
-    MATCH (:User {userId: $userId})-[:RATED|WATCHED]->(movie:Movie)
+    MATCH (:User {userId: $userId})-[:RATED]->(movie:Movie)
+    RETURN movie
+    UNION ALL
+    MATCH (:User {userId: $userId})-[watched:WATCHED]->(movie:Movie)
+    WHERE watched.abandonedAt IS NULL
     RETURN movie
     UNION ALL
     MATCH (:User {userId: $userId})-[:LIKED {value: -1}]->(movie:Movie)
@@ -37,7 +41,8 @@ CALL () {
            CASE type(interaction)
              WHEN 'LIKED' THEN [5, CASE interaction.value WHEN 1 THEN $weights.liked ELSE $weights.disliked END]
              WHEN 'RATED' THEN [4, $weights.rated[toInteger(interaction.rating * 2) - 1]]
-             WHEN 'WATCHED' THEN [3, CASE WHEN interaction.finishedAt IS NOT NULL THEN $weights.finished
+             WHEN 'WATCHED' THEN [CASE WHEN interaction.abandonedAt IS NULL THEN 3 ELSE 0 END,
+                                  CASE WHEN interaction.finishedAt IS NOT NULL THEN $weights.finished
                                           WHEN interaction.abandonedAt IS NOT NULL THEN $weights.abandoned
                                           ELSE $weights.started END]
              WHEN 'LISTED' THEN [2, $weights.listed]

@@ -1,14 +1,20 @@
-// Take back ratings; what each replaced comes back. The movies' statistics stay true. Parameters: eventIds. Returns: removed
+// Take back ratings; the one that each replaced comes back, unless that was taken back too, else the bulk-loaded one. The
+// movies' statistics stay true. Parameters: eventIds. Returns: removed
 UNWIND $eventIds AS eventId
 MATCH (:User)-[rated:RATED {eventId: eventId}]->(movie:Movie)
-WITH rated, movie, rated.rating AS undone, rated.priorRating AS prior
-SET movie.ratingCount = movie.ratingCount - CASE WHEN prior IS NULL THEN 1 ELSE 0 END,
-    movie.ratingMean = CASE
-      WHEN prior IS NOT NULL THEN movie.ratingMean + (prior - undone) / movie.ratingCount
+WITH rated, movie, rated.rating AS undone,
+     CASE WHEN EXISTS { (:Undone {eventId: rated.priorEventId}) } THEN null ELSE rated.priorRating END AS prior
+WITH rated, movie, undone, prior, coalesce(prior, rated.bulkRating) AS back
+SET movie.ratingMean = CASE
+      WHEN back IS NOT NULL THEN movie.ratingMean + (back - undone) / movie.ratingCount
       WHEN movie.ratingCount > 1 THEN (movie.ratingMean * movie.ratingCount - undone) / (movie.ratingCount - 1)
-    END
-FOREACH (known IN CASE WHEN prior IS NULL THEN [] ELSE [rated] END |
-  SET known.rating = prior, known.at = known.priorAt, known.eventId = known.priorEventId
-  REMOVE known.priorRating, known.priorAt, known.priorEventId)
-FOREACH (known IN CASE WHEN prior IS NULL THEN [rated] ELSE [] END | DELETE known)
+    END,
+    movie.ratingCount = movie.ratingCount - CASE WHEN back IS NULL THEN 1 ELSE 0 END
+FOREACH (live IN CASE WHEN prior IS NOT NULL THEN [rated] ELSE [] END |
+  SET live.rating = prior, live.at = live.priorAt, live.eventId = live.priorEventId
+  REMOVE live.priorRating, live.priorAt, live.priorEventId)
+FOREACH (bulk IN CASE WHEN prior IS NULL AND back IS NOT NULL THEN [rated] ELSE [] END |
+  SET bulk.rating = back, bulk.at = bulk.bulkAt
+  REMOVE bulk.eventId, bulk.priorRating, bulk.priorAt, bulk.priorEventId, bulk.bulkRating, bulk.bulkAt)
+FOREACH (gone IN CASE WHEN back IS NULL THEN [rated] ELSE [] END | DELETE gone)
 RETURN count(*) AS removed

@@ -7,8 +7,11 @@ MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[rated:RATED]->(movie)
 WITH row, movie, rated, rated.rating AS before
 WHERE (rated.at IS NULL OR rated.at < row.at) AND coalesce(rated.eventId, '') <> row.eventId
-SET rated.priorRating = before, rated.priorAt = rated.at, rated.priorEventId = rated.eventId,
-    rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
+FOREACH (bulk IN CASE WHEN before IS NOT NULL AND rated.eventId IS NULL THEN [rated] ELSE [] END |
+  SET bulk.bulkRating = before, bulk.bulkAt = bulk.at)
+FOREACH (live IN CASE WHEN rated.eventId IS NOT NULL THEN [rated] ELSE [] END |
+  SET live.priorRating = before, live.priorAt = live.at, live.priorEventId = live.eventId)
+SET rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
 SET movie.ratingMean =
       (coalesce(movie.ratingMean, 0) * movie.ratingCount - coalesce(before, 0) + row.rating)
       / (movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END),

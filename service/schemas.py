@@ -7,14 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, RootModel, m
 from pydantic.alias_generators import to_camel
 
 from graph.repositories.movies import MovieFilter
-from stream.events import API, EntityId, Event, EventType, Moment
+from stream.events import API, FEED, EntityId, Event, EventType, Moment, Year
 
 Timestamp = Annotated[
     datetime,
     PlainSerializer(lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z"), return_type=str),
     Field(description="UTC", json_schema_extra={"format": "date-time"}),
 ]
-Year = Annotated[int, Field(ge=1800, le=2200)]
 
 
 class Schema(BaseModel):
@@ -225,6 +224,8 @@ class EventBody(Request):
     def _check_values(self) -> Self:
         if (self.type == "rated") != (self.rating is not None):
             raise ValueError("a rated event, and no other, has a rating")
+        if self.event_id and self.event_id.startswith(f"{FEED}:"):
+            raise ValueError(f"an eventId that begins with {FEED}: is the feed's")
         if self.type != "liked" and self.value is not None:
             raise ValueError("only a liked event has a value")
         return self
@@ -353,7 +354,7 @@ class Watch(Schema):
 
 
 class PushedRecommendations(Schema):
-    """Pushed when a finished movie led to a fresh list; `batchId` is the finished viewing's eventId."""
+    """Pushed when a finished movie led to a fresh list; `batchId` is the finish's eventId, else the viewing's."""
 
     user_id: int
     batch_id: str

@@ -22,13 +22,20 @@ class Backlog:
         self._clock = clock
         self._measured_at = float("-inf")
         self._events = 0
+        self._failure: DatabaseUnavailableError | None = None
 
     def measure(self) -> int:
         """How many events that is; at most a second old. Raises DatabaseUnavailableError and EventLogError."""
         now = self._clock()
+        if self._failure is not None and now - self._measured_at < MEASURED_EVERY_SECONDS:
+            raise self._failure
         if now - self._measured_at >= MEASURED_EVERY_SECONDS:
             self._measured_at = now  # Also a failure is enough once a second.
-            positions = self._ingest.read_offsets(self._log.name)
+            try:
+                positions, self._failure = self._ingest.read_offsets(self._log.name), None
+            except DatabaseUnavailableError as error:
+                self._failure = error
+                raise
             ends = {partition: self._log.end(partition) for partition in range(self._log.partitions)}
             self._events = sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
         return self._events

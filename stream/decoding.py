@@ -59,13 +59,13 @@ def decode_answer(body: bytes) -> FeedAnswer:
     fits = [isinstance(row, list) and len(row) == len(columns) for _, row in rows]
     fitting = [row for row, fit in zip(rows, fits, strict=True) if fit]
     frame = _frame(columns, fitting)
-    ragged = [(_encode(columns, row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
+    ragged = [(_encode(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
     answer = FeedAnswer(unreadable=ragged, extra_columns=len(columns) - len(COLUMNS))
-    for whole, (key, *values) in zip(fitting, frame.itertuples(name=None), strict=True):
+    for key, *values in frame.itertuples(name=None):
         try:
             answer.sightings.append(_sighting(key, dict(zip(COLUMNS, values, strict=True))))
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            answer.unreadable.append((_encode(columns, whole), str(error)))
+            answer.unreadable.append((_encode((key, values)), str(error)))
     return answer
 
 
@@ -90,9 +90,9 @@ def _unreadable(reason: str, body: bytes) -> UnreadableAnswerError:
     return UnreadableAnswerError(f"the feed's answer {reason}", body.decode(errors="backslashreplace"))
 
 
-def _encode(columns: list[Any], row: tuple[Any, Any]) -> str:
-    """One row as an answer of its own."""
-    return json.dumps({"columns": columns, "index": [row[0]], "data": [row[1]]})
+def _encode(row: tuple[Any, Any]) -> str:
+    """One row, without columns that are not ours, as an answer of its own."""
+    return json.dumps({"columns": COLUMNS, "index": [row[0]], "data": [row[1]]})
 
 
 def _frame(columns: list[Any], rows: list[tuple[Any, list[Any]]]) -> pd.DataFrame:

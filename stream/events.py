@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from graph.times import to_utc
@@ -12,17 +12,24 @@ from graph.times import to_utc
 FEED = "feed"
 API = "api"
 LARGEST_ID = 2**31 - 1
+EARLIEST = datetime(1900, 1, 1)
+LATEST = datetime(2200, 1, 1)
 
 
 def _utc(moment: datetime) -> datetime:
     try:
-        return to_utc(moment)
+        moment = to_utc(moment)
     except OverflowError as error:
         raise ValueError(f"{moment} is out of range") from error
+    # A day before or after must be a moment, too, and nobody watched movies then.
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError(f"{moment} is not between {EARLIEST.year} and {LATEST.year}")
+    return moment
 
 
 EntityId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Moment = Annotated[datetime, AfterValidator(_utc)]
+Year = Annotated[int, Field(ge=1800, le=2200)]
 
 
 class EventType(StrEnum):
@@ -55,11 +62,21 @@ class Event(BaseModel):
     event_id: str | None = None
     user_id: EntityId | None = None
     movie_id: EntityId | None = None
-    rating: float | None = None
-    value: int | None = None
+    rating: float | None = Field(None, ge=0.5, le=5)
+    value: Literal[1, -1] | None = None
     title: str | None = None
-    year: int | None = None
+    year: Year | None = None
     undoes: str | None = None
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.type is EventType.UNDONE and self.undoes is None:
+            raise ValueError("an undone event tells what it undoes")
+        if self.type not in {EventType.POLLED, EventType.UNDONE} and None in (self.user_id, self.movie_id):
+            raise ValueError(f"a {self.type} event has a user and a movie")
+        if (self.type is EventType.RATED) != (self.rating is not None):
+            raise ValueError("a rated event, and no other, has a rating")
+        return self
 
     @property
     def key(self) -> str:

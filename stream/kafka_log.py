@@ -1,46 +1,32 @@
-"""The durable event log in Kafka, for more than one machine. An event counts as received once all replicas have it.
+"""The durable event log in Kafka, for more than one machine. An event counts as received once its replicas have it.
 
 Topics: TOPIC for the events, TOPIC.dead (compacted) for the dead letters, TOPIC.feed for the calls to the feed; whoever
-has that one's partition polls.
+has that one's partition leads.
 """
 
-import hashlib
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pydantic import ValidationError
 
 from graph.times import utc_now
 from stream.events import Event, EventType
-from stream.log import DeadLetter, EventLogError
+from stream.kafka_reader import CONNECT_SECONDS, READ_SECONDS, GroupReader, find_watermarks, offset_of
+from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 
 # Of topics that we make; an operator may make them with other numbers before.
 PARTITIONS = 6
 REPLICAS = 3
-CONNECT_SECONDS = 5.0
 DELIVERY_SECONDS = 5.0
-# A worker that is not heard of for so long loses its partitions to the others.
-SESSION_SECONDS = 10.0
-READ_SECONDS = 0.05
-NOT_MY_TURN_SECONDS = 1.0
-# Messages that are held at a time, of all partitions of a reader.
-BUFFERED = 20_000
-# What is said of partitions that were made just now.
-NOT_YET = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_PARTITION,
-}
+NOT_LEADING_SECONDS = 1.0
 
 
 class KafkaEventLog:
@@ -54,11 +40,12 @@ class KafkaEventLog:
             raise EventLogError(f"RECOMMENDER_EVENT_LOG: {url!r} is not of the form kafka://HOST:PORT/TOPIC")
         self._servers = parts.netloc
         self._clock = clock
-        self._writer: _GroupReader | None = None
-        self._poller: _GroupReader | None = None
+        self._writer: GroupReader | None = None
+        self._leader: GroupReader | None = None
+        self._leading = False
         self._ends: Consumer | None = None
         with _told_errors(self._servers):
-            self.partitions = self._create_topics()
+            self.partitions, topic_id = self._create_topics()
             self._producer = Producer(
                 {
                     **self._connection(),
@@ -68,20 +55,31 @@ class KafkaEventLog:
                     "delivery.timeout.ms": round(DELIVERY_SECONDS * 1000),
                 }
             )
+        # A topic of that name that is made anew has other offsets.
+        self.name = f"kafka:{self.topic}:{topic_id}"
 
     @property
-    def name(self) -> str:
-        """What tells this log from others."""
-        return f"kafka:{self.topic}"
+    def leading(self) -> bool:
+        """Whether this process is the one worker that polls, recommends and delivers, as lead() found last."""
+        return self._leading
+
+    def lead(self) -> bool:
+        """Become that worker, or stay it, if nobody else is: the group gives TOPIC.feed's partition to one member."""
+        with _told_errors(self._servers):
+            if self._leader is None:
+                self._leader = GroupReader(self._connection(), f"{self.topic}.feed", "leaders")
+            self._leading = bool(self._leader.assigned())
+        return self._leading
 
     def close(self) -> None:
         """Leave what this process is assigned to others, at once."""
-        for reader in (self._writer, self._poller):
+        for reader in (self._writer, self._leader):
             if reader is not None:
                 reader.close()
         if self._ends is not None:
             self._ends.close()
-        self._writer = self._poller = self._ends = None
+        self._writer = self._leader = self._ends = None
+        self._leading = False
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
@@ -93,19 +91,23 @@ class KafkaEventLog:
 
     def append(self, events: list[Event]) -> list[Event]:
         """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be."""
-        records = [
-            (self.topic, partition, None, event.model_dump_json(by_alias=True, exclude_none=True).encode())
-            for event in events
-            for partition in self._partitions_of(event)
-        ]
-        self._produce(records)
+        # A poll counts once its marker is there, so that comes after all its sightings.
+        for markers in (False, True):
+            self._produce(
+                [
+                    (self.topic, partition, None, event.model_dump_json(by_alias=True, exclude_none=True).encode())
+                    for event in events
+                    if (event.type is EventType.POLLED) is markers
+                    for partition in self._partitions_of(event)
+                ]
+            )
         return events
 
     def assigned(self) -> list[int]:
         """The partitions that this process is to apply now."""
         with _told_errors(self._servers):
             if self._writer is None:
-                self._writer = _GroupReader(self._connection(), self.topic, "writers")
+                self._writer = GroupReader(self._connection(), self.topic, "writers")
             return self._writer.assigned()
 
     def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
@@ -114,24 +116,26 @@ class KafkaEventLog:
             return []
         with _told_errors(self._servers):
             messages = self._writer.read(partition, offset, limit)
-        return [(_offset(message), self._decode(message)) for message in messages]
+        return [(offset_of(message), self._decode(message)) for message in messages]
 
     def end(self, partition: int) -> int:
         """The offset that the next event of a partition gets."""
         with _told_errors(self._servers):
             if self._ends is None:
                 self._ends = Consumer(self._reading("ends"))
-            return _watermarks(self._ends, self.topic, partition)[1]
+            return find_watermarks(self._ends, self.topic, partition)[1]
 
     def trim(self, applied: dict[int, int], days: float, megabytes: int) -> int:
         """Remove applied events that are too old; returns how many. Their size is the broker's to bound."""
+        if not applied:
+            return 0
         before = round((self._clock() - days * 86400) * 1000)
         with _told_errors(self._servers), _closing(Consumer(self._reading("trim"))) as consumer:
             wanted = [TopicPartition(self.topic, partition, before) for partition in applied]
             young = {found.partition: found.offset for found in consumer.offsets_for_times(wanted, CONNECT_SECONDS)}
             removed, parts = 0, []
             for partition, offset in applied.items():
-                first, end = _watermarks(consumer, self.topic, partition)
+                first, end = find_watermarks(consumer, self.topic, partition)
                 # No event is younger: -1.
                 until = min(offset, young[partition] if young[partition] >= 0 else end)
                 if until > first:
@@ -146,15 +150,13 @@ class KafkaEventLog:
     def take_call(self, calls: int, window: float) -> float:
         """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log."""
         topic = f"{self.topic}.feed"
+        if not self.lead() or self._leader is None:
+            return NOT_LEADING_SECONDS
         with _told_errors(self._servers):
-            if self._poller is None:
-                self._poller = _GroupReader(self._connection(), topic, "pollers")
-            if not self._poller.assigned():
-                return NOT_MY_TURN_SECONDS
             # What others did before is read again each time: it is a handful of records.
-            low, high = self._poller.watermarks(0)
+            low, high = self._leader.watermarks(0)
             first = max(low, high - calls)
-            records = self._poller.read(0, first, calls)
+            records = self._leader.read(0, first, calls)
             if len(records) < high - first:
                 return READ_SECONDS
         now = self._clock()
@@ -167,9 +169,8 @@ class KafkaEventLog:
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
-        key = hashlib.sha256(f"{reason}\0{body}".encode(errors="backslashreplace")).hexdigest()
-        letter = json.dumps({"at": utc_now().isoformat(), "reason": reason, "body": body})
-        self._produce([(f"{self.topic}.dead", 0, key.encode(), letter.encode())])
+        letter = json.dumps({"at": utc_now().isoformat(), "reason": reason, "body": body[:LONGEST_BODY]})
+        self._produce([(f"{self.topic}.dead", 0, digest_letter(body, reason).encode(), letter.encode())])
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""
@@ -185,7 +186,7 @@ class KafkaEventLog:
         letters: dict[bytes, DeadLetter] = {}
         topic = f"{self.topic}.dead"
         with _told_errors(self._servers), _closing(Consumer(self._reading("letters"))) as consumer:
-            low, high = _watermarks(consumer, topic, 0)
+            low, high = find_watermarks(consumer, topic, 0)
             consumer.assign([TopicPartition(topic, 0, low)])
             position = low
             while position < high:
@@ -194,14 +195,14 @@ class KafkaEventLog:
                     raise EventLogError(f"Kafka's topic {topic} cannot be read to its end")
                 if error := message.error():
                     raise KafkaException(error)
-                position = _offset(message) + 1
+                position = offset_of(message) + 1
                 key, value = message.key() or b"", message.value()
                 if value is None:
                     letters.pop(key, None)
                 elif key not in letters:
                     told = json.loads(value)
                     at = datetime.fromisoformat(told["at"])
-                    letters[key] = DeadLetter(_offset(message), at, told["reason"], told["body"])
+                    letters[key] = DeadLetter(offset_of(message), at, told["reason"], told["body"])
         return letters
 
     def _partitions_of(self, event: Event) -> Iterator[int]:
@@ -246,15 +247,16 @@ class KafkaEventLog:
     def _reading(self, group: str) -> dict[str, Any]:
         return {**self._connection(), "group.id": f"{self.topic}-{group}", "enable.auto.commit": False}
 
-    def _create_topics(self) -> int:
-        """Make the topics that are not there; returns the number of the events' partitions."""
+    def _create_topics(self) -> tuple[int, str]:
+        """Make the topics that are not there; returns the number of the events' partitions, and the topic's own id."""
         admin = AdminClient(self._connection())
         known = admin.list_topics(timeout=CONNECT_SECONDS)
         replicas = min(REPLICAS, len(known.brokers))
+        safe = {"min.insync.replicas": str(max(1, replicas - 1))}
         wanted = [
             # What is not applied must not go: `trim` removes the rest.
-            NewTopic(self.topic, PARTITIONS, replicas, config={"retention.ms": "-1"}),
-            NewTopic(f"{self.topic}.dead", 1, replicas, config={"cleanup.policy": "compact"}),
+            NewTopic(self.topic, PARTITIONS, replicas, config={**safe, "retention.ms": "-1"}),
+            NewTopic(f"{self.topic}.dead", 1, replicas, config={**safe, "cleanup.policy": "compact"}),
             NewTopic(f"{self.topic}.feed", 1, replicas),
         ]
         missing = [topic for topic in wanted if topic.topic not in known.topics]
@@ -269,105 +271,8 @@ class KafkaEventLog:
             if time.monotonic() > deadline:
                 raise EventLogError(f"Kafka does not make the topic {self.topic}")
             time.sleep(READ_SECONDS)
-        return len(found)
-
-
-class _GroupReader:
-    """A member of a consumer group that reads its partitions from wherever it is told."""
-
-    def __init__(self, connection: dict[str, Any], topic: str, group: str) -> None:
-        self._topic = topic
-        self._read: dict[int, deque[Message]] = {}
-        self._next: dict[int, int] = {}
-        self._consumer = Consumer(
-            {
-                **connection,
-                "group.id": f"{topic}-{group}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": round(SESSION_SECONDS * 1000),
-                "heartbeat.interval.ms": round(SESSION_SECONDS * 1000 / 4),
-            }
-        )
-        self._consumer.subscribe([topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke)
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
-
-    def assigned(self) -> list[int]:
-        """The partitions that this member has now."""
-        self._consume(1000, 0.0)
-        return sorted(self._read)
-
-    def watermarks(self, partition: int) -> tuple[int, int]:
-        """First offset, and the one after the last."""
-        return _watermarks(self._consumer, self._topic, partition)
-
-    def read(self, partition: int, offset: int, limit: int) -> list[Message]:
-        """Messages from an offset on. The same again as long as it is asked for."""
-        if partition not in self._read:
-            return []
-        read = self._read[partition]
-        first = _offset(read[0]) if read else self._next[partition]
-        if not first <= offset <= self._next[partition]:
-            try:
-                self._consumer.seek(TopicPartition(self._topic, partition, offset))
-            except KafkaException as error:
-                if error.args[0].code() == KafkaError._STATE:
-                    return []
-                raise
-            read.clear()
-            self._next[partition] = offset
-        while read and _offset(read[0]) < offset:
-            read.popleft()
-        deadline = time.monotonic() + READ_SECONDS
-        while len(read) < limit and self._consume(limit, max(0.0, deadline - time.monotonic())):
-            pass
-        read = self._read.get(partition, deque())
-        return [message for _, message in zip(range(limit), read, strict=False)]
-
-    def _consume(self, limit: int, seconds: float) -> int:
-        if sum(map(len, self._read.values())) >= BUFFERED:
-            return 0
-        messages = self._consumer.consume(limit, seconds)
-        for message in messages:
-            if message.error():
-                raise KafkaException(message.error())
-            partition = message.partition()
-            # One that was on its way when the position was moved belongs nowhere.
-            if partition in self._read and _offset(message) >= self._next[partition]:
-                self._read[partition].append(message)
-                self._next[partition] = _offset(message) + 1
-        return len(messages)
-
-    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for partition in partitions:
-            partition.offset = 0
-            self._read[partition.partition] = deque()
-            self._next[partition.partition] = 0
-        consumer.assign(partitions)
-
-    def _revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        for partition in partitions:
-            self._read.pop(partition.partition, None)
-
-
-def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """First offset of a partition, and the one after the last; a broker may not know yet that it leads a new one."""
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while True:
-        try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=CONNECT_SECONDS)
-            return int(low), int(high)
-        except KafkaException as error:
-            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
-                raise
-            time.sleep(READ_SECONDS)
-
-
-def _offset(message: Message) -> int:
-    return message.offset() or 0
+        described = admin.describe_topics(TopicCollection([self.topic]))[self.topic].result()
+        return len(found), str(described.topic_id)
 
 
 @contextmanager

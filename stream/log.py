@@ -1,5 +1,6 @@
 """The durable event log: what every engine of it promises."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +13,10 @@ class EventLogError(RecommenderError):
     """The event log cannot be written or read."""
 
 
+# Of a dead letter; what is longer is cut.
+LONGEST_BODY = 100_000
+
+
 @dataclass(frozen=True)
 class DeadLetter:
     """Something that could not be read: an answer of the feed, one row of it as an answer, or a record of the log."""
@@ -20,6 +25,11 @@ class DeadLetter:
     at: datetime
     reason: str
     body: str
+
+
+def digest_letter(body: str, reason: str) -> str:
+    """What tells a dead letter from others."""
+    return hashlib.sha256(f"{reason}\0{body}".encode(errors="backslashreplace")).hexdigest()
 
 
 class EventLog(Protocol):
@@ -51,6 +61,13 @@ class EventLog(Protocol):
     def trim(self, applied: dict[int, int], days: float, megabytes: int) -> int:
         """Remove events before `applied` (offsets by partition) that are too old, or too many; returns how many."""
 
+    @property
+    def leading(self) -> bool:
+        """Whether this process is the one worker that polls, recommends and delivers, as lead() found last."""
+
+    def lead(self) -> bool:
+        """Become that worker, or stay it, if nobody else is. To be asked often, by one thread."""
+
     def take_call(self, calls: int, window: float) -> float:
         """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log.
 
@@ -64,7 +81,7 @@ class EventLog(Protocol):
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
 
     def bury(self, body: str, reason: str) -> None:
-        """Keep something unreadable as a dead letter; the same once more is kept once."""
+        """Keep something unreadable as a dead letter, its first LONGEST_BODY signs; the same once more is kept once."""
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import time
 from collections.abc import Callable
 
 from graph.times import utc_now
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 MINUTE = 60.0
 # A call may reach the feed later than it was counted here, by as long as it takes to connect.
 BUDGET_SECONDS = MINUTE + CONNECT_SECONDS
+STEP_SECONDS = 0.05
 
 
 class Poller:
@@ -27,11 +29,20 @@ class Poller:
         log: EventLog,
         calls_per_minute: int,
         uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._log = log
         self._calls = calls_per_minute
         self._backoff = Backoff(uniform)
+        self._clock = clock
+        self._due = float("-inf")
+
+    def step(self) -> float:
+        """Stay the leading worker and, if this is the one, poll when it is time; returns how long to wait then."""
+        if self._log.lead() and self._clock() >= self._due:
+            self._due = self._clock() + self.poll_once()
+        return STEP_SECONDS
 
     def poll_once(self) -> float:
         """Call the feed if the budget allows; returns the seconds to wait before the next call of this method."""
@@ -41,16 +52,16 @@ class Poller:
         try:
             answer = self._client.fetch()
         except FeedError as error:
-            if isinstance(error, UnreadableAnswerError):
-                self._log.bury(error.text, str(error))
             wait = self._backoff.fail(error.retry_after)
             state = "it counts as down, next try" if self._backoff.is_open else "next call"
             logger.warning("%s; %s in %.0f s", error, state, wait)
+            if isinstance(error, UnreadableAnswerError):
+                self._log.bury(error.text, str(error))
             return wait
         self._backoff.succeed()
+        self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
+        logger.info("the feed shows %d viewings", len(answer.sightings))
         for body, reason in answer.unreadable:
             logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)
             self._log.bury(body, reason)
-        self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
-        logger.info("the feed shows %d viewings", len(answer.sightings))
         return MINUTE / self._calls

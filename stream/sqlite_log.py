@@ -1,5 +1,6 @@
 """The durable event log, embedded: one SQLite file. An event counts as received once `append` returns."""
 
+import fcntl
 import shutil
 import sqlite3
 import time
@@ -7,23 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import ValidationError
 
 from graph.times import utc_now
 from stream.events import Event
-from stream.log import DeadLetter, EventLogError
+from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
   offset INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE, body TEXT NOT NULL, received_at REAL);
 CREATE TABLE IF NOT EXISTS dead_letters (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS dead_letters_by_reason ON dead_letters (reason, body);
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, digest TEXT);
 CREATE TABLE IF NOT EXISTS feed_calls (at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 """
-
-
 LEAST_ROOM = 64 << 20
 TRIMMED_ROWS = 10_000
 
@@ -31,20 +32,26 @@ TRIMMED_ROWS = 10_000
 class SqliteEventLog:
     """The embedded log: WAL, fsynced at every append, safe for several processes."""
 
-    name = "log"
     partitions = 1
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` tells seconds that all processes count alike and nobody sets."""
         self.path = path
         self._clock = clock
+        self._lead: TextIO | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(SCHEMA)
-                if "received_at" not in {column for _, column, *_ in connection.execute("PRAGMA table_info(events)")}:
-                    connection.execute("ALTER TABLE events ADD COLUMN received_at REAL")
+                # What logs of earlier versions lack.
+                for table, column, kind in (("events", "received_at", "REAL"), ("dead_letters", "digest", "TEXT")):
+                    if column not in {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}:
+                        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+                connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS letters_by_digest ON dead_letters (digest)")
+                # Another file has other offsets, also if it lies where this one lay.
+                [identity] = connection.execute("SELECT id FROM identity").fetchone()
+            self.name = f"log:{identity}"
         except (OSError, EventLogError) as error:
             raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
 
@@ -52,8 +59,28 @@ class SqliteEventLog:
         """The one partition; two writers on it wait for each other."""
         return [0]
 
+    @property
+    def leading(self) -> bool:
+        """Whether this process is the one worker that polls, recommends and delivers, as lead() found last."""
+        return self._lead is not None
+
+    def lead(self) -> bool:
+        """Become that worker, or stay it, if nobody else is."""
+        if self._lead is None:
+            file = self.path.with_name(f"{self.path.name}.leader").open("a")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+            else:
+                self._lead = file
+        return self.leading
+
     def close(self) -> None:
-        """Nothing is open between two calls."""
+        """Lead no more."""
+        if self._lead is not None:
+            self._lead.close()
+            self._lead = None
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
@@ -100,9 +127,9 @@ class SqliteEventLog:
                 )
                 oldest = before if (pages - free) * size <= megabytes << 20 else float("inf")
                 trimmed = connection.execute(
-                    "DELETE FROM events WHERE offset IN (SELECT offset FROM events"
-                    " WHERE offset < ? AND coalesce(received_at, 0) < ? ORDER BY offset LIMIT ?)",
-                    (offset, oldest, TRIMMED_ROWS),
+                    "DELETE FROM events WHERE coalesce(received_at, 0) < ? AND offset IN"
+                    " (SELECT offset FROM events WHERE offset < ? ORDER BY offset LIMIT ?)",
+                    (oldest, offset, TRIMMED_ROWS),
                 ).rowcount
                 connection.commit()
                 removed += trimmed
@@ -113,9 +140,8 @@ class SqliteEventLog:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
         with self._connection() as connection:
             connection.execute(
-                "INSERT INTO dead_letters (at, reason, body) SELECT ?1, ?2, ?3"
-                " WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE reason = ?2 AND body = ?3)",
-                (utc_now().isoformat(), reason, body),
+                "INSERT OR IGNORE INTO dead_letters (at, reason, body, digest) VALUES (?, ?, ?, ?)",
+                (utc_now().isoformat(), reason, body[:LONGEST_BODY], digest_letter(body, reason)),
             )
             connection.commit()
 

@@ -122,12 +122,10 @@ class ViewingTracker:
         self._put(replace(viewing, finished_at=at) if long_enough else replace(viewing, abandoned_at=at))
 
     def _open(self, event: Event, finished_at: datetime | None = None) -> None:
-        if event.user_id is None or event.movie_id is None:
-            raise ValueError(f"a {event.type} event needs a user and a movie")
         viewing = Viewing(
             event_id=event.key,
-            user_id=event.user_id,
-            movie_id=event.movie_id,
+            user_id=event.user_id or 0,
+            movie_id=event.movie_id or 0,
             source=event.source,
             started_at=event.at,
             last_seen_at=event.at,

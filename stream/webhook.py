@@ -34,7 +34,8 @@ IDLE_SECONDS = 0.05
 WORTH_DELIVERING = timedelta(hours=1)
 # Batches of the sequence that are read at a time.
 READ_BATCHES = 1000
-TRY_AGAIN = {requests.codes.request_timeout, requests.codes.too_many_requests}
+# The receiver will not take this message, however often it is sent.
+REFUSED = {400, 410, 413, 415, 422}
 
 
 class Webhook:
@@ -98,7 +99,7 @@ class Webhook:
             status = f"{answer.status_code} {answer.reason}"
             if answer.status_code < 300:
                 return 0.0, None
-            if answer.status_code < 500 and answer.status_code not in TRY_AGAIN:
+            if answer.status_code in REFUSED:
                 return 0.0, status
             return self._fail(f"answered {status}", parse_retry_after(answer.headers.get("Retry-After"))), None
 

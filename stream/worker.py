@@ -21,7 +21,7 @@ from stream.poller import Poller
 from stream.recommender import Recommender
 from stream.viewings import FinishRules
 from stream.webhook import Webhook, read_secret
-from stream.writer import Writer
+from stream.writer import BATCH, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,10 @@ class CatalogueError(RecommenderError):
 
 
 def run_worker(settings: Settings, stop: threading.Event) -> None:
-    """Poll, write, recommend and deliver until `stop` is set. Raises RecommenderError if it cannot start."""
+    """Poll, write, recommend and deliver until `stop` is set. Raises RecommenderError if it cannot start.
+
+    Of several workers on one log all write, and one does the rest.
+    """
     log = open_log(settings)
     if settings.webhook_url:
         read_secret(settings)
@@ -47,23 +50,45 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
-        recommender = Recommender(ingest, models, recommendations)
         poller = Poller(FeedClient(settings.feed_url, polling), log, settings.feed_calls_per_minute)
-        threads = [threading.Thread(target=_repeat, args=(poller.poll_once, stop), name="poller", daemon=True)]
+        recommending = Led(log, lambda: Recommender(ingest, models, recommendations).recommend_pending)
+        steps: dict[str, Callable[[], float]] = {
+            "poller": poller.step,
+            "trimmer": partial(trim_log, log, ingest, settings),
+        }
         if settings.webhook_url:
-            webhook = Webhook(settings, posting, ingest, recommendations, log)
-            threads.append(
-                threading.Thread(target=_repeat, args=(webhook.deliver_once, stop), name="webhook", daemon=True)
+            steps["webhook"] = Led(
+                log, lambda: Webhook(settings, posting, ingest, recommendations, log).deliver_once, idle=FAILURE_SECONDS
             )
-        trimmer = partial(trim_log, log, ingest, settings)
-        threads.append(threading.Thread(target=_repeat, args=(trimmer, stop), name="trimmer", daemon=True))
+        threads = [
+            threading.Thread(target=_repeat, args=(step, stop), name=name, daemon=True) for name, step in steps.items()
+        ]
         for thread in threads:
             thread.start()
         logger.info("following %s", settings.feed_url)
-        _repeat(lambda: _advance(writer, recommender), stop)
+        _repeat(partial(_advance, writer, recommending), stop)
         for thread in threads:
             thread.join(FAILURE_SECONDS)
         log.close()
+
+
+class Led:
+    """A step that only the leading worker does; begun anew, from what the graph says, whenever it comes to lead."""
+
+    def __init__(self, log: EventLog, begin: Callable[[], Callable[[], float]], idle: float = 0.0) -> None:
+        """`idle` is what the step returns while another worker leads."""
+        self._log = log
+        self._begin = begin
+        self._idle = idle
+        self._step: Callable[[], float] | None = None
+
+    def __call__(self) -> float:
+        """Do the step, if this is the leading worker."""
+        if not self._log.leading:
+            self._step = None
+            return self._idle
+        self._step = self._step or self._begin()
+        return self._step()
 
 
 def await_catalogue(models: Models, expected: str, stop: threading.Event) -> None:
@@ -96,9 +121,10 @@ def trim_log(log: EventLog, ingest: Ingest, settings: Settings) -> float:
     return TRIM_SECONDS
 
 
-def _advance(writer: Writer, recommender: Recommender) -> float:
+def _advance(writer: Writer, recommend: Callable[[], float]) -> float:
     applied = writer.apply_pending()
-    recommended = recommender.recommend_pending()
+    # While catching up each user gets one list, for the latest finish.
+    recommended = recommend() if applied < BATCH else 0
     return 0.0 if applied or recommended else IDLE_SECONDS
 
 
@@ -109,5 +135,8 @@ def _repeat(step: Callable[[], float], stop: threading.Event) -> None:
             wait = step()
         except RecommenderError as error:
             logger.warning("%s", error)
+            wait = FAILURE_SECONDS
+        except Exception:
+            logger.exception("an unexpected error")
             wait = FAILURE_SECONDS
         stop.wait(wait)

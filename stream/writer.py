@@ -1,15 +1,18 @@
 """From the log into the graph: each batch's edges and the offset move in one transaction."""
 
 import logging
+from collections.abc import Callable
 
+from graph.errors import DatabaseUnavailableError, RecommenderError
 from graph.repositories.ingest import Ingest, IngestTransaction, Interaction
-from stream.events import FEED, Event, EventType
-from stream.log import EventLog
-from stream.viewings import FinishRules, ViewingTracker
+from stream.events import FEED, LATEST, Event, EventType
+from stream.log import EventLog, EventLogError
+from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
+VIEWING_TYPES = {*SIGHTINGS, EventType.FINISHED}
 
 
 class Writer:
@@ -21,27 +24,67 @@ class Writer:
         self._rules = rules
 
     def apply_pending(self) -> int:
-        """Apply the next batch of each partition, where there is one; returns how many records that was."""
-        return sum(self._apply_partition(partition) for partition in self._log.assigned())
+        """Apply the next batch of each partition, where there is one; returns how many records that was.
+
+        A partition that cannot be applied now does not keep the others waiting; its error is raised in the end.
+        """
+        applied, failure = 0, None
+        for partition in self._log.assigned():
+            try:
+                applied += self._apply_partition(partition)
+            except RecommenderError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return applied
 
     def _apply_partition(self, partition: int) -> int:
+        # Nothing new is the usual case, and needs no lock to be seen.
+        if not self._log.read(partition, self._ingest.read_offset(self._log.name, partition).offset, 1):
+            return 0
+        try:
+            return self._apply(partition, BATCH)
+        except (DatabaseUnavailableError, EventLogError):
+            raise
+        except Exception as error:
+            logger.warning("a batch cannot be applied (%s): its events are, one by one", error)
+        applied = 0
+        while applied < BATCH and (done := self._apply_or_bury(partition)):
+            applied += done
+        return applied
+
+    def _apply_or_bury(self, partition: int) -> int:
+        try:
+            return self._apply(partition, 1)
+        except (DatabaseUnavailableError, EventLogError):
+            raise
+        except Exception as error:
+            reason = f"an event of partition {partition} cannot be applied: {error}"
+            logger.warning("%s", reason)
+            return self._apply(partition, 1, lambda event: self._log.bury(event.model_dump_json(by_alias=True), reason))
+
+    def _apply(self, partition: int, limit: int, instead: Callable[[Event], None] | None = None) -> int:
+        """Apply the next records, or do something `instead` with their events; returns how many there were."""
         log = self._log
 
         def apply(batch: IngestTransaction) -> int:
             offset = batch.lock_offset(log.name, partition)
-            records = log.read(partition, offset, BATCH)
+            records = log.read(partition, offset, limit)
             if records:
                 logger.debug("applying %d records of partition %d", len(records), partition)
                 events = [event for _, event in records if event is not None]
-                apply_events(batch, events, self._rules, (partition, log.partitions))
+                if instead is None:
+                    apply_events(batch, events, self._rules, (partition, log.partitions))
+                else:
+                    for event in events:
+                        instead(event)
                 batch.move_offset(log.name, partition, records[-1][0] + 1)
                 logger.debug("committing up to offset %d", records[-1][0] + 1)
             return len(records)
 
-        # Nothing new is the usual case, and needs no lock to be seen.
-        if not log.read(partition, self._ingest.read_offset(log.name, partition).offset, 1):
-            return 0
-        return self._ingest.transact(apply)
+        applied = self._ingest.transact(apply)
+        logger.debug("idle")
+        return applied
 
 
 def apply_events(
@@ -60,26 +103,26 @@ def apply_events(
     )
     pairs = {(event.user_id, event.movie_id) for event in about if event.user_id and event.movie_id}
     polled = any(event.type is EventType.POLLED for event in standing)
-    tracker = ViewingTracker(batch.read_viewings(pairs, FEED if polled else None, part), rules)
-    for event in standing:
-        tracker.apply(event)
-    batch.write_viewings(tracker.changed, tracker.told)
-    batch.mark_hits(tracker.begun)
+    if polled or any(event.type in VIEWING_TYPES for event in about):
+        since = min((event.at for event in about), default=LATEST)
+        tracker = ViewingTracker(batch.read_viewings(pairs, since, FEED if polled else None, part), rules)
+        for event in standing:
+            tracker.apply(event)
+        batch.write_viewings(tracker.changed, tracker.told)
+        batch.mark_hits(tracker.begun)
     batch.write_interactions([item for event in about if (item := _interaction(event))])
     return removed
 
 
 def _standing(batch: IngestTransaction, events: list[Event]) -> list[Event]:
-    """The events that count: of those with one id the first, if it was not taken back."""
+    """The events that can change something: of those with one id the first, if it is not known already."""
     first: dict[str, Event] = {}
     for event in events:
-        if event.event_id:
-            first.setdefault(event.event_id, event)
-    void = batch.find_void_events({key: (event.user_id, event.movie_id) for key, event in first.items()})
+        if event.user_id is not None:
+            first.setdefault(event.key, event)
+    known = batch.find_known_events(sorted(first))
     return [
-        event
-        for event in events
-        if not event.event_id or (event is first[event.event_id] and event.event_id not in void)
+        event for event in events if event.user_id is None or (event is first[event.key] and event.key not in known)
     ]
 
 

@@ -24,7 +24,7 @@ FOREACH (_ IN CASE WHEN edge IS NULL THEN [1] ELSE [] END |
   CREATE (user)-[:RATED {rating: one.rating, at: one.at}]->(movie))
 FOREACH (known IN CASE WHEN edge IS NULL THEN [] ELSE [edge] END |
   SET known.rating = one.rating, known.at = one.at
-  REMOVE known.eventId, known.priorRating, known.priorAt, known.priorEventId)
+  REMOVE known.eventId, known.priorRating, known.priorAt, known.priorEventId, known.bulkRating, known.bulkAt)
 WITH movie, count(*) AS written, count(*) - count(before) AS added, sum(one.rating - coalesce(before, 0)) AS stars
 WITH movie, written, added, stars, coalesce(movie.ratingCount, 0) AS ratings
 SET movie.ratingMean = (coalesce(movie.ratingMean, 0) * ratings + stars) / (ratings + added),

@@ -1,10 +1,11 @@
 // One statement a line. Only live edges carry an eventId, so these indexes stay small beside the bulk-loaded ratings.
 CREATE INDEX rated_event IF NOT EXISTS FOR ()-[rated:RATED]-() ON (rated.eventId)
+CREATE INDEX rated_prior IF NOT EXISTS FOR ()-[rated:RATED]-() ON (rated.priorEventId)
 CREATE INDEX liked_event IF NOT EXISTS FOR ()-[liked:LIKED]-() ON (liked.eventId)
 CREATE INDEX listed_event IF NOT EXISTS FOR ()-[listed:LISTED]-() ON (listed.eventId)
 CREATE INDEX clicked_event IF NOT EXISTS FOR ()-[clicked:CLICKED]-() ON (clicked.eventId)
-// Open viewings alone have pollsSinceSeen.
-CREATE INDEX watched_open IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.pollsSinceSeen)
+// Open viewings alone have pollsSinceSeen; a poll's end concerns those of the feed.
+CREATE INDEX watched_open_source IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.source, watched.pollsSinceSeen)
 CREATE INDEX watched_finish IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.finishId)
 CREATE INDEX watched_start IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.startedAt)
 CREATE INDEX watched_sequence IF NOT EXISTS FOR ()-[watched:WATCHED]-() ON (watched.sequence)

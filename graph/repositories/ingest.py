@@ -116,16 +116,17 @@ class IngestTransaction:
         self._transaction.run("move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence)
 
     def read_viewings(
-        self, pairs: set[tuple[int, int]], source: str | None, part: tuple[int, int] = (0, 1)
+        self, pairs: set[tuple[int, int]], since: datetime, source: str | None, part: tuple[int, int] = (0, 1)
     ) -> list[Viewing]:
-        """Viewings that events of these (user, movie) pairs can change; with a source, all its open ones too.
+        """Viewings that events of these (user, movie) pairs, the earliest at `since`, can change or tell about.
 
-        `part`: those of the users of one partition, and how many partitions there are.
+        With a source, also all its open ones; `part`: those of the users of one partition, and how many there are.
         """
         records = self._transaction.run(
             "read_viewings",
             userIds=sorted({user for user, _ in pairs}),
             pairs=[list(pair) for pair in sorted(pairs)],
+            since=since,
             source=source,
             partition=part[0],
             partitions=part[1],
@@ -211,18 +212,9 @@ class IngestTransaction:
         self.changed = self.changed or removed > 0
         return removed
 
-    def find_void_events(self, events: dict[str, tuple[int | None, int | None]]) -> set[str]:
-        """Those of some events (event id to user and movie) that do not count.
-
-        They were taken back, or their id is already that of a viewing of another user or movie.
-        """
-        rows = [
-            {"eventId": event_id, "userId": user_id, "movieId": movie_id}
-            for event_id, (user_id, movie_id) in sorted(events.items())
-        ]
-        return (
-            {record["eventId"] for record in self._transaction.run("find_void_events", events=rows)} if rows else set()
-        )
+    def find_known_events(self, event_ids: list[str]) -> set[str]:
+        """Those of some events that change nothing any more: taken back, or in the graph already."""
+        return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""

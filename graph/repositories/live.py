@@ -1,7 +1,7 @@
 """What a database knows from live events, to be carried over into a newly loaded one."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -19,15 +19,17 @@ class LiveState:
     """One moment of a database: its live edges, and how far it had applied the event log just then.
 
     `edges`: type, userId, movieId, title, year and properties. `positions`: source, partition, offset and sequence.
+    `undone`: the ids of events that were taken back.
     """
 
     edges: list[dict[str, Any]]
     positions: list[dict[str, Any]]
     sequence: int
+    undone: list[str] = field(default_factory=list)
 
     def without_edges(self) -> "LiveState":
         """The positions alone: what was logged until now shall not come back."""
-        return LiveState([], self.positions, self.sequence)
+        return LiveState([], self.positions, self.sequence, self.undone)
 
 
 class LiveEdges:
@@ -47,7 +49,8 @@ class LiveEdges:
             [sequence] = transaction.run("lock_sequence")
             edges = [dict(record) for record in transaction.run("jobs/read_live_edges")]
             positions = [dict(record) for record in transaction.run("jobs/read_positions")]
-            return LiveState(edges, positions, int(sequence["value"]))
+            undone = [record["eventId"] for record in transaction.run("jobs/read_undone")]
+            return LiveState(edges, positions, int(sequence["value"]), undone)
 
         state = self._database.transact(read)
         # Stored lists do not change any more, so nobody has to wait while they are read.
@@ -65,6 +68,8 @@ class LiveEdges:
             for batch in _batches(list(rows)):
                 self._database.transact(partial(_write, kind=kind, edges=batch))
                 progress(len(batch))
+        for start in range(0, len(state.undone), BATCH_ROWS):
+            self._database.write("write_undone", eventIds=state.undone[start : start + BATCH_ROWS])
         self._database.write("jobs/copy_positions", positions=state.positions, sequence=state.sequence + SEQUENCE_GAP)
 
 

@@ -18,6 +18,10 @@ blueprint = APIBlueprint(
 
 @blueprint.get("/feedback", responses={200: schemas.Feedback})
 def feedback(query: schemas.FeedbackQuery) -> Reply:
-    """How many of the stored recommendations were watched, how soon, and at which rank."""
-    found = measure_feedback(graph_access().database, utc_now() - timedelta(days=query.days))
+    """How many of the stored recommendations were watched, how soon, and at which rank.
+
+    Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted.
+    """
+    days = min(query.days, graph_access().settings.hit_window)
+    found = measure_feedback(graph_access().database, utc_now() - timedelta(days=days))
     return reply(schemas.Feedback.model_validate(found))

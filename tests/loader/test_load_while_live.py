@@ -18,6 +18,7 @@ from graph.repositories.ingest import Ingest
 from graph.settings import ROOT, Settings
 from scripts.run import SAMPLE
 from scripts.sandbox import environment_of, sandbox_settings
+from stream.sqlite_log import SqliteEventLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -107,4 +108,4 @@ def logged(settings: Settings) -> int:
 
 def applied(settings: Settings) -> int:
     with Database.from_settings(settings) as database:
-        return Ingest(database).read_offset("log").offset - 1
+        return Ingest(database).read_offset(SqliteEventLog(settings.event_log_path).name).offset - 1

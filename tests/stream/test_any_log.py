@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from conftest import OpenLog, wait_until
 
 from graph.database import Database
@@ -11,7 +12,9 @@ from graph.repositories.ingest import Ingest
 from graph.times import utc_now
 from stream.backlog import Backlog
 from stream.events import API, FEED, Event, EventType
+from stream.kafka_log import KafkaEventLog
 from stream.log import EventLog, EventLogError
+from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 
@@ -118,11 +121,38 @@ def test_dead_letters_are_kept_once_in_order_until_they_are_dropped(open_any_log
 
 def test_workers_share_the_calls_of_a_minute(open_any_log: OpenLog) -> None:
     logs = [open_any_log() for _ in range(3)]
-    granted = 0
-    deadline = time.monotonic() + 12
-    while time.monotonic() < deadline:
-        granted += sum(log.take_call(4, 60.0) == 0 for log in logs)
-    assert granted == 4
+    granted: list[int] = []
+
+    def call() -> bool:
+        granted.extend(place for place, log in enumerate(logs) if log.take_call(4, 60.0) == 0)
+        return len(granted) >= 4
+
+    wait_until(call)
+    for _ in range(30):
+        call()
+    assert len(granted) == 4
+
+
+def test_one_worker_leads_and_another_one_follows_it(open_any_log: OpenLog) -> None:
+    first, second = open_any_log(), open_any_log()
+    wait_until(first.lead)
+    assert not any(second.lead() for _ in range(20))
+    assert (first.leading, second.leading) == (True, False)
+    first.close()
+    wait_until(second.lead)
+
+
+def test_another_log_is_another_one_also_under_the_same_name(open_any_log: OpenLog) -> None:
+    first = open_any_log()
+    assert open_any_log().name == first.name
+    if isinstance(first, SqliteEventLog):
+        first.path.unlink()
+    else:
+        assert isinstance(first, KafkaEventLog)
+        admin = AdminClient({"bootstrap.servers": first._servers})
+        admin.delete_topics([first.topic])[first.topic].result()
+        wait_until(lambda: first.topic not in admin.list_topics(timeout=5).topics)
+    assert open_any_log().name != first.name
 
 
 def test_a_call_is_granted_again_once_the_window_is_over(any_log: EventLog) -> None:

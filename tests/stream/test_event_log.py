@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from graph.settings import ROOT
 from graph.times import utc_now
-from stream.events import API, FEED, LARGEST_ID, Event, EventType
+from stream.events import API, EARLIEST, FEED, LARGEST_ID, LATEST, Event, EventType
 from stream.log import EventLogError
 from stream.sqlite_log import SqliteEventLog
 
@@ -71,20 +71,17 @@ def test_nothing_appended_is_nothing_stored(log: SqliteEventLog) -> None:
     assert all_events(log) == []
 
 
+WHO = {"user_id": st.integers(1, LARGEST_ID), "movie_id": st.integers(1, LARGEST_ID)}
+WHEN = {"at": st.datetimes(EARLIEST, LATEST), "source": st.sampled_from([FEED, API]), "event_id": st.none() | st.text()}
+TITLED = {"title": st.none() | st.text(), "year": st.none() | st.integers(1800, 2200)}
+
+
 @given(
-    st.builds(
-        Event,
-        type=st.sampled_from(EventType),
-        source=st.sampled_from([FEED, API]),
-        at=st.datetimes(),
-        event_id=st.none() | st.text(),
-        user_id=st.none() | st.integers(1, LARGEST_ID),
-        movie_id=st.none() | st.integers(1, LARGEST_ID),
-        rating=st.none() | st.sampled_from([0.5, 3.0, 5.0]),
-        value=st.sampled_from([None, 1, -1]),
-        title=st.none() | st.text(),
-        year=st.none() | st.integers(1800, 2200),
-    )
+    st.builds(Event, type=st.sampled_from([EventType.WATCHING, EventType.STARTED]), **WHO, **WHEN, **TITLED)
+    | st.builds(Event, type=st.just(EventType.RATED), rating=st.sampled_from([0.5, 3.0, 5.0]), **WHO, **WHEN)
+    | st.builds(Event, type=st.just(EventType.LIKED), value=st.sampled_from([None, 1, -1]), **WHO, **WHEN)
+    | st.builds(Event, type=st.just(EventType.UNDONE), undoes=st.text(), **WHEN)
+    | st.builds(Event, type=st.just(EventType.POLLED), **WHEN)
 )
 @settings(deadline=None, max_examples=25)
 def test_every_event_comes_back_as_it_was(event: Event) -> None:
@@ -124,6 +121,11 @@ def test_all_or_none_are_stored(log: SqliteEventLog) -> None:
         '{"type":"watching","source":"feed","at":"2026-01-01T12:00:00","userId":0,"movieId":1}',
         '{"type":"polled","source":"feed","at":"0001-01-01T00:00:00+05:00"}',
         '{"type":"polled","source":"feed","at":"9999-12-31T23:59:59-05:00"}',
+        '{"type":"started","source":"api","at":"0001-01-02T00:00:00","userId":1,"movieId":1}',
+        '{"type":"started","source":"api","at":"2026-01-01T12:00:00","movieId":1}',
+        '{"type":"rated","source":"api","at":"2026-01-01T12:00:00","userId":1,"movieId":1}',
+        '{"type":"started","source":"api","at":"2026-01-01T12:00:00","userId":1,"movieId":1,"year":99999999999999999999}',
+        '{"type":"undone","source":"api","at":"2026-01-01T12:00:00"}',
     ],
     ids=repr,
 )

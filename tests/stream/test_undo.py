@@ -95,6 +95,37 @@ def test_a_rating_that_was_replaced_comes_back_and_statistics_stay_true(database
     assert row["properties"]["at"].to_native() == datetime(2005, 1, 1)
 
 
+def test_of_several_ratings_the_last_that_stands_comes_back(database: Database) -> None:
+    database.run_text(
+        "CREATE (:User {userId: 1})-[:RATED {rating: 2.0, at: localdatetime('2005-01-01T00:00')}]->"
+        "(:Movie {movieId: 7, ratingCount: 5, ratingMean: 3.0})"
+    )
+
+    def rating() -> tuple[float, str | None]:
+        [row] = database.run_text("MATCH ()-[e:RATED]->() RETURN e.rating AS rating, e.eventId AS id")
+        return row["rating"], row["id"]
+
+    ratings = [told("rated", name, minute, rating=stars) for name, minute, stars in (("a", 1, 3), ("b", 2, 4))]
+    apply(database, [ratings[0]], [ratings[1]], [undone("b")])
+    assert rating() == (3, "a")
+    apply(database, [undone("a")])
+    assert rating() == (2, None)
+    assert statistics(database) == [(5, pytest.approx(3.0))]
+    # The other way round: what stood below is gone when it would come back.
+    third, fourth = (told("rated", name, minute, rating=5) for name, minute in (("c", 3), ("d", 4)))
+    apply(database, [third], [fourth], [undone("c")])
+    assert rating() == (5, "d")
+    apply(database, [undone("d")])
+    assert rating() == (2, None)
+    assert statistics(database) == [(5, pytest.approx(3.0))]
+
+
+def test_one_of_several_peoples_ratings_taken_back_leaves_the_mean_of_the_others(database: Database) -> None:
+    other = told("rated", "other", rating=2).model_copy(update={"user_id": 2})
+    apply(database, [told("rated", "a", rating=5), other], [undone("a")])
+    assert statistics(database) == [(1, pytest.approx(2.0))]
+
+
 def test_a_movies_last_rating_taken_back_leaves_no_mean(database: Database) -> None:
     apply(database, [told("rated", "a", rating=4)])
     assert statistics(database) == [(1, 4.0)]

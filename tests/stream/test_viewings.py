@@ -31,7 +31,15 @@ def polled(at: int) -> Event:
 def told(kind: str, at: int, movie: int, user: int = 1) -> Event:
     """What a client tells, under an id of its own."""
     event_id = f"{kind} {user} {movie} {at}"
-    return Event(type=EventType(kind), source=API, at=minute(at), user_id=user, movie_id=movie, event_id=event_id)
+    return Event(
+        type=EventType(kind),
+        source=API,
+        at=minute(at),
+        user_id=user,
+        movie_id=movie,
+        event_id=event_id,
+        rating=3 if kind == "rated" else None,
+    )
 
 
 def track(*events: Event, viewings: list[Viewing] | None = None, misses: int = 1, shortest: int = 0) -> ViewingTracker:
@@ -206,8 +214,8 @@ def test_told_is_what_started_or_finished() -> None:
 
 
 def test_an_event_without_user_or_movie_is_an_error() -> None:
-    with pytest.raises(ValueError, match="needs a user and a movie"):
-        track(Event(type=EventType.STARTED, source=API, at=NOON, user_id=1))
+    with pytest.raises(ValueError, match="a started event has a user and a movie"):
+        Event(type=EventType.STARTED, source=API, at=NOON, user_id=1)
 
 
 users, movies, minutes = st.integers(1, 2), st.integers(1, 3), st.integers(0, 9)

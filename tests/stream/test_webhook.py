@@ -146,7 +146,7 @@ def test_lists_come_in_order_once_and_a_restart_carries_on(setting: Setting, rec
 def test_a_failing_receiver_is_tried_again_with_the_same_message(setting: Setting, receiver: Receiver) -> None:
     webhook = setting.start()
     setting.store("a", "b")
-    receiver.statuses = [500, 429, 503]
+    receiver.statuses = [500, 404, 302]
     waits = [webhook.deliver_once() for _ in range(5)]
     assert [wait >= 77 for wait in waits] == [True, True, True, False, False]
     assert receiver.batches == ["a", "a", "a", "a", "b"]
@@ -163,7 +163,7 @@ def test_a_receiver_that_is_away_costs_a_wait(setting: Setting, receiver: Receiv
     assert "the webhook did not answer: ConnectionError; next try in" in caplog.text
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 422])
+@pytest.mark.parametrize("status", [400, 410, 413, 422])
 def test_what_a_receiver_refuses_is_a_dead_letter_and_the_next_is_delivered(
     setting: Setting, receiver: Receiver, status: int
 ) -> None:

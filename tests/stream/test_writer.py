@@ -11,7 +11,7 @@ import pytest
 from conftest import OpenLog
 
 from graph.database import Database
-from graph.repositories.ingest import Ingest
+from graph.repositories.ingest import Ingest, IngestTransaction, Viewing
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
@@ -69,7 +69,8 @@ def test_a_poll_may_end_in_another_batch(
     database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.writer.BATCH", 1)
-    any_log.append([sighting(1, 7, NOON), polled(NOON), sighting(1, 7, NOON + MINUTE), polled(NOON + MINUTE)])
+    for at in (NOON, NOON + MINUTE):
+        any_log.append([sighting(1, 7, at), polled(at)])
     apply_all(any_log, Ingest(database))
     assert viewings(database) == {(1, 7, NOON, None)}
 
@@ -123,6 +124,61 @@ def test_an_id_used_again_for_something_else_changes_nothing_and_stops_nobody(
     assert {(user, movie) for user, movie, *_ in viewings(database)} == {(6, 7), (18, 7)}
     [row] = database.run_text("MATCH ()-[rated:RATED]->() RETURN rated.rating AS rating")
     assert row["rating"] == 4
+
+
+def test_an_event_that_cannot_be_applied_is_a_dead_letter_and_the_others_are_applied(
+    database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_movie_9(batch: IngestTransaction, viewings: list[Viewing], changed: set[str]) -> None:
+        if any(viewing.movie_id == 9 for viewing in viewings):
+            raise ZeroDivisionError("nobody thought of this")
+        write(batch, viewings, changed)
+
+    write = IngestTransaction.write_viewings
+    monkeypatch.setattr(IngestTransaction, "write_viewings", refuse_movie_9)
+    any_log.append([sighting(6, 7, NOON), sighting(12, 9, NOON), sighting(18, 7, NOON), sighting(1, 7, NOON)])
+    apply_all(any_log, Ingest(database))
+    assert {(user, movie) for user, movie, *_ in viewings(database)} == {(6, 7), (18, 7), (1, 7)}
+    [letter] = any_log.dead_letters()
+    assert "cannot be applied: nobody thought of this" in letter.reason
+    assert Event.model_validate_json(letter.body).user_id == 12
+
+
+@pytest.mark.parametrize("kind", ["started", "finished"])
+def test_a_client_that_tries_again_without_a_moment_changes_nothing(database: Database, kind: str) -> None:
+    first = Event(type=EventType(kind), source=API, at=NOON, event_id="a", user_id=1, movie_id=7)
+    ended = Event(type=EventType.STARTED, source=API, at=NOON + MINUTE, event_id="b", user_id=1, movie_id=8)
+    again = first.model_copy(update={"at": NOON + 5 * MINUTE})
+    ingest = Ingest(database)
+    for events in ([first], [ended]):
+        ingest.transact(lambda batch: apply_events(batch, events, FinishRules()))  # noqa: B023
+    before = viewings(database)
+    ingest.transact(lambda batch: apply_events(batch, [again], FinishRules()))
+    assert viewings(database) == before
+
+
+def test_a_viewing_told_of_late_ends_when_the_next_one_was_seen_whatever_the_batches(database: Database) -> None:
+    def told(kind: str, movie: int, minute: int) -> Event:
+        at = NOON + minute * MINUTE
+        return Event(type=EventType(kind), source=API, at=at, event_id=f"{kind} {movie}", user_id=1, movie_id=movie)
+
+    events = [told("started", 7, 0), told("finished", 7, 60), told("started", 8, 60), told("finished", 8, 120)]
+    for event in [*events, told("started", 9, 30)]:
+        Ingest(database).transact(lambda batch: apply_events(batch, [event], FinishRules()))  # noqa: B023
+    assert (1, 9, NOON + 30 * MINUTE, NOON + 60 * MINUTE) in viewings(database)
+
+
+def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database: Database) -> None:
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    ingest = Ingest(database)
+    events = [
+        Event(type=EventType.STARTED, source=API, at=NOON, user_id=1, movie_id=7, event_id="start"),
+        Event(type=EventType.FINISHED, source=API, at=NOON + MINUTE, user_id=1, movie_id=7, event_id="finish"),
+    ]
+    ingest.transact(lambda batch: apply_events(batch, events, FinishRules()))
+    recommendations = Recommendations(database)
+    ingest.store_recommendations("finish", recommendations.recommend_for_user(1))
+    assert Recommender(ingest, Models(database), recommendations).recommend_pending() == 0
 
 
 def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, settings: Settings) -> None:
