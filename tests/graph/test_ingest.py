@@ -95,7 +95,7 @@ def test_viewings_are_written_as_they_stand_and_found_again(database: Database) 
         batch.write_viewings([opened, closed], {"e1", "e2"})
 
     ingest.transact(work)
-    assert ingest.transact(lambda batch: batch.read_viewings(set(), "feed")) == [opened]
+    assert ingest.transact(lambda batch: batch.read_viewings(set(), NOON, "feed")) == [opened]
     assert ingest.transact(lambda batch: batch.read_viewings({(2, 7)}, None)) == [closed]
     assert ingest.transact(lambda batch: batch.read_viewings({(1, 8)}, None)) == [opened]
     assert ingest.transact(lambda batch: batch.read_viewings(set(), "other")) == []
