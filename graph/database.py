@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from neo4j import GraphDatabase, ManagedTransaction, Query, Record, RoutingControl, unit_of_work
 from neo4j.exceptions import AuthError, DriverError, Neo4jError, TransientError
 
-from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
 from graph.queries import query
 from graph.server.home import Home
 from graph.settings import Settings
@@ -21,6 +21,13 @@ READ_SECONDS = 2.0
 # A writer may have to wait for another one's lock; what is not written in time is on the log.
 WRITE_SECONDS = 5.0
 WRITE_RETRY_SECONDS = 15.0
+
+REFUSED_CONTENT = {
+    "Neo.ClientError.Schema.ConstraintValidationFailed",
+    "Neo.ClientError.Statement.ArgumentError",
+    "Neo.ClientError.Statement.ArithmeticError",
+    "Neo.ClientError.Statement.TypeError",
+}
 
 
 class Transaction:
@@ -157,6 +164,7 @@ def _translated_errors() -> Iterator[None]:
     except Neo4jError as error:
         if "TransactionTimedOut" in (error.code or ""):
             raise DatabaseUnavailableError("Neo4j took longer than an answer may take") from error
-        raise DatabaseRefusedError(f"Neo4j refused a query: {error.message}") from error
+        refusal = ContentRefusedError if error.code in REFUSED_CONTENT else DatabaseRefusedError
+        raise refusal(f"Neo4j refused a query: {error.message}") from error
     except (DriverError, OSError) as error:
         raise DatabaseUnavailableError(f"Neo4j does not answer: {error}") from error

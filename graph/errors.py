@@ -19,3 +19,7 @@ class DatabaseUnavailableError(RecommenderError):
 
 class DatabaseRefusedError(RecommenderError):
     """Neo4j answered and refused: wrong password, wrong database, failed constraint."""
+
+
+class ContentRefusedError(DatabaseRefusedError):
+    """Neo4j refused what was to be written, not who writes or how: the same again will be refused again."""

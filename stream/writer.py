@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
-from graph.errors import DatabaseUnavailableError, RecommenderError
+from graph.errors import ContentRefusedError, RecommenderError
 from graph.repositories.ingest import Ingest, IngestTransaction, Interaction
 from stream.events import FEED, LATEST, Event, EventType
-from stream.log import EventLog, EventLogError
+from stream.log import EventLog
 from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 
 logger = logging.getLogger(__name__)
@@ -44,9 +44,8 @@ class Writer:
             return 0
         try:
             return self._apply(partition, BATCH)
-        except (DatabaseUnavailableError, EventLogError):
-            raise
         except Exception as error:
+            _require_content(error)
             logger.warning("a batch cannot be applied (%s): its events are, one by one", error)
         applied = 0
         while applied < BATCH and (done := self._apply_or_bury(partition)):
@@ -56,9 +55,8 @@ class Writer:
     def _apply_or_bury(self, partition: int) -> int:
         try:
             return self._apply(partition, 1)
-        except (DatabaseUnavailableError, EventLogError):
-            raise
         except Exception as error:
+            _require_content(error)
             reason = f"an event of partition {partition} cannot be applied: {error}"
             logger.warning("%s", reason)
             return self._apply(partition, 1, lambda event: self._log.bury(event.model_dump_json(by_alias=True), reason))
@@ -85,6 +83,12 @@ class Writer:
         applied = self._ingest.transact(apply)
         logger.debug("idle")
         return applied
+
+
+def _require_content(error: Exception) -> None:
+    """Raise an error again that is not about the events themselves: they must wait, not become dead letters."""
+    if isinstance(error, RecommenderError) and not isinstance(error, ContentRefusedError):
+        raise error
 
 
 def apply_events(

@@ -11,6 +11,8 @@ import pytest
 from conftest import OpenLog
 
 from graph.database import Database
+from graph.errors import DatabaseRefusedError
+from graph.queries import query
 from graph.repositories.ingest import Ingest, IngestTransaction, Viewing
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
@@ -142,6 +144,21 @@ def test_an_event_that_cannot_be_applied_is_a_dead_letter_and_the_others_are_app
     [letter] = any_log.dead_letters()
     assert "cannot be applied: nobody thought of this" in letter.reason
     assert Event.model_validate_json(letter.body).user_id == 12
+
+
+def test_a_refusal_that_is_not_about_the_events_makes_no_dead_letters(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SqliteEventLog(settings.event_log_path)
+    log.append([sighting(1, 7, NOON), sighting(2, 7, NOON)])
+    writer = Writer(log, Ingest(database), FinishRules())
+    monkeypatch.setattr("graph.database.query", lambda name: "MATCH" if name == "write_viewings" else query(name))
+    with pytest.raises(DatabaseRefusedError, match="Neo4j refused a query"):
+        writer.apply_pending()
+    assert log.dead_letters() == []
+    monkeypatch.undo()
+    apply_all(log, Ingest(database))
+    assert len(viewings(database)) == 2
 
 
 @pytest.mark.parametrize("kind", ["started", "finished"])
