@@ -12,13 +12,17 @@ from scipy.sparse import csr_array
 from engine.baselines import Floats
 from engine.evaluation import Estimate, Values, estimate_mean, mean_popularity, measure_coverage, measure_users
 from engine.interactions import Columns, Interactions
-from engine.models import PLACE_BOOST, SLIM, ItemModel, Model, Parameters
+from engine.models import NEIGHBOURS, PLACE_BOOST, SLIM, ItemModel, Model, Parameters
 from engine.protocols import Protocol, Task
 from graph.repositories.recommendations import HistoryWeights
 
 Progress = Callable[[str], object]
 # The lists that the traversal gives for a task, weights (source x target) and what the history counts, by their names.
 Serve = Callable[[Task, csr_array, HistoryWeights], Mapping[str, Columns]]
+
+
+# Shares are from 0 to 1, and nobody has more neighbours than all.
+LIMITS: Mapping[str, tuple[float, ...]] = {"far_share": (0.0, 1.0), "neighbours": NEIGHBOURS[-1:]}
 
 
 @dataclass
@@ -157,8 +161,12 @@ def _rank_fitting_once(model: Model | ItemModel, task: Task, k: int) -> Callable
 
 
 def find_edges(grid: Mapping[str, tuple[float, ...]], parameters: Parameters) -> list[str]:
-    """Parameters whose value is at the grid's edge: better ones may lie beyond."""
-    return [name for name, values in grid.items() if parameters[name] in (values[0], values[-1])]
+    """Parameters whose value is at the grid's edge, better ones may lie beyond; a limit of what has a meaning is none."""
+    return [
+        name
+        for name, values in grid.items()
+        if parameters[name] in (values[0], values[-1]) and parameters[name] not in LIMITS.get(name, ())
+    ]
 
 
 def _parameters(grid: Mapping[str, tuple[float, ...]], place: tuple[int, ...]) -> Parameters:

@@ -157,10 +157,14 @@ def _matrix(positives: csr_array) -> csr_matrix:
     return csr_matrix((ones, positives.indices, positives.indptr), shape=positives.shape)
 
 
-NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
+# The last is all of them, up to that many movies.
+NEIGHBOURS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0, 12_800.0)
 # Below 0 the newest count least.
-PLACE_BOOSTS = (-0.3, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
-RIDGES = (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
+PLACE_BOOSTS = (
+    *(-0.8, -0.6, -0.45, -0.3, -0.15, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0),
+    *(2048.0, 4096.0),
+)
+RIDGES = (3.125, 6.25, 12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 
 POPULARITY = Model("popularity", "popularity", {}, {}, rank_popular)
 COSINE = ItemModel("cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"neighbours": 50}, fit_cosine)
@@ -180,7 +184,7 @@ IALS = Model(
     "iALS",
     {
         "factors": (8.0, 16.0, 32.0, 64.0, 128.0, 256.0),
-        "regularization": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        "regularization": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         "alpha": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
     },
     {"factors": 32.0, "regularization": 3.0, "alpha": 3.0},
@@ -201,10 +205,10 @@ SLIM = ItemModel(
     "SLIM (ours)",
     {
         PLACE_BOOST: PLACE_BOOSTS,
-        "ridge": (12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0),
+        "ridge": RIDGES,
         "popularity_ridge": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
-        "candidate_exponent": (0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
-        "popularity_discount": (-0.1, -0.05, 0.0, 0.05, 0.1, 0.2),
+        "candidate_exponent": (-0.2, -0.1, 0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
+        "popularity_discount": (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6),
         "far_share": (0.0, 0.1, 0.3, 0.6, 1.0),
     },
     {**asdict(SimilarityParameters()), PLACE_BOOST: HistoryWeights().place_boost},

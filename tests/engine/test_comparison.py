@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from engine.comparison import compare_models, describe, find_edges, tune
 from engine.interactions import Interactions
-from engine.models import COMPARED, EASE, SLIM, STORABLE, Model, Parameters
+from engine.models import COMPARED, EASE, NEIGHBOURS, SLIM, STORABLE, Model, Parameters
 from engine.protocols import PROTOCOLS, Task
 from engine.served import serve_tasks
 from graph.settings import Settings
@@ -72,6 +72,9 @@ def test_tuning_walks_to_the_best_of_the_grid() -> None:
     assert tune(model, split.validation, PROTOCOLS["random"]) == {"a": 4.0, "b": 0.2, "c": 9.0}
     assert len(fits) == len({tuple(sorted(fit.items())) for fit in fits}) < 20
     assert find_edges(grid, {"a": 4.0, "b": 0.5}) == ["b"]
+    limited = {"far_share": (0.0, 0.5, 1.0), "neighbours": NEIGHBOURS}
+    assert find_edges(limited, {"far_share": 0.0, "neighbours": NEIGHBOURS[-1]}) == []
+    assert find_edges(limited, {"far_share": 1.0, "neighbours": NEIGHBOURS[0]}) == ["neighbours"]
 
 
 @pytest.mark.parametrize("key", sorted(STORABLE))
