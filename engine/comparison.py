@@ -161,7 +161,7 @@ def _rank_fitting_once(model: Model | ItemModel, task: Task, k: int) -> Callable
 
 
 def find_edges(grid: Mapping[str, tuple[float, ...]], parameters: Parameters) -> list[str]:
-    """Parameters whose value is at the grid's edge, better ones may lie beyond; a limit of what has a meaning is none."""
+    """Parameters whose value is at the grid's edge, better ones may lie beyond; a limit of its meaning is none."""
     return [
         name
         for name, values in grid.items()
