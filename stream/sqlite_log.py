@@ -1,17 +1,16 @@
 """The durable event log, embedded: one SQLite file. An event counts as received once `append` returns."""
 
-import fcntl
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 from pydantic import ValidationError
 
+from graph.locks import LockedError, exclusive
 from graph.times import utc_now
 from stream.events import Event
 from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
@@ -38,7 +37,7 @@ class SqliteEventLog:
         """`clock` tells seconds that all processes count alike and nobody sets."""
         self.path = path
         self._clock = clock
-        self._lead: TextIO | None = None
+        self._lead: ExitStack | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as connection:
@@ -67,13 +66,10 @@ class SqliteEventLog:
     def lead(self) -> bool:
         """Become that worker, or stay it, if nobody else is."""
         if self._lead is None:
-            file = self.path.with_name(f"{self.path.name}.leader").open("a")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-            else:
-                self._lead = file
+            file = self.path.with_name(f"{self.path.name}.leader")
+            with suppress(LockedError), ExitStack() as stack:
+                stack.enter_context(exclusive(file, "another worker leads"))
+                self._lead = stack.pop_all()
         return self.leading
 
     def close(self) -> None:

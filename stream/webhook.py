@@ -21,14 +21,13 @@ from graph.repositories.recommendations import Recommendations, StoredBatch
 from graph.settings import Settings
 from graph.times import utc_now
 from stream.backoff import Backoff
-from stream.feed import parse_retry_after
+from stream.feed import CALL_SECONDS, CONNECT_SECONDS, parse_retry_after
 from stream.log import EventLog
 
 logger = logging.getLogger(__name__)
 
 # The IngestOffset that tells up to which sequence number lists have been delivered.
 WEBHOOK = "webhook"
-TIMEOUT_SECONDS = (3.05, 10)
 IDLE_SECONDS = 0.05
 # A list that is not delivered by then has been overtaken by what its user did since.
 WORTH_DELIVERING = timedelta(hours=1)
@@ -94,7 +93,12 @@ class Webhook:
             "webhook-signature": sign_message(self._secret, message_id, moment, body),
         }
         with self._session.post(
-            self._url, body.encode(), headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+            self._url,
+            body.encode(),
+            headers=headers,
+            timeout=(CONNECT_SECONDS, CALL_SECONDS),
+            allow_redirects=False,
+            stream=True,
         ) as answer:
             status = f"{answer.status_code} {answer.reason}"
             if answer.status_code < 300:

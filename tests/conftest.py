@@ -150,6 +150,22 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         process.wait(60)
 
 
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait until a condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds

@@ -38,9 +38,8 @@ def receive(body: schemas.EventsBody) -> Reply:
     now = utc_now()
     access.backlog.require_room()
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
-    rules = FinishRules.from_settings(access.settings)
     try:
-        access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+        _apply(access, events)
         lists = _recommend(access, events)
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
@@ -51,7 +50,7 @@ def receive(body: schemas.EventsBody) -> Reply:
 
 @blueprint.delete("/<path:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent})
 def undo(path: schemas.EventPath) -> Reply:
-    """Take back an event, as if it had never happened; a rating that it replaced comes back.
+    """Take back an event, also if it comes again; the rating that it replaced comes back.
 
     An eventId that is not known is taken back in advance. 202: on the durable log while Neo4j is away.
     """
@@ -65,13 +64,18 @@ def undo(path: schemas.EventPath) -> Reply:
         undoes=path.event_id,
     )
     events = access.log.append([undone])
-    rules = FinishRules.from_settings(access.settings)
     try:
-        effects = access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+        effects = _apply(access, events)
     except DatabaseUnavailableError as error:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
     return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))
+
+
+def _apply(access: GraphAccess, events: list[Event]) -> int:
+    """Bring logged events into the graph at once; returns how many earlier ones were taken back."""
+    rules = FinishRules.from_settings(access.settings)
+    return access.ingest.transact(lambda batch: apply_events(batch, events, rules))
 
 
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from conftest import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -250,20 +251,6 @@ def test_a_disk_without_room_is_told(log: SqliteEventLog, monkeypatch: pytest.Mo
     monkeypatch.setattr("stream.sqlite_log.LEAST_ROOM", 1 << 60)
     with pytest.raises(EventLogError, match=r"no room for the event log .*events\.sqlite: \d+ MB are free"):
         log.check()
-
-
-class Clock:
-    """Seconds that are what they are told to be."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+from conftest import Clock
 
 from graph.times import utc_now
 from stream.decoding import FeedError
@@ -96,21 +97,6 @@ def dead_client(session: requests.Session) -> FeedClient:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     return FeedClient(f"http://127.0.0.1:{port}/", session)
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
