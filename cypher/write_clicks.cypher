@@ -1,11 +1,12 @@
 // Write CLICKED edges that are newer than what is stored.
-// Parameters: rows [{userId, movieId, at, eventId}] by user and movie, each pair once
+// Parameters: rows [{userId, movieId, at, eventId}] by user and movie, each pair once (at as text)
 // Returns: eventId of those that were written
 UNWIND $rows AS row
+WITH row, localdatetime(row.at) AS at
 MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[edge:CLICKED]->(movie)
-WITH row, edge
-WHERE (edge.at IS NULL OR edge.at < row.at) AND coalesce(edge.eventId, '') <> row.eventId
-SET edge.at = row.at, edge.eventId = row.eventId
+WITH row, at, edge
+WHERE (edge.at IS NULL OR edge.at < at) AND coalesce(edge.eventId, '') <> row.eventId
+SET edge.at = at, edge.eventId = row.eventId
 RETURN row.eventId AS eventId

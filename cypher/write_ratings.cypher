@@ -1,17 +1,18 @@
 // Write ratings that are newer than what is stored, and keep the movies' statistics true. Each keeps what it replaced.
-// Parameters: rows [{userId, movieId, rating, at, eventId}] by user and movie, each pair once
+// Parameters: rows [{userId, movieId, rating, at, eventId}] by user and movie, each pair once (at as text)
 // Returns: eventId of the ratings that were written
 UNWIND $rows AS row
+WITH row, localdatetime(row.at) AS at
 MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[rated:RATED]->(movie)
-WITH row, movie, rated, rated.rating AS before
-WHERE (rated.at IS NULL OR rated.at < row.at) AND coalesce(rated.eventId, '') <> row.eventId
+WITH row, at, movie, rated, rated.rating AS before
+WHERE (rated.at IS NULL OR rated.at < at) AND coalesce(rated.eventId, '') <> row.eventId
 FOREACH (bulk IN CASE WHEN before IS NOT NULL AND rated.eventId IS NULL THEN [rated] ELSE [] END |
   SET bulk.bulkRating = before, bulk.bulkAt = bulk.at)
 FOREACH (live IN CASE WHEN rated.eventId IS NOT NULL THEN [rated] ELSE [] END |
   SET live.priorRating = before, live.priorAt = live.at, live.priorEventId = live.eventId)
-SET rated.rating = row.rating, rated.at = row.at, rated.eventId = row.eventId
+SET rated.rating = row.rating, rated.at = at, rated.eventId = row.eventId
 SET movie.ratingMean =
       (coalesce(movie.ratingMean, 0) * movie.ratingCount - coalesce(before, 0) + row.rating)
       / (movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END),

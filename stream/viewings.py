@@ -32,7 +32,7 @@ class FinishRules:
 
 
 class ViewingTracker:
-    """The viewings that a batch of events can change. `changed` is what must be written after the batch."""
+    """The viewings that a batch of events can change."""
 
     def __init__(self, viewings: Iterable[Viewing], rules: FinishRules) -> None:
         self._rules = rules
@@ -43,23 +43,25 @@ class ViewingTracker:
             self._of_user[viewing.user_id].add(viewing.event_id)
 
     @property
-    def changed(self) -> list[Viewing]:
-        """Viewings that are new or other than before."""
-        return [viewing for key, viewing in self._now.items() if self._before.get(key) != viewing]
-
-    @property
     def begun(self) -> list[Viewing]:
         """Viewings that are new."""
         return [viewing for key, viewing in self._now.items() if key not in self._before]
 
     @property
+    def updated(self) -> list[Viewing]:
+        """Known viewings that are other than before."""
+        return [self._now[key] for key, viewing in self._before.items() if self._now[key] != viewing]
+
+    @property
+    def changed(self) -> list[Viewing]:
+        """What must be written after the batch: all that are new or other than before."""
+        return [*self.updated, *self.begun]
+
+    @property
     def told(self) -> set[str]:
         """Event ids of viewings that started or ended: what followers want to hear of."""
-        return {
-            viewing.event_id
-            for viewing in self.changed
-            if (before := self._before.get(viewing.event_id)) is None or before.ended_at != viewing.ended_at
-        }
+        ended = {v.event_id for v in self.updated if self._before[v.event_id].ended_at != v.ended_at}
+        return ended | {viewing.event_id for viewing in self.begun}
 
     def apply(self, event: Event) -> None:
         """Take one event into account; events that say nothing of viewings change nothing."""

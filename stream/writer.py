@@ -112,8 +112,8 @@ def apply_events(
         tracker = ViewingTracker(batch.read_viewings(pairs, since, FEED if polled else None, part), rules)
         for event in standing:
             tracker.apply(event)
-        batch.write_viewings(tracker.changed, tracker.told)
-        batch.mark_hits(tracker.begun)
+        batch.create_viewings(tracker.begun)
+        batch.update_viewings(tracker.updated, tracker.told)
     batch.write_interactions([item for event in about if (item := _interaction(event))])
     return removed
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from graph.database import Database, Transaction
 from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
-from graph.times import native
+from graph.times import moment_of, text_of
 
 Result = TypeVar("Result")
 
@@ -126,7 +126,7 @@ class IngestTransaction:
             "read_viewings",
             userIds=sorted({user for user, _ in pairs}),
             pairs=[list(pair) for pair in sorted(pairs)],
-            since=since,
+            since=text_of(since),
             source=source,
             partition=part[0],
             partitions=part[1],
@@ -137,10 +137,10 @@ class IngestTransaction:
                 user_id=record["userId"],
                 movie_id=record["movieId"],
                 source=record["source"],
-                started_at=record["startedAt"].to_native(),
-                last_seen_at=record["lastSeenAt"].to_native(),
-                finished_at=native(record["finishedAt"]),
-                abandoned_at=native(record["abandonedAt"]),
+                started_at=datetime.fromisoformat(record["startedAt"]),
+                last_seen_at=datetime.fromisoformat(record["lastSeenAt"]),
+                finished_at=moment_of(record["finishedAt"]),
+                abandoned_at=moment_of(record["abandonedAt"]),
                 finish_id=record["finishId"],
                 polls_since_seen=record["pollsSinceSeen"],
             )
@@ -153,41 +153,32 @@ class IngestTransaction:
         self._transaction.run("create_users", userIds=sorted(user_ids))
         self._transaction.run("create_movies", movies=rows)
 
-    def write_viewings(self, viewings: list[Viewing], changed: set[str]) -> None:
-        """Write viewings as they now stand; `changed` holds the event ids of those that started or ended."""
-        rows = [
+    def create_viewings(self, viewings: list[Viewing]) -> None:
+        """Write viewings that are new, and mark the recommendations they followed as hits."""
+        if not viewings:
+            return
+        viewings = sorted(viewings, key=_by_user)
+        self._transaction.run("create_viewings", viewings=list(map(_viewing_row, viewings)), sequence=self.sequence)
+        begun = [
             {
-                "eventId": viewing.event_id,
                 "userId": viewing.user_id,
                 "movieId": viewing.movie_id,
-                "source": viewing.source,
-                "startedAt": viewing.started_at,
-                "lastSeenAt": viewing.last_seen_at,
-                "finishedAt": viewing.finished_at,
-                "abandonedAt": viewing.abandoned_at,
-                "finishId": viewing.finish_id,
-                "pollsSinceSeen": viewing.polls_since_seen,
-                "changed": viewing.event_id in changed,
+                "startedAt": text_of(viewing.started_at),
+                "since": text_of(viewing.started_at - self._hit_window),
             }
-            for viewing in sorted(viewings, key=lambda viewing: (viewing.user_id, viewing.movie_id))
+            for viewing in viewings
         ]
-        if rows:
-            self._transaction.run("write_viewings", viewings=rows, sequence=self.sequence)
-            self.changed = self.changed or bool(changed)
+        self._transaction.run("mark_hits", viewings=begun)
+        self.changed = True
 
-    def mark_hits(self, begun: list[Viewing]) -> None:
-        """Mark the recommendations that viewings which just began followed."""
+    def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:
+        """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
         rows = [
-            {
-                "userId": viewing.user_id,
-                "movieId": viewing.movie_id,
-                "startedAt": viewing.started_at,
-                "since": viewing.started_at - self._hit_window,
-            }
-            for viewing in sorted(begun, key=lambda viewing: (viewing.user_id, viewing.movie_id))
+            _viewing_row(viewing) | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=_by_user)
         ]
         if rows:
-            self._transaction.run("mark_hits", viewings=rows)
+            self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
+            self.changed = self.changed or any(row["told"] for row in rows)
 
     def write_interactions(self, interactions: list[Interaction]) -> None:
         """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts."""
@@ -312,11 +303,30 @@ class Ingest:
         self._database.transact(move)
 
 
+def _by_user(viewing: Viewing) -> tuple[int, int]:
+    return viewing.user_id, viewing.movie_id
+
+
+def _viewing_row(viewing: Viewing) -> dict[str, Any]:
+    return {
+        "eventId": viewing.event_id,
+        "userId": viewing.user_id,
+        "movieId": viewing.movie_id,
+        "source": viewing.source,
+        "startedAt": text_of(viewing.started_at),
+        "lastSeenAt": text_of(viewing.last_seen_at),
+        "finishedAt": text_of(viewing.finished_at),
+        "abandonedAt": text_of(viewing.abandoned_at),
+        "finishId": viewing.finish_id,
+        "pollsSinceSeen": viewing.polls_since_seen,
+    }
+
+
 def _edge_row(item: Interaction) -> dict[str, Any]:
     return {
         "userId": item.user_id,
         "movieId": item.movie_id,
-        "at": item.at,
+        "at": text_of(item.at),
         "eventId": item.event_id,
         "rating" if item.kind == "rated" else "value": item.value,
     }

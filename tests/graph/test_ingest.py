@@ -92,7 +92,7 @@ def test_viewings_are_written_as_they_stand_and_found_again(database: Database) 
 
     def work(batch: IngestTransaction) -> None:
         batch.create_nodes({7: ("Seven", 1995)}, {1, 2})
-        batch.write_viewings([opened, closed], {"e1", "e2"})
+        batch.create_viewings([opened, closed])
 
     ingest.transact(work)
     assert ingest.transact(lambda batch: batch.read_viewings(set(), NOON, "feed")) == [opened]

@@ -41,12 +41,11 @@ def let_one_of_each_kind_happen(settings: Settings) -> None:
 
     def happen(batch: IngestTransaction) -> None:
         batch.create_nodes({900: ("Only live", 2020)}, {1, 2, 500})
-        batch.write_viewings(
+        batch.create_viewings(
             [
                 Viewing("open", 500, 900, "feed", NOON, NOON, polls_since_seen=1),
                 Viewing("finished", 1, 900, "api", NOON, LATER, LATER),
-            ],
-            {"open", "finished"},
+            ]
         )
         batch.write_interactions(
             [

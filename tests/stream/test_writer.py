@@ -131,13 +131,13 @@ def test_an_id_used_again_for_something_else_changes_nothing_and_stops_nobody(
 def test_an_event_that_cannot_be_applied_is_a_dead_letter_and_the_others_are_applied(
     database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse_movie_9(batch: IngestTransaction, viewings: list[Viewing], changed: set[str]) -> None:
+    def refuse_movie_9(batch: IngestTransaction, viewings: list[Viewing]) -> None:
         if any(viewing.movie_id == 9 for viewing in viewings):
             raise ZeroDivisionError("nobody thought of this")
-        write(batch, viewings, changed)
+        write(batch, viewings)
 
-    write = IngestTransaction.write_viewings
-    monkeypatch.setattr(IngestTransaction, "write_viewings", refuse_movie_9)
+    write = IngestTransaction.create_viewings
+    monkeypatch.setattr(IngestTransaction, "create_viewings", refuse_movie_9)
     any_log.append([sighting(6, 7, NOON), sighting(12, 9, NOON), sighting(18, 7, NOON), sighting(1, 7, NOON)])
     apply_all(any_log, Ingest(database))
     assert {(user, movie) for user, movie, *_ in viewings(database)} == {(6, 7), (18, 7), (1, 7)}
@@ -152,7 +152,7 @@ def test_a_refusal_that_is_not_about_the_events_makes_no_dead_letters(
     log = SqliteEventLog(settings.event_log_path)
     log.append([sighting(1, 7, NOON), sighting(2, 7, NOON)])
     writer = Writer(log, Ingest(database), FinishRules())
-    monkeypatch.setattr("graph.database.query", lambda name: "MATCH" if name == "write_viewings" else query(name))
+    monkeypatch.setattr("graph.database.query", lambda name: "MATCH" if name == "create_viewings" else query(name))
     with pytest.raises(DatabaseRefusedError, match="Neo4j refused a query"):
         writer.apply_pending()
     assert log.dead_letters() == []
