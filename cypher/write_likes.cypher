@@ -1,6 +1,6 @@
 // Write LIKED edges that are newer than what is stored.
 // Parameters: rows [{userId, movieId, at, eventId, value}] by user and movie, each pair once (at as text), value (1, or -1: not interested)
-// Returns: eventId of those that were written
+// Returns: written, how many
 UNWIND $rows AS row
 WITH row, localdatetime(row.at) AS at
 MATCH (user:User {userId: row.userId})
@@ -9,4 +9,4 @@ MERGE (user)-[edge:LIKED]->(movie)
 WITH row, at, edge
 WHERE (edge.at IS NULL OR edge.at < at) AND coalesce(edge.eventId, '') <> row.eventId
 SET edge.at = at, edge.eventId = row.eventId, edge.value = row.value
-RETURN row.eventId AS eventId
+RETURN count(*) AS written

@@ -1,6 +1,6 @@
 // Write LISTED edges that are newer than what is stored.
 // Parameters: rows [{userId, movieId, at, eventId}] by user and movie, each pair once (at as text)
-// Returns: eventId of those that were written
+// Returns: written, how many
 UNWIND $rows AS row
 WITH row, localdatetime(row.at) AS at
 MATCH (user:User {userId: row.userId})
@@ -9,4 +9,4 @@ MERGE (user)-[edge:LISTED]->(movie)
 WITH row, at, edge
 WHERE (edge.at IS NULL OR edge.at < at) AND coalesce(edge.eventId, '') <> row.eventId
 SET edge.at = at, edge.eventId = row.eventId
-RETURN row.eventId AS eventId
+RETURN count(*) AS written

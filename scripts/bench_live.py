@@ -30,8 +30,10 @@ from stream.viewings import FinishRules
 from stream.writer import Writer
 
 START_SECONDS = 240
-# What people do, and how often.
-KINDS = {"started": 0.3, "finished": 0.3, "rated": 0.2, "clicked": 0.1, "listed": 0.05, "liked": 0.05}
+# What viewers do, and how often; nine of ten finish what they start.
+VIEWERS = 5000
+KINDS = {"viewing": 0.6, "rated": 0.2, "clicked": 0.1, "listed": 0.05, "liked": 0.05}
+FINISHING = 0.9
 # Calls to the simulated feed in a minute: ten a second, so that finishes come spread.
 FEED_CALLS = 600
 VIEWING_SECONDS = 10
@@ -63,27 +65,33 @@ def measure_backlog(settings: Settings, events: int, report: Report) -> None:
 
 
 def draw_events(database: Database, events: int) -> list[Event]:
-    """Events of the sample's users, a second apart."""
+    """What some thousand viewers do, most of them new to the graph: an event every 50 ms."""
     rng = np.random.default_rng(1)
-    users = rng.choice(History(database).sample_users(limit=1000), events)
-    movies = rng.choice([movie.movie_id for movie in Movies(database).sample_movies(limit=1000)], events)
-    kinds = rng.choice(list(KINDS), events, p=list(KINDS.values()))
-    begin = utc_now() - timedelta(seconds=events)
-    return [
-        Event(
-            type=EventType(kind),
-            source=API,
-            at=begin + timedelta(seconds=place),
-            event_id=f"bench {place}",
-            user_id=user,
-            movie_id=movie,
-            rating=4.0 if kind == "rated" else None,
-            value=1 if kind == "liked" else None,
+    movies = [movie.movie_id for movie in Movies(database).sample_movies(limit=1000)]
+    begin = utc_now() - timedelta(seconds=events / 20)
+    watching: dict[int, int] = {}
+    drawn = []
+    kinds = rng.choice(list(KINDS), events, p=list(KINDS.values())).tolist()
+    users, picked = rng.integers(1, VIEWERS, events).tolist(), rng.choice(movies, events).tolist()
+    for place, (kind, user, movie) in enumerate(zip(kinds, users, picked, strict=True)):
+        if kind == "viewing":
+            finishing = user in watching and rng.random() < FINISHING
+            kind, movie = ("finished", watching.pop(user)) if finishing else ("started", movie)
+            if not finishing:
+                watching[user] = movie
+        drawn.append(
+            Event(
+                type=EventType(kind),
+                source=API,
+                at=begin + timedelta(seconds=place / 20),
+                event_id=f"bench {place}",
+                user_id=user,
+                movie_id=movie,
+                rating=4.0 if kind == "rated" else None,
+                value=1 if kind == "liked" else None,
+            )
         )
-        for place, (user, movie, kind) in enumerate(
-            zip(users.tolist(), movies.tolist(), kinds.tolist(), strict=True), start=1
-        )
-    ]
+    return drawn
 
 
 def measure_push(settings: Settings, rate: int, seconds: int, report: Report) -> None:

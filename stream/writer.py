@@ -11,7 +11,7 @@ from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1000
+BATCH = 5000
 VIEWING_TYPES = {*SIGHTINGS, EventType.FINISHED}
 
 
@@ -101,15 +101,12 @@ def apply_events(
     removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
     standing = _standing(batch, events)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
-    batch.create_nodes(
-        {event.movie_id: (event.title, event.year) for event in about if event.movie_id},
-        {event.user_id for event in about if event.user_id},
-    )
-    pairs = {(event.user_id, event.movie_id) for event in about if event.user_id and event.movie_id}
+    user_ids = {event.user_id for event in about if event.user_id}
+    batch.create_nodes({event.movie_id: (event.title, event.year) for event in about if event.movie_id}, user_ids)
     polled = any(event.type is EventType.POLLED for event in standing)
     if polled or any(event.type in VIEWING_TYPES for event in about):
         since = min((event.at for event in about), default=LATEST)
-        tracker = ViewingTracker(batch.read_viewings(pairs, since, FEED if polled else None, part), rules)
+        tracker = ViewingTracker(batch.read_viewings(user_ids, since, FEED if polled else None, part), rules)
         for event in standing:
             tracker.apply(event)
         batch.create_viewings(tracker.begun)

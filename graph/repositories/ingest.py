@@ -116,36 +116,21 @@ class IngestTransaction:
         self._transaction.run("move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence)
 
     def read_viewings(
-        self, pairs: set[tuple[int, int]], since: datetime, source: str | None, part: tuple[int, int] = (0, 1)
+        self, user_ids: set[int], since: datetime, source: str | None, part: tuple[int, int] = (0, 1)
     ) -> list[Viewing]:
-        """Viewings that events of these (user, movie) pairs, the earliest at `since`, can change or tell about.
+        """Viewings that events of these users, the earliest at `since`, can change or tell about.
 
         With a source, also all its open ones; `part`: those of the users of one partition, and how many there are.
         """
-        records = self._transaction.run(
+        [record] = self._transaction.run(
             "read_viewings",
-            userIds=sorted({user for user, _ in pairs}),
-            pairs=[list(pair) for pair in sorted(pairs)],
+            userIds=sorted(user_ids),
             since=text_of(since),
             source=source,
             partition=part[0],
             partitions=part[1],
         )
-        return [
-            Viewing(
-                event_id=record["eventId"],
-                user_id=record["userId"],
-                movie_id=record["movieId"],
-                source=record["source"],
-                started_at=datetime.fromisoformat(record["startedAt"]),
-                last_seen_at=datetime.fromisoformat(record["lastSeenAt"]),
-                finished_at=moment_of(record["finishedAt"]),
-                abandoned_at=moment_of(record["abandonedAt"]),
-                finish_id=record["finishId"],
-                polls_since_seen=record["pollsSinceSeen"],
-            )
-            for record in records
-        ]
+        return [Viewing(*row[:4], *map(moment_of, row[4:8]), *row[8:]) for row in record["viewings"]]
 
     def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
         """Make users and movies (id to title and year) that are not there yet."""
@@ -188,8 +173,8 @@ class IngestTransaction:
         }
         for kind, query in EDGE_QUERIES.items():
             if rows := [_edge_row(latest[key]) for key in sorted(latest) if key[0] == kind]:
-                written = self._transaction.run(query, rows=rows)
-                self.changed = self.changed or bool(written)
+                [record] = self._transaction.run(query, rows=rows)
+                self.changed = self.changed or record["written"] > 0
 
     def undo_events(self, event_ids: list[str]) -> int:
         """Take back events, those that are yet to come included; returns how many had an effect."""

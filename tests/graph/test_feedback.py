@@ -30,7 +30,7 @@ def offer(ingest: Ingest, batch: str, at: datetime, *movies: int, user: int = 1)
 
 def watch(ingest: Ingest, at: datetime, movie: int, user: int = 1) -> None:
     viewing = Viewing(f"{user} {movie} {at}", user, movie, "api", at, at)
-    ingest.transact(lambda batch: batch.mark_hits([viewing]))
+    ingest.transact(lambda batch: batch.create_viewings([viewing]))
 
 
 def hits(database: Database) -> set[tuple[str, int, datetime]]:

@@ -96,8 +96,8 @@ def test_viewings_are_written_as_they_stand_and_found_again(database: Database) 
 
     ingest.transact(work)
     assert ingest.transact(lambda batch: batch.read_viewings(set(), NOON, "feed")) == [opened]
-    assert ingest.transact(lambda batch: batch.read_viewings({(2, 7)}, NOON + 2 * HOUR, None)) == [closed]
-    assert ingest.transact(lambda batch: batch.read_viewings({(1, 8)}, NOON + 2 * HOUR, None)) == [opened]
+    assert ingest.transact(lambda batch: batch.read_viewings({2}, NOON + HOUR, None)) == [closed]
+    assert ingest.transact(lambda batch: batch.read_viewings({1, 2}, NOON + 2 * HOUR, None)) == [opened]
     assert ingest.transact(lambda batch: batch.read_viewings(set(), NOON, "other")) == []
     changes = ingest.read_viewings_since(0, 1)
     assert [(change.user_id, change.status, change.title) for change in changes] == [

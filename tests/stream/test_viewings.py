@@ -247,13 +247,13 @@ def apply_in_batches(batches: list[list[Event]], misses: int) -> tuple[dict[str,
     stored: dict[str, Viewing] = {}
     followed: list[str] = []
     for batch in batches:
-        pairs = {(event.user_id, event.movie_id) for event in batch}
+        users = {event.user_id for event in batch}
+        since = min((event.at for event in batch), default=NOON)
         polls = any(event.type is EventType.POLLED for event in batch)
         read = [
             viewing
             for viewing in stored.values()
-            if (viewing.finished_at is None and viewing.user_id in {user for user, _ in pairs})
-            or (viewing.user_id, viewing.movie_id) in pairs
+            if (viewing.user_id in users and (viewing.finished_at is None or viewing.finished_at >= since))
             or (polls and viewing.finished_at is None and viewing.source == FEED)
         ]
         tracker = track(*batch, viewings=read, misses=misses)
