@@ -1,6 +1,7 @@
 """Commands of the live path: `python -m stream worker|simulator|deadletters`."""
 
 import json
+import os
 import signal
 import threading
 from dataclasses import asdict
@@ -18,11 +19,14 @@ from stream.deadletters import replay_letters, select_letters
 from stream.faults import FAULTS
 from stream.log import DeadLetter, EventLog
 from stream.logs import open_log
+from stream.replay import Replay
 from stream.simulator import PATH, Audience, create_simulator
 from stream.worker import run_worker
 
 # Signs of a dead letter that a list shows.
 SHOWN = 60
+# A worker that waits for a Neo4j that hangs ends all the same: what it has not written stays on the log.
+STOP_SECONDS = 4.0
 
 
 @click.group(cls=CommandGroup)
@@ -37,7 +41,7 @@ def worker() -> None:
 
     Stops on Ctrl-C or SIGTERM and carries on from there when started again.
     """
-    run_worker(Settings.from_environment(), _stop_at_signals())
+    run_worker(Settings.from_environment(), _stop_at_signals(STOP_SECONDS))
 
 
 def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
@@ -63,6 +67,7 @@ def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> li
     type=click.FloatRange(min=0, min_open=True, max=1e6),
     help="How many times faster than the clock people watch.",
 )
+@click.option("--replay", is_flag=True, help="Play the graph's ratings of 1,000 users, in the order of their time.")
 @click.option(
     "--script",
     callback=_read_script,
@@ -76,17 +81,19 @@ def simulator(
     viewing_seconds: float,
     seed: int,
     speed: float,
+    replay: bool,
     script: list[str],
 ) -> None:
     """Serve a stand-in for the Jedha x Netflix API: its wire format and limit, the loaded graph's users and movies."""
     with Database.from_settings(Settings.from_environment()) as database:
         user_ids = History(database).sample_users(limit=1000)
         movies = Movies(database).sample_movies(limit=1000)
+        ratings = History(database).read_ratings_in_order(user_ids) if replay else []
     if not movies:
         raise RecommenderError("the database holds no rated movies to watch: run `python -m loader bulk PATH` first")
-    app = create_simulator(
-        Audience(user_ids, movies, viewers, viewing_seconds / speed, seed), calls_per_minute, script=script
-    )
+    seconds = viewing_seconds / speed
+    audience = Replay(ratings, viewers, seconds, seed) if replay else Audience(user_ids, movies, viewers, seconds, seed)
+    app = create_simulator(audience, calls_per_minute, script=script)
     stop = _stop_at_signals()
     try:
         server = make_server(host, port, app, threaded=True)
@@ -118,20 +125,20 @@ def list_letters(as_json: bool) -> None:
             click.echo(f"{letter.letter_id:6} {letter.at:%Y-%m-%d %H:%M:%S}  {letter.reason}: {letter.body[:SHOWN]!r}")
 
 
-@deadletters.command()
+@deadletters.command("replay")
 @IDS
 @ALL
-def replay(ids: tuple[int, ...], everything: bool) -> None:
+def replay_chosen(ids: tuple[int, ...], everything: bool) -> None:
     """Read dead letters again, by id or all; those that can be read by now go on the event log as what they are."""
     log = _event_log()
     events, staying = replay_letters(log, _chosen(log, ids, everything))
     click.echo(f"{events} events are on the event log; {staying} letters are still unreadable")
 
 
-@deadletters.command()
+@deadletters.command("drop")
 @IDS
 @ALL
-def drop(ids: tuple[int, ...], everything: bool) -> None:
+def drop_chosen(ids: tuple[int, ...], everything: bool) -> None:
     """Remove dead letters, by id or all."""
     log = _event_log()
     dropped = log.drop_letters([letter.letter_id for letter in _chosen(log, ids, everything)])
@@ -148,10 +155,19 @@ def _event_log() -> EventLog:
     return open_log(Settings.from_environment())
 
 
-def _stop_at_signals() -> threading.Event:
+def _stop_at_signals(seconds: float | None = None) -> threading.Event:
+    """An event that a signal sets; after so many seconds more the process ends, whatever it is doing."""
     stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        stop.set()
+        if seconds is not None:
+            end = threading.Timer(seconds, os._exit, [0])
+            end.daemon = True
+            end.start()
+
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, handle)
     return stop
 
 

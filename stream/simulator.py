@@ -17,6 +17,7 @@ from flask import Flask, Response
 from graph.repositories.movies import Movie
 from graph.times import utc_now
 from stream.faults import FAULTS, JSON
+from stream.replay import Replay
 
 PATH = "/users-currently-watching-movie"
 WINDOW_SECONDS = 60.0
@@ -90,7 +91,7 @@ def encode_answer(watching: list[tuple[int, Movie]], moment: str) -> str:
 
 
 def create_simulator(
-    audience: Audience,
+    audience: Audience | Replay,
     calls_per_minute: int,
     clock: Callable[[], float] = time.monotonic,
     script: Sequence[str] = (),

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from fake_feed import FakeFeed, response
 
 from graph.database import Database
 from graph.server.home import MEGABYTE, Home, Memory
@@ -104,6 +106,18 @@ def open_any_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
 def any_log(open_any_log: OpenLog) -> EventLog:
     """A new log."""
     return open_any_log()
+
+
+@pytest.fixture
+def feed() -> Iterator[FakeFeed]:
+    """A feed that shows nobody until a test sets another answer."""
+    with FakeFeed() as server:
+        server.answer = response(
+            b'{"columns": ["YearRelease", "Name", "current_time", "customerID"], "index": [], "data": []}'
+        )
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 @dataclass(frozen=True)

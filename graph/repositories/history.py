@@ -6,6 +6,7 @@ from datetime import datetime
 from neo4j import Record
 
 from graph.database import Database
+from graph.repositories.movies import Movie
 from graph.times import native
 
 
@@ -39,6 +40,14 @@ class History:
     def sample_users(self, limit: int) -> list[int]:
         """Ids of some users, the lowest ones."""
         return [record["userId"] for record in self._database.read("sample_users", limit=limit)]
+
+    def read_ratings_in_order(self, user_ids: list[int]) -> list[tuple[int, Movie]]:
+        """(user id, movie) of all ratings of some users, the earliest first; of a movie only what the feed tells."""
+        records = self._database.read("read_ratings_in_order", userIds=user_ids)
+        return [
+            (record["userId"], Movie(record["movieId"], record["title"], record["year"], [], True, 0, None))
+            for record in records
+        ]
 
 
 def _history_entry(record: Record) -> HistoryEntry:

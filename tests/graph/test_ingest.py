@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from graph.database import Database
+from graph.repositories.history import History
 from graph.repositories.ingest import Ingest, IngestTransaction, Interaction, Viewing
 
 NOON = datetime(2026, 1, 1, 12)
@@ -83,6 +84,15 @@ def test_writers_at_once_take_one_number_each(database: Database) -> None:
     assert ingest.get_sequence() == 40
     assert statistics(database) == (40, 3.0)
     assert len(database.run_text("MATCH (m:Movie) RETURN m")) == 1
+
+
+def test_ratings_of_some_users_can_be_read_in_the_order_of_their_time(database: Database) -> None:
+    ingest = Ingest(database)
+    for number, (user, movie) in enumerate([(1, 8), (2, 9), (3, 7), (1, 7)]):
+        interaction = Interaction("rated", user, movie, NOON - number * HOUR, str(number), 3.0)
+        write(ingest, interaction)
+    read = History(database).read_ratings_in_order([1, 3, 99])
+    assert [(user, movie.movie_id) for user, movie in read] == [(1, 7), (3, 7), (1, 8)]
 
 
 def test_viewings_are_written_as_they_stand_and_found_again(database: Database) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 from conftest import Clock
+from fake_feed import FakeFeed, response
 
 from graph.times import utc_now
 from stream.decoding import FeedError
@@ -30,52 +31,6 @@ def split_frame(*rows: tuple[Any, Any]) -> bytes:
     columns = ["YearRelease", "Name", "current_time", "customerID"]
     data = [[1999, f"Movie {movie}", "2026-03-01T12:00:00", user] for user, movie in rows]
     return json.dumps(json.dumps({"columns": columns, "index": [movie for _, movie in rows], "data": data})).encode()
-
-
-def response(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """A whole HTTP response; `Retry_After="5"` becomes a header."""
-    named = {
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in named.items()), "", ""]
-    return "\r\n".join(lines).encode("latin-1") + body
-
-
-class FakeFeed(socketserver.ThreadingTCPServer):
-    """Answers each call with the bytes set last; counts the calls."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), FakeFeedHandler)
-        self.answer = response(split_frame())
-        self.requests: list[bytes] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/users-currently-watching-movie"
-
-
-class FakeFeedHandler(socketserver.StreamRequestHandler):
-    server: FakeFeed
-
-    def handle(self) -> None:
-        self.server.requests.append(self.rfile.readline())
-        while self.rfile.readline().strip():
-            pass
-        # The client hangs up on an answer that is too large.
-        try:
-            self.wfile.write(self.server.answer)
-        except ConnectionError:
-            return
-
-
-@pytest.fixture
-def feed() -> Iterator[FakeFeed]:
-    with FakeFeed() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from graph.times import utc_now
 from stream.decoding import COLUMNS, FeedError, decode_answer
 from stream.events import LARGEST_ID
 from stream.feed import FeedClient
+from stream.replay import Replay
 from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
 
 USERS = list(range(1, 101))
@@ -163,6 +165,25 @@ def test_nobody_watches_two_movies_at_once(users: list[int]) -> None:
     watched = audience(size=30, users=users)
     for watching in play(watched, 600, step=5):
         assert len({user for user, _ in watching}) == len(watching)
+
+
+def test_a_replay_plays_each_rating_once_and_each_users_in_order() -> None:
+    users = [1, 1, 2, 1, 3, 4, 2, 1, 5, 2, 6, 7, 8]
+    ratings = [(user, replace(MOVIES[0], movie_id=movie)) for movie, user in enumerate(users, start=1)]
+    replay = Replay(ratings, size=3, seconds=30, seed=1)
+    rated = [(user, movie.movie_id) for user, movie in ratings]
+    played: list[tuple[int, int]] = []
+    before: list[tuple[int, int]] = []
+    for second in range(600):
+        watching = [(user, movie.movie_id) for user, movie in replay.watching(1000.0 + second)]
+        assert len({user for user, _ in watching}) == len(watching) <= 3
+        played += [one for one in watching if one not in before]
+        before = watching
+    assert replay.watching(2000.0) == []
+    assert Counter(played) == Counter(rated)
+    for user in range(1, 9):
+        assert [one for one in played if one[0] == user] == [one for one in rated if one[0] == user]
+    assert [user for user, _ in played[:3]] == [1, 2, 3]
 
 
 @pytest.fixture

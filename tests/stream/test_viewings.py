@@ -166,6 +166,17 @@ def test_a_feed_whose_clock_is_ahead_finishes_no_viewing_before_it_was_seen() ->
     assert spans(track(seen(60, 7), polled(0), polled(1))) == {(1, 7, 60, 60)}
 
 
+def test_a_clock_of_ours_that_jumps_a_day_costs_only_the_moment_of_a_finish() -> None:
+    """The feed tells when somebody was seen; our clock only tells when somebody was missing."""
+    day = 24 * 60
+    events = [seen(0, 7), polled(0), polled(1 + day), seen(3, 8), polled(3), polled(4), seen(5, 9), polled(5)]
+    assert spans(track(*events)) == {(1, 7, 0, 1 + day), (1, 8, 3, 4), (1, 9, 5, None)}
+    back = [seen(0, 7), polled(-day), polled(1 - day), seen(2, 8), polled(2 - day), polled(3)]
+    assert spans(track(*back)) == {(1, 7, 0, 0), (1, 8, 2, 3)}
+    # The same movie again within that day counts as the same viewing.
+    assert spans(track(*events, seen(6, 7))) == spans(track(*events, polled(6)))
+
+
 def test_late_sightings_belong_to_the_viewing_of_their_time() -> None:
     assert spans(track(told("started", 0, 7), told("finished", 9, 7), told("progress", 5, 7))) == {(1, 7, 0, 9)}
     assert spans(track(told("started", 5, 7), told("progress", 2, 7))) == {(1, 7, 2, None)}

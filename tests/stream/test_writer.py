@@ -67,6 +67,31 @@ def test_polls_become_viewings_and_finishes(database: Database, any_log: EventLo
     assert viewings(database) == {(1, 7, NOON, later), (2, 8, NOON, later), (2, 9, later, None)}
 
 
+def test_the_same_event_a_thousand_times_is_one_edge(
+    database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.writer.BATCH", 700)
+    at: dict[str, Any] = {"source": API, "at": NOON, "user_id": 1, "movie_id": 7}
+    given: dict[str, dict[str, Any]] = {
+        "rated": {"rating": 4.0},
+        "liked": {"value": 1},
+        "finished": {"at": NOON + MINUTE},
+    }
+    events = [
+        Event(type=EventType(kind), event_id=f"it {kind}", **{**at, **given.get(kind, {})})
+        for kind in ("started", "finished", "rated", "liked", "listed", "clicked")
+    ]
+    for _ in range(10):
+        any_log.append(events * 100)
+    apply_all(any_log, Ingest(database))
+    rows = database.run_text("MATCH (:User)-[e]->(:Movie) RETURN type(e) AS type, count(*) AS edges")
+    assert {row["type"]: row["edges"] for row in rows} == dict.fromkeys(
+        ["WATCHED", "RATED", "LIKED", "LISTED", "CLICKED"], 1
+    )
+    [movie] = database.run_text("MATCH (m:Movie) RETURN m.ratingCount AS count, m.ratingMean AS mean")
+    assert (movie["count"], movie["mean"]) == (1, 4.0)
+
+
 def test_a_poll_may_end_in_another_batch(
     database: Database, any_log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,90 @@
+"""The worker as a process: told to stop, it stops."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from conftest import await_output, wait_until
+
+from graph.database import Database
+from graph.repositories.ingest import Ingest
+from graph.server.process import EmbeddedServer
+from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of
+from stream.events import API, Event, EventType
+from stream.sqlite_log import SqliteEventLog
+
+NOON = datetime(2026, 1, 1, 12)
+
+
+def started(user: int) -> Event:
+    return Event(type=EventType.STARTED, source=API, at=NOON, user_id=user, movie_id=7)
+
+
+@pytest.fixture
+def log(database: Database, settings: Settings) -> SqliteEventLog:
+    database.run_text("CREATE (:Catalogue {name: 'netflix-prize'})")
+    return SqliteEventLog(settings.event_log_path)
+
+
+@pytest.fixture
+def worker(log: SqliteEventLog, settings: Settings, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker at work."""
+    output = tmp_path / "worker.log"
+    settings = settings.model_copy(update={"feed_url": "http://127.0.0.1:9/", "log_level": "INFO"})
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stream", "worker"],
+            cwd=ROOT,
+            env=environment_of(settings),
+            stdout=stream,
+            stderr=stream,
+        )
+    await_output(process, output, "following")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def stop(worker: subprocess.Popen[bytes]) -> float:
+    """SIGTERM; returns the seconds until it has ended."""
+    begin = time.monotonic()
+    worker.terminate()
+    assert worker.wait(30) == 0
+    return time.monotonic() - begin
+
+
+def applied(settings: Settings, log: SqliteEventLog) -> int:
+    with Database.from_settings(settings) as database:
+        return Ingest(database).read_offset(log.name).offset
+
+
+def test_a_worker_that_is_told_to_stop_has_done_whole_batches_only(
+    worker: subprocess.Popen[bytes], log: SqliteEventLog, settings: Settings, database: Database
+) -> None:
+    log.append([started(user) for user in range(1, 20_001)])
+    wait_until(lambda: applied(settings, log) > 0)
+    assert stop(worker) < 5
+    [found] = database.run_text("MATCH ()-[w:WATCHED]->() RETURN count(w) AS viewings")
+    assert found["viewings"] == applied(settings, log) - 1
+
+
+def test_a_worker_stops_also_while_neo4j_does_not_answer(
+    worker: subprocess.Popen[bytes], log: SqliteEventLog, settings: Settings, neo4j: EmbeddedServer
+) -> None:
+    running = neo4j.running()
+    assert running is not None
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        log.append([started(1)])
+        time.sleep(1)
+        assert stop(worker) < 5
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+    assert applied(settings, log) == 0
