@@ -166,15 +166,25 @@ class IngestTransaction:
             self.changed = self.changed or any(row["told"] for row in rows)
 
     def write_interactions(self, interactions: list[Interaction]) -> None:
-        """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts."""
-        latest = {
-            (item.kind, item.user_id, item.movie_id): item
-            for item in sorted(interactions, key=lambda item: (item.at, item.event_id))
-        }
+        """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts.
+
+        Of ratings the last but one is kept, too, however they come: taking back the last brings it back.
+        """
+        latest: dict[tuple[str, int, int], Interaction] = {}
+        replaced = []
+        for item in sorted(interactions, key=lambda item: (item.at, item.event_id)):
+            key = item.kind, item.user_id, item.movie_id
+            if item.kind == "rated" and key in latest:
+                replaced.append(_edge_row(latest[key]))
+            latest[key] = item
         for kind, query in EDGE_QUERIES.items():
             if rows := [_edge_row(latest[key]) for key in sorted(latest) if key[0] == kind]:
                 [record] = self._transaction.run(query, rows=rows)
                 self.changed = self.changed or record["written"] > 0
+                if kind == "rated" and record["written"] < len(rows):
+                    replaced += rows
+        if replaced:
+            self._transaction.run("keep_replaced_ratings", rows=replaced)
 
     def undo_events(self, event_ids: list[str]) -> int:
         """Take back events, those that are yet to come included; returns how many had an effect."""

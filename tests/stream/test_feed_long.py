@@ -91,7 +91,7 @@ def draw_body(rng: random.Random, number: int) -> bytes:
     for _ in range(rng.choice([0, 1, 1, 2])):
         try:
             rng.choice(OF_FRAMES)(rng, split)
-        except (TypeError, AttributeError, IndexError, ValueError):  # what was to be spoiled is no list any more
+        except (TypeError, AttributeError, LookupError, ValueError):  # what was to be spoiled is no list any more
             continue
     body = json.dumps(json.dumps(split)).encode()
     return spoil_bytes(rng, body) if rng.random() < 0.4 else body
