@@ -123,9 +123,13 @@ class Worker:
         word = lines[-1].split(": ", 1)[1].split()[0] if lines else "starting"
         return STAGES.get(word, "idle")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         assert self._process is not None
-        assert self._process.poll() is None, self._output.read_text()[-2000:]
+        assert self.is_running, self._output.read_text()[-2000:]
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -147,7 +151,25 @@ class Setting:
         self.server = EmbeddedServer(Home(own.neo4j_home), own.cache)
         self.server.up(own.neo4j_bolt_port, own.neo4j_http_port)
         self.log = open_log(self.settings)
+        self.workers: list[Worker] = []
         self.wipe()
+
+    def start_worker(self) -> Worker:
+        self.workers.append(Worker(self.settings, self.settings.data / f"worker{len(self.workers)}.log"))
+        self.workers[-1].start()
+        return self.workers[-1]
+
+    def kill_neo4j(self) -> None:
+        running = self.server.running()
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
+        os.waitpid(running.pid, 0)  # Our child: it is gone, with all its threads and ports.
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.is_running:
+                worker.kill()
+        self.log.close()
 
     def wipe(self) -> None:
         with Database.from_settings(self.settings) as database:
@@ -207,16 +229,15 @@ def setting(request: pytest.FixtureRequest, own: Settings, tmp_path: Path) -> It
     kafka = request.getfixturevalue("kafka") if request.param == "kafka" else None
     found = Setting(own, kafka, f"kills-{request.node.name[:20].replace('[', '-')}-{os.getpid()}", tmp_path)
     yield found
-    found.log.close()
+    found.close()
 
 
-def test_a_worker_killed_at_random_moments_loses_and_repeats_nothing(setting: Setting, tmp_path: Path) -> None:
+def test_a_worker_killed_at_random_moments_loses_and_repeats_nothing(setting: Setting) -> None:
     rng = random.Random(1)
     traffic = Traffic(setting.log, draw_events(rng))
-    worker = Worker(setting.settings, tmp_path / "worker.log")
     stages: Counter[str] = Counter()
     for _ in range(WORKER_KILLS):
-        worker.start()
+        worker = setting.start_worker()
         traffic.send(EVENTS // WORKER_KILLS)
         wanted = rng.choice(list(STAGES.values()))
         deadline = time.monotonic() + 60
@@ -227,26 +248,23 @@ def test_a_worker_killed_at_random_moments_loses_and_repeats_nothing(setting: Se
         worker.kill()
     print(f"kills: {dict(stages)}")
     assert set(stages) >= set(STAGES.values())
-    worker.start()
+    worker = setting.start_worker()
     setting.await_all_applied()
     assert worker.stop() < 5
     setting.check_equal_to_undisturbed()
 
 
-def test_neo4j_killed_at_random_moments_loses_and_repeats_nothing(setting: Setting, tmp_path: Path) -> None:
+def test_neo4j_killed_at_random_moments_loses_and_repeats_nothing(setting: Setting) -> None:
     rng = random.Random(2)
     traffic = Traffic(setting.log, draw_events(rng))
-    worker = Worker(setting.settings, tmp_path / "worker.log")
-    worker.start()
+    worker = setting.start_worker()
     stages: Counter[str] = Counter()
     for _ in range(NEO4J_KILLS):
         traffic.send(EVENTS // NEO4J_KILLS)
         wait_until(lambda: worker.stage in {"applying", "committing"}, 60)
         time.sleep(rng.uniform(0, 0.3))
         stages[worker.stage] += 1
-        running = setting.server.running()
-        assert running is not None
-        os.kill(running.pid, signal.SIGKILL)
+        setting.kill_neo4j()
         settings = setting.settings
         setting.server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
     print(f"kills: {dict(stages)}")
@@ -256,10 +274,9 @@ def test_neo4j_killed_at_random_moments_loses_and_repeats_nothing(setting: Setti
     setting.check_equal_to_undisturbed()
 
 
-def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting, tmp_path: Path) -> None:
+def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting) -> None:
     traffic = Traffic(setting.log, draw_events(random.Random(3)))
-    worker = Worker(setting.settings, tmp_path / "worker.log")
-    worker.start()
+    worker = setting.start_worker()
     traffic.send(20_000)
     wait_until(lambda: worker.stage == "applying", 60)
     running = setting.server.running()
@@ -272,16 +289,14 @@ def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting, tmp_path: Path)
         os.kill(running.pid, signal.SIGCONT)
     begin = time.monotonic()
     setting.await_all_applied(60)
-    print(f"backlog drained within {time.monotonic() - begin:.1f} s")
+    print(f"backlog of {EVENTS} events drained within {time.monotonic() - begin:.1f} s")
     assert worker.stop() < 5
     setting.check_equal_to_undisturbed()
 
 
-def test_two_workers_by_mistake_do_nothing_twice(setting: Setting, tmp_path: Path) -> None:
+def test_two_workers_by_mistake_do_nothing_twice(setting: Setting) -> None:
     traffic = Traffic(setting.log, draw_events(random.Random(4)))
-    workers = [Worker(setting.settings, tmp_path / f"worker{number}.log") for number in range(2)]
-    for worker in workers:
-        worker.start()
+    workers = [setting.start_worker() for _ in range(2)]
     for _ in range(20):
         traffic.send(EVENTS // 20)
         setting.await_all_applied()
@@ -290,11 +305,10 @@ def test_two_workers_by_mistake_do_nothing_twice(setting: Setting, tmp_path: Pat
     setting.check_equal_to_undisturbed()
 
 
-def test_a_killed_broker_costs_nothing_that_was_acknowledged(kafka: KafkaBroker, own: Settings, tmp_path: Path) -> None:
-    setting = Setting(own, kafka, f"broker-{os.getpid()}", tmp_path)
+@pytest.mark.parametrize("setting", ["kafka"], indirect=True)
+def test_a_killed_broker_costs_nothing_that_was_acknowledged(setting: Setting, kafka: KafkaBroker) -> None:
     traffic = Traffic(setting.log, draw_events(random.Random(5)))
-    worker = Worker(setting.settings, tmp_path / "worker.log")
-    worker.start()
+    worker = setting.start_worker()
     rng = random.Random(6)
     for _ in range(BROKER_KILLS):
         sending = threading.Thread(target=traffic.send, args=(EVENTS // BROKER_KILLS,))
@@ -307,4 +321,3 @@ def test_a_killed_broker_costs_nothing_that_was_acknowledged(kafka: KafkaBroker,
     setting.await_all_applied()
     assert worker.stop() < 5
     setting.check_equal_to_undisturbed()
-    setting.log.close()
