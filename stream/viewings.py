@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from graph.repositories.ingest import Viewing
+from graph.repositories.interactions import Viewing
 from graph.settings import Settings
 from stream.events import Event, EventType
 

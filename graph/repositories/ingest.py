@@ -7,11 +7,13 @@ before it writes.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from graph.database import Database, Transaction
+from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
-from graph.times import moment_of, text_of
+from graph.times import text_of
 
 Result = TypeVar("Result")
 
@@ -23,44 +25,7 @@ EDGE_QUERIES = {
     "listed": "write_listings",
     "clicked": "write_clicks",
 }
-
-
-@dataclass(frozen=True)
-class Viewing:
-    """One user's viewing of one movie; open until it is finished, or abandoned: too short to count.
-
-    `finish_id` is the event that finished it, if a client told so after its beginning.
-
-    `polls_since_seen` counts the polls of the feed since its last sighting, the one that showed it included.
-    """
-
-    event_id: str
-    user_id: int
-    movie_id: int
-    source: str
-    started_at: datetime
-    last_seen_at: datetime
-    finished_at: datetime | None = None
-    abandoned_at: datetime | None = None
-    finish_id: str | None = None
-    polls_since_seen: int = 0
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it ended, either way; None while it is open."""
-        return self.finished_at or self.abandoned_at
-
-
-@dataclass(frozen=True)
-class Interaction:
-    """A rating (1 to 5 stars as `value`), like (1 or -1), listing or click."""
-
-    kind: Literal["rated", "liked", "listed", "clicked"]
-    user_id: int
-    movie_id: int
-    at: datetime
-    event_id: str
-    value: float | None = None
+BY_USER = attrgetter("user_id", "movie_id")
 
 
 @dataclass(frozen=True)
@@ -130,7 +95,7 @@ class IngestTransaction:
             partition=part[0],
             partitions=part[1],
         )
-        return [Viewing(*row[:4], *map(moment_of, row[4:8]), *row[8:]) for row in record["viewings"]]
+        return [Viewing.from_row(row) for row in record["viewings"]]
 
     def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
         """Make users and movies (id to title and year) that are not there yet."""
@@ -142,25 +107,17 @@ class IngestTransaction:
         """Write viewings that are new, and mark the recommendations they followed as hits."""
         if not viewings:
             return
-        viewings = sorted(viewings, key=_by_user)
-        self._transaction.run("create_viewings", viewings=list(map(_viewing_row, viewings)), sequence=self.sequence)
-        begun = [
-            {
-                "userId": viewing.user_id,
-                "movieId": viewing.movie_id,
-                "startedAt": text_of(viewing.started_at),
-                "since": text_of(viewing.started_at - self._hit_window),
-            }
-            for viewing in viewings
+        rows = [
+            viewing.to_row() | {"since": text_of(viewing.started_at - self._hit_window)}
+            for viewing in sorted(viewings, key=BY_USER)
         ]
-        self._transaction.run("mark_hits", viewings=begun)
+        self._transaction.run("create_viewings", viewings=rows, sequence=self.sequence)
+        self._transaction.run("mark_hits", viewings=rows)
         self.changed = True
 
     def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:
         """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
-        rows = [
-            _viewing_row(viewing) | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=_by_user)
-        ]
+        rows = [viewing.to_row() | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=BY_USER)]
         if rows:
             self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
             self.changed = self.changed or any(row["told"] for row in rows)
@@ -175,10 +132,10 @@ class IngestTransaction:
         for item in sorted(interactions, key=lambda item: (item.at, item.event_id)):
             key = item.kind, item.user_id, item.movie_id
             if item.kind == "rated" and key in latest:
-                replaced.append(_edge_row(latest[key]))
+                replaced.append(latest[key].to_row())
             latest[key] = item
         for kind, query in EDGE_QUERIES.items():
-            if rows := [_edge_row(latest[key]) for key in sorted(latest) if key[0] == kind]:
+            if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
                 [record] = self._transaction.run(query, rows=rows)
                 self.changed = self.changed or record["written"] > 0
                 if kind == "rated" and record["written"] < len(rows):
@@ -296,35 +253,6 @@ class Ingest:
             transaction.run("move_offset", **key, offset=0, sequence=sequence)
 
         self._database.transact(move)
-
-
-def _by_user(viewing: Viewing) -> tuple[int, int]:
-    return viewing.user_id, viewing.movie_id
-
-
-def _viewing_row(viewing: Viewing) -> dict[str, Any]:
-    return {
-        "eventId": viewing.event_id,
-        "userId": viewing.user_id,
-        "movieId": viewing.movie_id,
-        "source": viewing.source,
-        "startedAt": text_of(viewing.started_at),
-        "lastSeenAt": text_of(viewing.last_seen_at),
-        "finishedAt": text_of(viewing.finished_at),
-        "abandonedAt": text_of(viewing.abandoned_at),
-        "finishId": viewing.finish_id,
-        "pollsSinceSeen": viewing.polls_since_seen,
-    }
-
-
-def _edge_row(item: Interaction) -> dict[str, Any]:
-    return {
-        "userId": item.user_id,
-        "movieId": item.movie_id,
-        "at": text_of(item.at),
-        "eventId": item.event_id,
-        "rating" if item.kind == "rated" else "value": item.value,
-    }
 
 
 def _snake(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import pytest
 
 from graph.database import Database
 from graph.repositories.feedback import RankFeedback, measure_feedback
-from graph.repositories.ingest import Ingest, Viewing
+from graph.repositories.ingest import Ingest
+from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendation, RecommendationList
 
 NOON = datetime(2026, 1, 1, 12)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from graph.database import Database
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest, IngestTransaction, Interaction, Viewing
+from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.interactions import Interaction, Viewing
 
 NOON = datetime(2026, 1, 1, 12)
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.repositories.ingest import Viewing
+from graph.repositories.interactions import Viewing
 from stream.events import API, FEED, Event, EventType
 from stream.viewings import FinishRules, ViewingTracker
 
