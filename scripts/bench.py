@@ -97,10 +97,12 @@ def traversal() -> None:
 
 @main.command()
 @click.option("--events", default=100_000, show_default=True, help="How many wait on the log.", type=click.IntRange(1))
-def backlog(events: int) -> None:
-    """How fast a log that has grown is applied to the graph."""
-    with loaded_sandbox(SAMPLE) as settings:
-        measure_backlog(settings, events, report)
+@click.option("--log", "engines", default=["sqlite", "kafka"], multiple=True, type=click.Choice(["sqlite", "kafka"]))
+def backlog(events: int, engines: tuple[str, ...]) -> None:
+    """How fast a log that has grown is applied to the graph; to a Neo4j just started, then to a warm one."""
+    for engine in engines:
+        with loaded_sandbox(SAMPLE) as settings:
+            measure_backlog(settings, engine, events, report)
 
 
 @main.command()

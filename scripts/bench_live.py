@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,13 @@ from graph.server.ports import free_ports
 from graph.settings import ROOT, Settings
 from graph.times import utc_now
 from scripts.bench_traversal import percentiles
+from scripts.kafka import KafkaBroker
 from scripts.run import await_ready, follow
 from scripts.sandbox import environment_of
 from stream.events import API, Event, EventType
+from stream.log import EventLog
+from stream.logs import open_log
 from stream.simulator import PATH
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 
@@ -41,34 +45,45 @@ VIEWING_SECONDS = 10
 Report = Callable[..., None]
 
 
-def measure_backlog(settings: Settings, events: int, report: Report) -> None:
-    """A log that has grown while nobody wrote: how fast the writer applies it."""
-    log = SqliteEventLog(settings.event_log_path)
-    with Database.from_settings(settings) as database:
-        backlog = draw_events(database, events)
-        begin = time.monotonic()
-        for start in range(0, events, 1000):
-            log.append(backlog[start : start + 1000])
-        appended = time.monotonic() - begin
-        writer = Writer(log, Ingest(database), FinishRules())
-        begin = time.monotonic()
-        while writer.apply_pending():
-            pass
-        applied = time.monotonic() - begin
-    report(
-        "backlog",
-        log="sqlite",
-        events=events,
-        appendedPerSecond=round(events / appended),
-        appliedPerSecond=round(events / applied),
-    )
+def measure_backlog(settings: Settings, engine: str, events: int, report: Report) -> None:
+    """A log, `sqlite` or `kafka`, that has grown while nobody wrote: how fast the writer applies it."""
+    with ExitStack() as stack:
+        if engine == "kafka":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench"))
+            broker = KafkaBroker(Path(folder) / "broker")
+            stack.callback(broker.stop)
+            broker.start()
+            settings = settings.model_copy(update={"event_log": f"kafka://{broker.address}/backlog"})
+        log = open_log(settings)
+        stack.callback(log.close)
+        database = stack.enter_context(Database.from_settings(settings))
+        movies = [movie.movie_id for movie in Movies(database).sample_movies(limit=1000)]
+        for server in ("just started", "warm"):
+            first = utc_now() - timedelta(days=30 if server == "just started" else 10)
+            figures = _apply_backlog(Ingest(database), log, draw_events(movies, events, first))
+            report("backlog", log=engine, neo4j=server, events=events, **figures)
 
 
-def draw_events(database: Database, events: int) -> list[Event]:
+def _apply_backlog(ingest: Ingest, log: EventLog, backlog: list[Event]) -> dict[str, int]:
+    """Events a second, onto the log and from there into the graph."""
+    begin = time.monotonic()
+    for start in range(0, len(backlog), 1000):
+        log.append(backlog[start : start + 1000])
+    appended = time.monotonic() - begin
+    writer = Writer(log, ingest, FinishRules())
+    while not log.assigned():  # Kafka's group takes its time.
+        time.sleep(0.1)
+    ends = {partition: log.end(partition) for partition in range(log.partitions)}
+    begin = time.monotonic()
+    while any(ingest.read_offset(log.name, partition).offset < end for partition, end in ends.items()):
+        writer.apply_pending()
+    applied = time.monotonic() - begin
+    return {"appendedPerSecond": round(len(backlog) / appended), "appliedPerSecond": round(len(backlog) / applied)}
+
+
+def draw_events(movies: list[int], events: int, begin: datetime) -> list[Event]:
     """What some thousand viewers do, most of them new to the graph: an event every 50 ms."""
     rng = np.random.default_rng(1)
-    movies = [movie.movie_id for movie in Movies(database).sample_movies(limit=1000)]
-    begin = utc_now() - timedelta(seconds=events / 20)
     watching: dict[int, int] = {}
     drawn = []
     kinds = rng.choice(list(KINDS), events, p=list(KINDS.values())).tolist()
@@ -84,7 +99,7 @@ def draw_events(database: Database, events: int) -> list[Event]:
                 type=EventType(kind),
                 source=API,
                 at=begin + timedelta(seconds=place / 20),
-                event_id=f"bench {place}",
+                event_id=f"{begin:%d} {place}",
                 user_id=user,
                 movie_id=movie,
                 rating=4.0 if kind == "rated" else None,
