@@ -74,7 +74,8 @@ def test_tuning_walks_to_the_best_of_the_grid() -> None:
     assert find_edges(grid, {"a": 4.0, "b": 0.5}) == ["b"]
     limited = {"far_share": (0.0, 0.5, 1.0), "neighbours": NEIGHBOURS}
     assert find_edges(limited, {"far_share": 0.0, "neighbours": NEIGHBOURS[-1]}) == []
-    assert find_edges(limited, {"far_share": 1.0, "neighbours": NEIGHBOURS[0]}) == ["neighbours"]
+    assert find_edges(limited, {"far_share": 1.0, "neighbours": NEIGHBOURS[0]}) == []
+    assert find_edges({"neighbours": (5.0, 10.0)}, {"neighbours": 5.0}) == ["neighbours"]
 
 
 @pytest.mark.parametrize("key", sorted(STORABLE))
