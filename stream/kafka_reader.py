@@ -82,15 +82,18 @@ class GroupReader:
     def _consume(self, limit: int, seconds: float) -> int:
         if sum(map(len, self._read.values())) >= BUFFERED:
             return 0
-        messages = self._consumer.consume(limit, seconds)
+        consumed = self._consumer.consume(limit, seconds)
+        # The messages beside an error come only once.
+        messages = [message for message in consumed if not message.error()]
         for message in messages:
-            if message.error():
-                raise KafkaException(message.error())
             partition = message.partition()
             # One that was on its way when the position was moved belongs nowhere.
             if partition in self._read and offset_of(message) >= self._next[partition]:
                 self._read[partition].append(message)
                 self._next[partition] = offset_of(message) + 1
+        for message in consumed:
+            if error := message.error():
+                raise KafkaException(error)
         return len(messages)
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -116,6 +116,9 @@ class Worker:
                 stderr=output,
             )
 
+    def await_following(self) -> None:
+        wait_until(lambda: "following" in self._output.read_text(), 120)
+
     @property
     def stage(self) -> str:
         """What its last line says that it does."""
@@ -309,6 +312,7 @@ def test_two_workers_by_mistake_do_nothing_twice(setting: Setting) -> None:
 def test_a_killed_broker_costs_nothing_that_was_acknowledged(setting: Setting, kafka: KafkaBroker) -> None:
     traffic = Traffic(setting.log, draw_events(random.Random(5)))
     worker = setting.start_worker()
+    worker.await_following()
     rng = random.Random(6)
     for _ in range(BROKER_KILLS):
         sending = threading.Thread(target=traffic.send, args=(EVENTS // BROKER_KILLS,))
