@@ -7,5 +7,5 @@ MATCH (movie:Movie {movieId: row.movieId})
 MATCH (user)-[rated:RATED]->(movie)
 WHERE (at < rated.at OR at = rated.at AND row.eventId < rated.eventId)
   AND (rated.priorAt IS NULL OR rated.priorAt < at OR rated.priorAt = at AND rated.priorEventId < row.eventId)
-  AND coalesce(rated.bulkAt < at, true)
+  AND coalesce(rated.bulkAt < at, true) AND rated.eventId <> row.eventId
 SET rated.priorRating = row.rating, rated.priorAt = at, rated.priorEventId = row.eventId

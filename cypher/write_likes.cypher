@@ -7,6 +7,7 @@ MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[edge:LIKED]->(movie)
 WITH row, at, edge
-WHERE edge.at IS NULL OR edge.at < at OR edge.at = at AND edge.eventId < row.eventId
+WHERE (edge.at IS NULL OR edge.at < at OR edge.at = at AND edge.eventId < row.eventId)
+  AND coalesce(edge.eventId, '') <> row.eventId
 SET edge.at = at, edge.eventId = row.eventId, edge.value = row.value
 RETURN count(*) AS written

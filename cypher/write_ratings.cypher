@@ -7,7 +7,8 @@ MATCH (user:User {userId: row.userId})
 MATCH (movie:Movie {movieId: row.movieId})
 MERGE (user)-[rated:RATED]->(movie)
 WITH row, at, movie, rated, rated.rating AS before
-WHERE rated.at IS NULL OR rated.at < at OR rated.at = at AND rated.eventId < row.eventId
+WHERE (rated.at IS NULL OR rated.at < at OR rated.at = at AND rated.eventId < row.eventId)
+  AND coalesce(rated.eventId, '') <> row.eventId
 FOREACH (bulk IN CASE WHEN before IS NOT NULL AND rated.eventId IS NULL THEN [rated] ELSE [] END |
   SET bulk.bulkRating = before, bulk.bulkAt = bulk.at)
 FOREACH (live IN CASE WHEN rated.eventId IS NOT NULL THEN [rated] ELSE [] END |
