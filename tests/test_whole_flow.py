@@ -132,7 +132,9 @@ def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: 
 
     part = find_part()
     assert part is not None
+    orphans = part.children(recursive=True)  # of gunicorn: they answer until they see that their parent is gone
     part.kill()
+    psutil.wait_procs(orphans, timeout=30)
     wait_until(lambda: (found := find_part()) is not None and found.pid != part.pid)
     wait_until(lambda: is_answered(system, "/health/ready"), 60)
 
