@@ -37,6 +37,7 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address the service listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the service listens on")
     workers: int = Field(2, ge=1, le=64, description="Service processes")
+    deadline: float = Field(2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
     history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
     trending_half_life: float = Field(

@@ -5,12 +5,13 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import graph_access
+from service import caching, graph_access
 from service.problems import register_error_handlers, validation_response
 from service.schemas import Problem
 from service.views import events, health, movies, push, sessions, stats, users
 
 LARGEST_BODY = 1 << 20
+GUARDED = {"users", "movies", "sessions", "recommendations", "stats"}
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -27,9 +28,19 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     graph_access.install(app, settings or Settings.from_environment())
     for module in (users, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
+    guard_views(app)
+    caching.install(app)
     register_documentation(app)
     register_error_handlers(app)
     return app
+
+
+def guard_views(app: OpenAPI) -> None:
+    """Give each view that asks the graph its deadline; events see to it themselves, and a stream has no end."""
+    workshop = app.extensions[graph_access.KEY].workshop
+    for endpoint, view in app.view_functions.items():
+        if endpoint.split(".")[0] in GUARDED:
+            app.view_functions[endpoint] = workshop.guarded(view)
 
 
 def register_documentation(app: OpenAPI) -> None:

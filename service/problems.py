@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
+from service.deadline import DeadlineError, OverloadedError
 from service.schemas import FieldProblem, Problem
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,12 @@ def register_error_handlers(app: Flask) -> None:
     def answer_unavailable(error: DatabaseUnavailableError) -> Response:
         logger.warning("%s", error)
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "Neo4j does not answer now; try again")
+
+    @app.errorhandler(DeadlineError)
+    @app.errorhandler(OverloadedError)
+    def answer_late(error: RecommenderError) -> Response:
+        logger.warning("%s", error)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.errorhandler(RecommenderError)
     def answer_failure(error: RecommenderError) -> Response:

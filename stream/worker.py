@@ -125,7 +125,8 @@ def _advance(writer: Writer, recommend: Callable[[], float]) -> float:
     applied = writer.apply_pending()
     # While catching up each user gets one list, for the latest finish.
     recommended = recommend() if applied < BATCH else 0
-    return 0.0 if applied or recommended else IDLE_SECONDS
+    # After a small batch the next one may grow, and services that write get the lock.
+    return 0.0 if applied >= BATCH or recommended else IDLE_SECONDS
 
 
 def _repeat(step: Callable[[], float], stop: threading.Event) -> None:

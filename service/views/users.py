@@ -1,6 +1,6 @@
 """What a user is offered, why, and what the user did."""
 
-from flask import abort
+from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
@@ -29,6 +29,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     found = graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
+    g.about_everybody = found.basis != "history"
     return reply(schemas.Recommendations.model_validate(found))
 
 
