@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
 from service.schemas import FieldProblem, Problem
@@ -18,8 +19,11 @@ RETRY_SECONDS = 1
 
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[str | int | HTTPStatus, Any] = {
+    "401": {"description": "A key is needed, or there is no such key", "content": _CONTENT},
+    "403": {"description": "The key may not do this", "content": _CONTENT},
     "404": {"description": "There is no such thing", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
+    "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT},
 }
 
@@ -49,6 +53,14 @@ def register_error_handlers(app: Flask) -> None:
         response = problem_response(error.code or 500, error.description or "")
         response.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return response
+
+    @app.errorhandler(ClientDisconnected)
+    def answer_lost_body(error: ClientDisconnected) -> Response:
+        return problem_response(HTTPStatus.REQUEST_TIMEOUT, "the request's body did not come in, or not in time")
+
+    @app.errorhandler(ParseException)
+    def answer_broken_body(error: ParseException) -> Response:
+        return problem_response(HTTPStatus.BAD_REQUEST, "the request's body is not what its headers say")
 
     @app.errorhandler(DatabaseUnavailableError)
     def answer_unavailable(error: DatabaseUnavailableError) -> Response:
