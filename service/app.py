@@ -7,12 +7,11 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import access, graph_access, headers
+from service import access, bodies, graph_access, headers
 from service.problems import register_error_handlers, validation_response
 from service.schemas import Problem
 from service.views import events, health, login, movies, push, sessions, stats, users
 
-LARGEST_BODY = 1 << 20
 DOCS = Path(__file__).with_name("templates") / "docs.html"
 
 
@@ -27,7 +26,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    bodies.install(app)
     settings = settings or Settings.from_environment()
     access.install(app, settings)
     headers.install(app, settings)

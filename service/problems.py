@@ -5,9 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response
-from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
 from service.schemas import FieldProblem, Problem
@@ -53,14 +52,6 @@ def register_error_handlers(app: Flask) -> None:
         response = problem_response(error.code or 500, error.description or "")
         response.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return response
-
-    @app.errorhandler(ClientDisconnected)
-    def answer_lost_body(error: ClientDisconnected) -> Response:
-        return problem_response(HTTPStatus.REQUEST_TIMEOUT, "the request's body did not come in, or not in time")
-
-    @app.errorhandler(ParseException)
-    def answer_broken_body(error: ParseException) -> Response:
-        return problem_response(HTTPStatus.BAD_REQUEST, "the request's body is not what its headers say")
 
     @app.errorhandler(DatabaseUnavailableError)
     def answer_unavailable(error: DatabaseUnavailableError) -> Response:
