@@ -17,6 +17,7 @@ def sandbox_settings(folder: Path) -> Settings:
         data=folder / "data",
         port=port,
         deadline=10,
+        open=True,
     )
 
 

@@ -1,17 +1,19 @@
 """The Flask app."""
 
+from pathlib import Path
+
 from flask import Response, redirect, url_for
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import caching, graph_access
+from service import access, bodies, caching, graph_access, headers
 from service.problems import register_error_handlers, validation_response
 from service.schemas import Problem
-from service.views import events, health, movies, push, sessions, stats, users
+from service.views import events, health, login, movies, push, sessions, stats, users
 
-LARGEST_BODY = 1 << 20
 GUARDED = {"users", "movies", "sessions", "recommendations", "stats"}
+DOCS = Path(__file__).with_name("templates") / "docs.html"
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -20,16 +22,21 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         __name__,
         info=Info(title="Movie recommender", version="1"),
         doc_ui=False,
-        security_schemes={},
+        security_schemes=access.SECURITY_SCHEMES,
+        openapi_extensions={"security": access.SECURITY},
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    graph_access.install(app, settings or Settings.from_environment())
+    bodies.install(app)
+    settings = settings or Settings.from_environment()
+    access.install(app, settings)
+    headers.install(app, settings)
+    graph_access.install(app, settings)
     for module in (users, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     guard_views(app)
     caching.install(app)
+    app.register_blueprint(login.blueprint)
     register_documentation(app)
     register_error_handlers(app)
     return app
@@ -45,6 +52,7 @@ def guard_views(app: OpenAPI) -> None:
 
 def register_documentation(app: OpenAPI) -> None:
     """`/openapi.json`, and `/docs` with its assets."""
+    app.config["SWAGGER_HTML_STRING"] = DOCS.read_text(encoding="utf-8")  # its own page has inline scripts
     app.register_blueprint(RegisterPlugin.register("/openapi.json"), url_prefix="/docs")
 
     @app.route("/openapi.json")

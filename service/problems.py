@@ -19,8 +19,11 @@ RETRY_SECONDS = 1
 
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[str | int | HTTPStatus, Any] = {
+    "401": {"description": "A key is needed, or there is no such key", "content": _CONTENT},
+    "403": {"description": "The key may not do this", "content": _CONTENT},
     "404": {"description": "There is no such thing", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
+    "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT},
 }
 
