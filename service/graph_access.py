@@ -7,6 +7,7 @@ from functools import cached_property
 from flask import Flask, current_app
 
 from graph.database import Database
+from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
@@ -58,6 +59,11 @@ class GraphAccess:
     def ingest(self) -> Ingest:
         """Writes."""
         return Ingest(self.database, timedelta(days=self.settings.hit_window))
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """Who is erased."""
+        return Erasures(self.database, self.settings.erased_file)
 
     @cached_property
     def log(self) -> EventLog:

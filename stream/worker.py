@@ -10,10 +10,12 @@ import requests
 
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
+from stream.erasing import finish_erasures
 from stream.feed import FeedClient
 from stream.log import EventLog
 from stream.logs import open_log
@@ -46,6 +48,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         models = Models(database)
         await_catalogue(models, settings.feed_catalogue, stop)
         ingest = Ingest(database, timedelta(days=settings.hit_window))
+        erasures = Erasures(database, settings.erased_file)
         writer = Writer(log, ingest, FinishRules.from_settings(settings))
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
@@ -55,6 +58,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         steps: dict[str, Callable[[], float]] = {
             "poller": poller.step,
             "trimmer": partial(trim_log, log, ingest, settings),
+            "eraser": Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS),
         }
         if settings.webhook_url:
             steps["webhook"] = Led(

@@ -7,3 +7,4 @@ CREATE CONSTRAINT sequence_name IF NOT EXISTS FOR (sequence:Sequence) REQUIRE se
 CREATE CONSTRAINT ingest_offset_partition IF NOT EXISTS FOR (offset:IngestOffset) REQUIRE (offset.source, offset.partition) IS UNIQUE
 CREATE CONSTRAINT watched_event IF NOT EXISTS FOR ()-[watched:WATCHED]-() REQUIRE watched.eventId IS UNIQUE
 CREATE CONSTRAINT undone_event IF NOT EXISTS FOR (undone:Undone) REQUIRE undone.eventId IS UNIQUE
+CREATE CONSTRAINT erased_user IF NOT EXISTS FOR (erased:Erased) REQUIRE erased.userId IS UNIQUE

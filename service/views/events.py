@@ -7,7 +7,8 @@ from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
 
 from graph.errors import DatabaseUnavailableError
-from graph.times import utc_now
+from graph.repositories.ingest import IngestTransaction
+from graph.times import NEVER, utc_now
 from service import schemas
 from service.graph_access import GraphAccess, graph_access
 from service.problems import PROBLEMS
@@ -39,12 +40,12 @@ def receive(body: schemas.EventsBody) -> Reply:
     access.backlog.require_room()
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
-        _apply(access, events)
-        lists = _recommend(access, events)
+        erased = _apply_kept(access, events)
+        lists = _recommend(access, [event for event in events if event.user_id not in erased])
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
-    results = [_result(event, applied=True, lists=lists) for event in events]
+    results = [_result(event, applied=event.user_id not in erased, lists=lists) for event in events]
     return reply(schemas.EventResults(results=results))
 
 
@@ -76,6 +77,18 @@ def _apply(access: GraphAccess, events: list[Event]) -> int:
     """Bring logged events into the graph at once; returns how many earlier ones were taken back."""
     rules = FinishRules.from_settings(access.settings)
     return access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+
+
+def _apply_kept(access: GraphAccess, events: list[Event]) -> set[int]:
+    """Bring logged events into the graph at once; returns the users who are erased, of whom nothing is kept."""
+    rules = FinishRules.from_settings(access.settings)
+
+    def apply(batch: IngestTransaction) -> set[int]:
+        apply_events(batch, events, rules)
+        until = batch.find_erased({event.user_id for event in events if event.user_id})
+        return {user_id for user_id, moment in until.items() if moment == NEVER}
+
+    return access.ingest.transact(apply)
 
 
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
