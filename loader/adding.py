@@ -13,6 +13,7 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.models import Models
+from graph.schema import require_known_schema
 from graph.settings import Settings
 from loader.merging import merge_datasets
 from loader.progress import progress_bar
@@ -36,6 +37,7 @@ def add_ratings(
     on after the last batch that was written.
     """
     with loading(settings), Database.from_settings(settings) as database:
+        require_known_schema(database)
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         models = Models(database)
         _require_catalogue(dataset, models)

@@ -9,6 +9,7 @@ from typing import Any
 from neo4j import Record
 
 from graph.database import Database
+from graph.schema import SCHEMA_VERSION
 from graph.tombstones import Tombstone
 
 WRITE_ROWS = 10_000
@@ -58,7 +59,7 @@ class Models:
 
     def create_catalogue(self, name: str) -> None:
         """Make the node that tells what is loaded, and which model is in use."""
-        self._database.write("jobs/create_catalogue", name=name)
+        self._database.write("jobs/create_catalogue", name=name, schemaVersion=SCHEMA_VERSION)
 
     def get_catalogue(self) -> str | None:
         """Name of the loaded catalogue (`netflix-prize`, `movielens`), or None if nothing is loaded."""
