@@ -110,6 +110,11 @@ class Settings(BaseModel):
         return self.keys or self.data / "keys.json"
 
     @property
+    def erased_file(self) -> Path:
+        """A copy of what the graph knows of erased users, for when there is no graph (`graph.tombstones`)."""
+        return self.data / "erased.json"
+
+    @property
     def event_log_path(self) -> Path:
         """File of the SQLite event log."""
         if not self.event_log:

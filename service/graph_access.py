@@ -7,12 +7,14 @@ from functools import cached_property
 from flask import Flask, current_app
 
 from graph.database import Database
+from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest
+from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations
 from graph.settings import Settings
+from graph.times import NEVER
 from service.answer_cache import AnswerCache
 from service.deadline import Workshop
 from service.follower import Follower
@@ -70,6 +72,11 @@ class GraphAccess:
         return Ingest(self.database, timedelta(days=self.settings.hit_window))
 
     @cached_property
+    def erasures(self) -> Erasures:
+        """Who is erased."""
+        return Erasures(self.database, self.settings.erased_file)
+
+    @cached_property
     def log(self) -> EventLog:
         """The event log."""
         return open_log(self.settings)
@@ -100,18 +107,24 @@ class GraphAccess:
         return Workshop(THREADS, WAITING, self.settings.deadline)
 
     @cached_property
-    def events(self) -> GroupCommit[list[Event]]:
-        """Applies logged events."""
+    def events(self) -> GroupCommit[list[Event], set[int]]:
+        """Applies logged events; tells which users are erased, so that nothing of them was kept."""
         rules = FinishRules.from_settings(self.settings)
 
-        def apply(groups: list[list[Event]]) -> None:
+        def apply(groups: list[list[Event]]) -> set[int]:
             events = [event for group in groups for event in group]
-            self.ingest.transact(lambda batch: apply_events(batch, events, rules))
+
+            def work(batch: IngestTransaction) -> set[int]:
+                apply_events(batch, events, rules)
+                until = batch.find_erased({event.user_id for event in events if event.user_id})
+                return {user_id for user_id, moment in until.items() if moment == NEVER}
+
+            return self.ingest.transact(work)
 
         return GroupCommit("events", apply)
 
     @cached_property
-    def lists(self) -> GroupCommit[tuple[str, RecommendationList]]:
+    def lists(self) -> GroupCommit[tuple[str, RecommendationList], None]:
         """Stores lists under their batch ids."""
         return GroupCommit("lists", self.ingest.store_lists)
 

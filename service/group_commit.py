@@ -9,22 +9,23 @@ from typing import Generic, TypeVar
 from graph.errors import DatabaseUnavailableError
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 LARGEST_GROUP = 200
 
 
-class GroupCommit(Generic[Item]):
+class GroupCommit(Generic[Item, Result]):
     """Writes what is handed in meanwhile whenever it is done with the last group; in a thread from the first use on."""
 
-    def __init__(self, name: str, commit: Callable[[list[Item]], object]) -> None:
+    def __init__(self, name: str, commit: Callable[[list[Item]], Result]) -> None:
         self._name = name
         self._commit = commit
-        self._waiting: queue.SimpleQueue[tuple[Item, Future[None]]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def write(self, item: Item, seconds: float) -> None:
-        """Returns when the item is committed.
+    def write(self, item: Item, seconds: float) -> Result:
+        """Returns when the item is committed, with what the commit of its group returned.
 
         Raises what the commit raised, and DatabaseUnavailableError when the time is up: it may yet be committed.
         """
@@ -32,10 +33,10 @@ class GroupCommit(Generic[Item]):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-        future: Future[None] = Future()
+        future: Future[Result] = Future()
         self._waiting.put((item, future))
         try:
-            future.result(seconds)
+            return future.result(seconds)
         except TimeoutError:
             raise DatabaseUnavailableError("Neo4j does not write in time") from None
 
@@ -46,9 +47,9 @@ class GroupCommit(Generic[Item]):
                 group.append(self._waiting.get())
             self._write_group(group)
 
-    def _write_group(self, group: list[tuple[Item, Future[None]]]) -> None:
+    def _write_group(self, group: list[tuple[Item, Future[Result]]]) -> None:
         try:
-            self._commit([item for item, _ in group])
+            result = self._commit([item for item, _ in group])
         except Exception as error:
             if len(group) > 1 and not isinstance(error, DatabaseUnavailableError):
                 for single in group:  # One of them is to blame, not all.
@@ -58,4 +59,4 @@ class GroupCommit(Generic[Item]):
                     future.set_exception(error)
         else:
             for _, future in group:
-                future.set_result(None)
+                future.set_result(result)

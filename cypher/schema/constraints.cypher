@@ -8,3 +8,4 @@ CREATE CONSTRAINT ingest_offset_partition IF NOT EXISTS FOR (offset:IngestOffset
 CREATE CONSTRAINT watched_event IF NOT EXISTS FOR ()-[watched:WATCHED]-() REQUIRE watched.eventId IS UNIQUE
 CREATE CONSTRAINT change_sequence IF NOT EXISTS FOR (change:Change) REQUIRE change.sequence IS UNIQUE
 CREATE CONSTRAINT undone_event IF NOT EXISTS FOR (undone:Undone) REQUIRE undone.eventId IS UNIQUE
+CREATE CONSTRAINT erased_user IF NOT EXISTS FOR (erased:Erased) REQUIRE erased.userId IS UNIQUE

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from graph.database import Database, Transaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
-from graph.times import text_of
+from graph.times import NEVER, native, text_of, utc_now
 
 Result = TypeVar("Result")
 
@@ -82,6 +82,7 @@ class IngestTransaction:
         self._hit_window = hit_window
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
+        self._has_erasures: bool = record["erasures"]
         self.changed = False
         self._about: set[int] | None = set()
 
@@ -175,6 +176,35 @@ class IngestTransaction:
         if removed:
             self.note_change(None)
         return removed
+
+    def write_erasures(self, moments: dict[int, datetime]) -> None:
+        """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""
+        if rows := [{"userId": user_id, "at": text_of(at)} for user_id, at in sorted(moments.items())]:
+            [record] = self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
+            self._has_erasures = True
+            self.note_change(set(moments))
+
+    def find_erased(self, user_ids: set[int]) -> dict[int, datetime]:
+        """Until when nothing may be kept of those of some users who are or were erased; NEVER: still are."""
+        if not (self._has_erasures and user_ids):
+            return {}
+        records = self._transaction.run("find_erased_users", userIds=sorted(user_ids))
+        return {record["userId"]: native(record["liftedAt"]) or NEVER for record in records}
+
+    def remove_user_edges(self, user_id: int, limit: int) -> dict[str, int]:
+        """Remove some of a user's edges; how many of each type."""
+        removed = {
+            row["kind"]: row["removed"]
+            for row in self._transaction.run("remove_user_edges", userId=user_id, limit=limit)
+        }
+        if removed:
+            self.note_change({user_id})
+        return removed
+
+    def remove_user(self, user_id: int) -> None:
+        """Remove an erased user who has no edges left."""
+        self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
+        self.note_change({user_id})
 
     def find_known_events(self, event_ids: list[str]) -> set[str]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""

@@ -43,12 +43,12 @@ def receive(body: schemas.EventsBody) -> Reply:
     _require_room(access)
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
-        access.events.write(events, APPLY_SHARE * access.settings.deadline)
+        erased = access.events.write(events, APPLY_SHARE * access.settings.deadline)
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
-    lists = _recommend(access, events)
-    results = [_result(event, applied=True, lists=lists) for event in events]
+    lists = _recommend(access, [event for event in events if event.user_id not in erased])
+    results = [_result(event, applied=event.user_id not in erased, lists=lists) for event in events]
     return reply(schemas.EventResults(results=results))
 
 

@@ -67,6 +67,7 @@ def test_the_document_is_openapi_3_1_and_names_every_path(document: dict[str, An
         "/v1/movies/{movieId}/similar",
         "/v1/sessions/recommendations",
         "/v1/stream",
+        "/v1/users/{userId}",
         "/v1/users/{userId}/history",
         "/v1/users/{userId}/recommendations",
         "/v1/users/{userId}/recommendations/{movieId}/explanation",
@@ -275,6 +276,23 @@ def test_an_event_taken_back_is_as_if_it_had_never_happened(
         assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] == before
         post("/v1/events", event)
     assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] == before
+
+
+def test_an_erased_user_is_gone_and_nothing_is_kept_of_them(
+    system: RunningSystem, document: dict[str, Any], get: Get, post: Get
+) -> None:
+    history = get("/v1/users/{userId}/history", "?limit=200", userId=12)["history"]
+    post("/v1/events", {"userId": 12, "movieId": 2028, "type": "liked"})
+    for ratings, likes in ((len(history), 1), (0, 0)):
+        answer = requests.delete(f"{system.url}/v1/users/12", timeout=10)
+        erased = check_answer(document, "/v1/users/{userId}", answer, "delete")
+        assert answer.status_code == 200
+        assert (erased["applied"], erased["removed"]["ratings"], erased["removed"]["likes"]) == (True, ratings, likes)
+        event = {"userId": 12, "movieId": 2028, "type": "finished"}
+        [result] = post("/v1/events", event)["results"]
+        assert (result["applied"], result["recommendations"]) == (False, None)
+        assert get("/v1/users/{userId}/history", userId=12)["history"] == []
+        assert get(RECOMMENDATIONS, userId=12)["basis"] in {"trending", "popular"}
 
 
 def test_a_viewing_of_what_was_recommended_is_told_as_a_hit(get: Get, post: Get) -> None:
