@@ -6,9 +6,11 @@ from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
 from service import graph_access
+from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
+from service.requests import register_request_checks
 from service.schemas import Problem
-from service.views import events, health, movies, push, sessions, stats, users
+from service.views import batch, events, health, movies, push, sessions, stats, users
 
 LARGEST_BODY = 1 << 20
 
@@ -24,8 +26,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=validation_response,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    register_request_checks(app)
     graph_access.install(app, settings or Settings.from_environment())
-    for module in (users, movies, sessions, events, push, stats, health):
+    for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     register_documentation(app)
     register_error_handlers(app)
@@ -34,11 +37,12 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
 
 def register_documentation(app: OpenAPI) -> None:
     """`/openapi.json`, and `/docs` with its assets."""
+    document = complete_document(app)
     app.register_blueprint(RegisterPlugin.register("/openapi.json"), url_prefix="/docs")
 
     @app.route("/openapi.json")
     def openapi() -> dict[str, object]:
-        return app.api_doc
+        return document
 
     @app.route("/docs")
     def docs() -> Response:

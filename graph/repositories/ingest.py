@@ -159,6 +159,14 @@ class IngestTransaction:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
         return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}
 
+    def put_movie(self, movie_id: int, title: str, year: int | None, genres: list[str], available: bool) -> bool:
+        """Make a movie, or change all that is told of it; returns whether it is new."""
+        [record] = self._transaction.run(
+            "put_movie", movieId=movie_id, title=title, year=year, genres=genres, available=available
+        )
+        self.changed = True
+        return bool(record["created"])
+
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
         self._transaction.run("jobs/add_movies", movies=movies)
