@@ -8,11 +8,13 @@ from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
 from service import access, bodies, caching, graph_access, headers
+from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
+from service.requests import register_request_checks
 from service.schemas import Problem
-from service.views import events, health, login, movies, push, sessions, stats, users
+from service.views import batch, events, health, login, movies, push, sessions, stats, users
 
-GUARDED = {"users", "movies", "sessions", "recommendations", "stats"}
+GUARDED = {"users", "batch", "movies", "sessions", "stats"}
 DOCS = Path(__file__).with_name("templates") / "docs.html"
 
 
@@ -28,11 +30,12 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=validation_response,
     )
     bodies.install(app)
+    register_request_checks(app)
     settings = settings or Settings.from_environment()
     access.install(app, settings)
     headers.install(app, settings)
     graph_access.install(app, settings)
-    for module in (users, movies, sessions, events, push, stats, health):
+    for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     guard_views(app)
     caching.install(app)
@@ -53,11 +56,12 @@ def guard_views(app: OpenAPI) -> None:
 def register_documentation(app: OpenAPI) -> None:
     """`/openapi.json`, and `/docs` with its assets."""
     app.config["SWAGGER_HTML_STRING"] = DOCS.read_text(encoding="utf-8")  # its own page has inline scripts
+    document = complete_document(app)
     app.register_blueprint(RegisterPlugin.register("/openapi.json"), url_prefix="/docs")
 
     @app.route("/openapi.json")
     def openapi() -> dict[str, object]:
-        return app.api_doc
+        return document
 
     @app.route("/docs")
     def docs() -> Response:

@@ -17,14 +17,25 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
 
+LISTED_ERRORS = 100
+
+Responses = dict[str | int | HTTPStatus, Any]
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-PROBLEMS: dict[str | int | HTTPStatus, Any] = {
+_RETRY = {"Retry-After": {"description": "Seconds to wait", "required": True, "schema": {"type": "integer"}}}
+# What every operation may answer, what those with a path parameter may, and those with a body.
+PROBLEMS: Responses = {
+    "400": {"description": "The query string or the body cannot be read", "content": _CONTENT},
     "401": {"description": "A key is needed, or there is no such key", "content": _CONTENT},
     "403": {"description": "The key may not do this", "content": _CONTENT},
-    "404": {"description": "There is no such thing", "content": _CONTENT},
+    "408": {"description": "The body did not come in, or not in time", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
     "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
-    "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT},
+    "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT, "headers": _RETRY},
+}
+PATH_PROBLEMS: Responses = {"404": {"description": "There is no such thing", "content": _CONTENT}}
+BODY_PROBLEMS: Responses = {
+    "413": {"description": "The body is too large", "content": _CONTENT},
+    "415": {"description": "The body is not sent as application/json", "content": _CONTENT},
 }
 
 
@@ -40,7 +51,8 @@ def problem_response(status: int, detail: str, errors: list[FieldProblem] | None
 
 def validation_response(error: ValidationError) -> Response:
     """422, naming each parameter that is wrong."""
-    errors = [FieldProblem(name=_name(part["loc"]), detail=part["msg"]) for part in error.errors()]
+    parts = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [FieldProblem(name=_name(part["loc"]), detail=part["msg"]) for part in parts[:LISTED_ERRORS]]
     detail = "; ".join(f"{field.name}: {field.detail}" for field in errors[:5])
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
@@ -77,4 +89,5 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "body"
+    name = ".".join(str(part) for part in location) or "body"
+    return name.encode(errors="replace").decode()  # names that are not known may have lone surrogates

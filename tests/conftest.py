@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from contract import Contract
 from fake_feed import FakeFeed, response
 
 from graph.database import Database
@@ -162,6 +163,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def contract(system: RunningSystem) -> Contract:
+    """The running system's REST API; what it answers is checked against its document."""
+    return Contract(system.url)
 
 
 class Clock:

@@ -180,7 +180,7 @@ class IngestTransaction:
     def write_erasures(self, moments: dict[int, datetime]) -> None:
         """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""
         if rows := [{"userId": user_id, "at": text_of(at)} for user_id, at in sorted(moments.items())]:
-            [record] = self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
+            self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
             self._has_erasures = True
             self.note_change(set(moments))
 
@@ -209,6 +209,14 @@ class IngestTransaction:
     def find_known_events(self, event_ids: list[str]) -> set[str]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
         return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}
+
+    def put_movie(self, movie_id: int, title: str, year: int | None, genres: list[str], available: bool) -> bool:
+        """Make a movie, or change all that is told of it; returns whether it is new."""
+        [record] = self._transaction.run(
+            "put_movie", movieId=movie_id, title=title, year=year, genres=genres, available=available
+        )
+        self.note_change(None)
+        return bool(record["created"])
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""

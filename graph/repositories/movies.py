@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from graph.database import Database
 
@@ -35,6 +36,7 @@ class ScoredMovie:
     title: str | None
     year: int | None
     score: float
+    available: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class MovieFilter:
     genre: str | None = None
     year_from: int | None = None
     year_to: int | None = None
+
+    def without(self, movie_ids: tuple[int, ...]) -> Self:
+        """The same that also leaves out some movies."""
+        return replace(self, exclude=(*self.exclude, *movie_ids))
 
     def parameters(self) -> dict[str, object]:
         """As the queries want it."""
@@ -70,7 +76,7 @@ class Movies:
         return None
 
     def search_movies(self, text: str, offset: int, limit: int) -> list[ScoredMovie]:
-        """Movies whose title matches, accents and one-letter typos forgiven."""
+        """Movies whose title matches, accents and one-letter typos forgiven; those that are not available, too."""
         search = lucene_query(text)
         return self._scored("search_movies", search=search, offset=offset, limit=limit) if search else []
 
@@ -105,6 +111,18 @@ class Movies:
             limit=limit,
             **keep.parameters(),
         )
+
+    def find_movies_for_all(
+        self, now: datetime, offset: int, limit: int, keep: MovieFilter, user_id: int | None
+    ) -> tuple[str, list[ScoredMovie]]:
+        """A page of the trending movies followed by the other popular ones, and which of the two it begins with."""
+        trending = self.find_trending_movies(now, 0, offset + limit, keep, user_id)
+        page = trending[offset:]
+        if len(page) == limit:
+            return "trending", page
+        keep = keep.without(tuple(movie.movie_id for movie in trending))
+        popular = self.find_popular_movies(max(0, offset - len(trending)), limit - len(page), keep, user_id)
+        return "trending" if page else "popular", [*page, *popular]
 
     def sample_movies(self, limit: int) -> list[Movie]:
         """The most rated movies."""

@@ -16,7 +16,7 @@ REASONS = 3
 HISTORY_LIMIT = 50
 # Variety is sought among so many of the best.
 DIVERSE = 200
-ALL_REASONS = 100_000
+ALL = 100_000
 HIT_WINDOW = timedelta(days=7)
 
 
@@ -114,16 +114,17 @@ class Recommendations:
         keep: MovieFilter = MovieFilter(),
         diversity: float = 0,
     ) -> RecommendationList:
-        """What to watch next: from the user's history, else what is trending, else what is popular.
+        """What to watch next: from the user's history, then what is trending, then the other rated movies.
 
-        `diversity`, from 0 to 1, trades relevance for variety among the first DIVERSE of a history's list.
+        Pages fit together, each movie once, until no rated movie is left. `diversity`, from 0 to 1, trades relevance
+        for variety among the first DIVERSE of a history's candidates.
         """
-        if diversity == 0:
+        if diversity == 0 or offset >= DIVERSE:
             return self._recommend(user_id, (), limit, offset, keep)
         found = self._recommend(user_id, (), max(DIVERSE, offset + limit), 0, keep)
         movies = found.recommendations
-        if found.basis == "history":
-            movies = self._diversify(movies[:DIVERSE], diversity) + movies[DIVERSE:]
+        led_to = sum(bool(movie.because) for movie in movies[:DIVERSE])  # by the history; the others follow behind
+        movies = self._diversify(movies[:led_to], diversity) + movies[led_to:]
         return replace(found, recommendations=movies[offset : offset + limit])
 
     def recommend_for_session(
@@ -134,7 +135,7 @@ class Recommendations:
 
     def explain_recommendation(self, user_id: int, movie_id: int) -> Recommendation | None:
         """One movie's score for a user with all contributions, which add up to it; None if it is no candidate."""
-        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), movie_id, ALL_REASONS):
+        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), movie_id, ALL):
             return _recommendation(record)
         return None
 
@@ -170,14 +171,21 @@ class Recommendations:
     ) -> RecommendationList:
         now = utc_now()
         records = self._recommend_movies(user_id, movie_ids, limit, offset, keep)
-        if records:
-            found = [_recommendation(record) for record in records]
+        found = [_recommendation(record) for record in records]
+        if len(found) == limit:
             return RecommendationList(user_id, "history", records[0]["modelVersion"], now, found)
-        keep = MovieFilter((*keep.exclude, *movie_ids), keep.genre, keep.year_from, keep.year_to)
-        basis, movies = "trending", self._movies.find_trending_movies(now, offset, limit, keep, user_id)
-        if not movies:
-            basis, movies = "popular", self._movies.find_popular_movies(offset, limit, keep, user_id)
-        return RecommendationList(user_id, basis, None, now, [_from_list(movie) for movie in movies])
+        led_to = [movie.movie_id for movie in found]
+        if offset:
+            led_to = [
+                record["movieId"] for record in self._recommend_movies(user_id, movie_ids, ALL, 0, keep, reasons=0)
+            ]
+        behind = keep.without((*movie_ids, *led_to))
+        page = max(0, offset - len(led_to)), limit - len(found)
+        basis, movies = self._movies.find_movies_for_all(now, *page, behind, user_id)
+        version = None
+        if records:
+            basis, version = "history", records[0]["modelVersion"]
+        return RecommendationList(user_id, basis, version, now, [*found, *map(_from_list, movies)])
 
     def _recommend_movies(
         self,

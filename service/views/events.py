@@ -12,7 +12,7 @@ from graph.times import utc_now
 from service import schemas
 from service.deadline import DeadlineError, OverloadedError
 from service.graph_access import GraphAccess, graph_access
-from service.problems import PROBLEMS
+from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
@@ -31,7 +31,7 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults})
+@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults, **BODY_PROBLEMS})
 def receive(body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 
@@ -52,7 +52,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     return reply(schemas.EventResults(results=results))
 
 
-@blueprint.delete("/<path:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent})
+@blueprint.delete("/<path:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent, **PATH_PROBLEMS})
 def undo(path: schemas.EventPath) -> Reply:
     """Take back an event, also if it comes again; the rating that it replaced comes back.
 

@@ -7,7 +7,7 @@ from graph.repositories import movies as repository
 from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
-from service.problems import PROBLEMS
+from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 
 blueprint = APIBlueprint(
@@ -17,7 +17,7 @@ blueprint = APIBlueprint(
 
 @blueprint.get("", responses={200: schemas.MovieList})
 def search(query: schemas.SearchQuery) -> Reply:
-    """Movies by title; accents and one-letter typos are forgiven."""
+    """Movies by title; accents and one-letter typos are forgiven. Also those that are not available."""
     return _reply_list(graph_access().movies.search_movies(query.query, query.offset, query.limit))
 
 
@@ -33,17 +33,32 @@ def trending(query: schemas.PageQuery) -> Reply:
     return _reply_list(graph_access().movies.find_trending_movies(utc_now(), query.offset, query.limit))
 
 
-@blueprint.get("/<int:movieId>", responses={200: schemas.Movie})
+@blueprint.get("/<int:movieId>", responses={200: schemas.Movie, **PATH_PROBLEMS})
 def movie(path: schemas.MoviePath) -> Reply:
     """One movie."""
     return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)))
 
 
-@blueprint.get("/<int:movieId>/similar", responses={200: schemas.MovieList})
+@blueprint.get("/<int:movieId>/similar", responses={200: schemas.MovieList, **PATH_PROBLEMS})
 def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
     """The movies most similar to one."""
     _get_movie(path.movie_id)
     return _reply_list(graph_access().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
+
+
+@blueprint.put(
+    "/<int:movieId>",
+    responses={200: schemas.Movie, 201: schemas.Movie, **PATH_PROBLEMS, **BODY_PROBLEMS},
+)
+def put(path: schemas.MoviePath, body: schemas.MovieBody) -> Reply:
+    """Make a movie (201), or change all that is told of it.
+
+    From the moment of the answer a movie that is not available is recommended to nobody.
+    """
+    created = graph_access().ingest.transact(
+        lambda batch: batch.put_movie(path.movie_id, body.title, body.year, body.genres, body.available)
+    )
+    return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)), 201 if created else 200)
 
 
 def _get_movie(movie_id: int) -> repository.Movie:

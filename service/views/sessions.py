@@ -4,7 +4,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
 from service.graph_access import graph_access
-from service.problems import PROBLEMS
+from service.problems import BODY_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 
 blueprint = APIBlueprint(
@@ -12,7 +12,7 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.post("/recommendations", responses={200: schemas.Recommendations})
+@blueprint.post("/recommendations", responses={200: schemas.Recommendations, **BODY_PROBLEMS})
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = graph_access().recommendations.recommend_for_session(

@@ -9,7 +9,7 @@ from graph.errors import DatabaseUnavailableError
 from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
-from service.problems import PROBLEMS
+from service.problems import PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
@@ -40,13 +40,20 @@ ORDER BY abs(similar.weight) DESC
 LIMIT 25"""
 
 blueprint = APIBlueprint(
-    "users", __name__, url_prefix="/v1/users/<int:userId>", abp_tags=[Tag(name="users")], abp_responses=PROBLEMS
+    "users",
+    __name__,
+    url_prefix="/v1/users/<int:userId>",
+    abp_tags=[Tag(name="users")],
+    abp_responses={**PROBLEMS, **PATH_PROBLEMS},
 )
 
 
 @blueprint.get("/recommendations", responses={200: schemas.Recommendations})
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
-    """What the user should watch next: from the history, else what is trending, else what is popular."""
+    """What the user should watch next: from the history, then what is trending, then what is popular.
+
+    Pages fit together, each movie once, until no rated movie is left. A user who is not known gets what is trending.
+    """
     found = graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )

@@ -73,8 +73,9 @@ def interact(database: Database, user_id: int, movie_id: int, edge: str) -> None
 
 
 def scores(recommendations: Recommendations, user_id: int = 1, **arguments: object) -> list[tuple[int, float]]:
+    """What the history leads to; the other movies that follow have no reasons."""
     found = recommendations.recommend_for_user(user_id, **arguments)  # type: ignore[arg-type]
-    return [(movie.movie_id, movie.score) for movie in found.recommendations]
+    return [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because]
 
 
 def test_scores_are_sums_over_the_history(filled: Database) -> None:
@@ -164,14 +165,33 @@ def test_filters_and_pages(filled: Database) -> None:
     assert scores(recommendations)[0] == (7, 0.75)
 
 
+@pytest.mark.parametrize(("user_id", "diversity"), [(1, 0), (1, 0.9), (2, 0), (99, 0.5)])
+def test_pages_fit_together_until_nothing_is_left(filled: Database, user_id: int, diversity: float) -> None:
+    """User 1 has a history, 2 watched something that leads nowhere, 99 is not known; movie 4 is trending."""
+    interact(filled, 2, 7, "WATCHED {eventId: 'e', startedAt: $now, finishedAt: $now}")
+    interact(filled, 3, 4, "WATCHED {eventId: 'f', startedAt: $now, finishedAt: $now}")
+    recommendations = Recommendations(filled, weights=PLAIN)
+
+    def page(size: int, offset: int) -> list[int]:
+        found = recommendations.recommend_for_user(user_id, size, offset, diversity=diversity)
+        return [movie.movie_id for movie in found.recommendations]
+
+    whole = page(50, 0)
+    for size in (1, 2, 3):
+        assert [movie for offset in range(0, 12, size) for movie in page(size, offset)] == whole
+    seen = {1: {1, 2, 3, 4}, 2: {7}, 99: set()}[user_id]
+    assert sorted(whole) == sorted(set(range(1, 10)) - seen)
+
+
 def test_a_session_is_recommended_for_like_finished_movies(filled: Database) -> None:
     found = Recommendations(filled, weights=PLAIN).recommend_for_session((2, 3, 12345))
-    assert [(movie.movie_id, movie.score) for movie in found.recommendations] == [
+    assert [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because] == [
         (6, 1.0),
         (7, 0.75),
         (5, 0.25),
         (8, 0.25),
     ]
+    assert [movie.movie_id for movie in found.recommendations[4:]] == [9, 1, 4]
     assert (found.basis, found.user_id) == ("history", None)
 
 
@@ -182,7 +202,10 @@ def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Data
     assert popular.recommendations[0].movie_id == 9
     interact(filled, 5, 3, "WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now}")
     trending = recommendations.recommend_for_user(99)
-    assert (trending.basis, [movie.movie_id for movie in trending.recommendations]) == ("trending", [3])
+    assert (trending.basis, trending.recommendations[0].movie_id) == ("trending", 3)
+    assert [movie.movie_id for movie in trending.recommendations[1:]] == [
+        movie.movie_id for movie in popular.recommendations if movie.movie_id != 3
+    ]
     # The one who watches it is offered something else, though the weight of a started movie is all there is.
     assert scores(recommendations, 5) == [(6, 0.25 * (1 + HistoryWeights().place_boost))]
 

@@ -1,0 +1,79 @@
+"""What the OpenAPI document has beyond what flask-openapi3 makes of schemas and views."""
+
+import re
+from typing import Any, cast
+
+from flask_openapi3 import OpenAPI
+
+# From an answer of a schema to the operations it leads to: operation, and where its parameters are in the answer.
+LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "EventResults": {"events_undo": {"eventId": "/results/0/eventId"}},
+    "MovieList": {
+        "movies_movie": {"movieId": "/movies/0/movieId"},
+        "movies_similar": {"movieId": "/movies/0/movieId"},
+    },
+    "Movie": {"movies_similar": {"movieId": "/movieId"}},
+    "Recommendations": {
+        "users_explain": {"userId": "/userId", "movieId": "/recommendations/0/movieId"},
+        "users_history": {"userId": "/userId"},
+        "movies_movie": {"movieId": "/recommendations/0/movieId"},
+    },
+    "RecommendationLists": {"users_recommend": {"userId": "/lists/0/userId"}},
+    "History": {"movies_movie": {"movieId": "/history/0/movieId"}},
+}
+SCHEMAS = "#/components/schemas/"
+
+
+def complete_document(app: OpenAPI) -> dict[str, Any]:
+    """The whole document of an app that has all its views."""
+    document = app.api_doc
+    for schema in document["components"]["schemas"].values():
+        schema.pop("$defs", None)  # they stand among the components
+    names = _name_operations(app)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            operation["operationId"] = names[path, method]
+            _complete_operation(operation)
+    return cast(dict[str, Any], document)
+
+
+def _name_operations(app: OpenAPI) -> dict[tuple[str, str], str]:
+    """Resource and view, by path and method."""
+    return {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint.replace(".", "_")
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    if "description" in operation:
+        operation["description"] = operation["description"].replace("<br/>", " ").strip()
+    parameters = operation.get("parameters", [])
+    for parameter in parameters:
+        _leave_out_null(parameter["schema"])
+    if not parameters and "requestBody" not in operation:
+        operation["responses"].pop("422", None)  # flask-openapi3 gives it to all
+    for response in operation["responses"].values():
+        _link(response)
+
+
+def _leave_out_null(schema: dict[str, Any]) -> None:
+    """A path or query string has no null: a parameter is there or not."""
+    if "anyOf" in schema:
+        [kind] = [kind for kind in schema.pop("anyOf") if kind != {"type": "null"}]
+        schema.update(kind)
+    if schema.get("default", ...) is None:
+        schema.pop("default")
+
+
+def _link(response: dict[str, Any]) -> None:
+    reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    if links := LINKS.get(reference.removeprefix(SCHEMAS)):
+        response["links"] = {
+            name: {
+                "operationId": name,
+                "parameters": {key: f"$response.body#{pointer}" for key, pointer in places.items()},
+            }
+            for name, places in links.items()
+        }

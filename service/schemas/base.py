@@ -1,0 +1,51 @@
+"""What all schemas have in common, and the problem document."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z"), return_type=str),
+    Field(description="UTC", json_schema_extra={"format": "date-time"}),
+]
+Genre = Annotated[str, Field(min_length=1, max_length=50, json_schema_extra={"example": "Comedy"})]
+
+
+class Schema(BaseModel):
+    """camelCase outside, snake_case inside; made from the repositories' dataclasses."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+class Request(Schema):
+    """What a client sends: names that are not known are an error."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid")
+
+
+class Body(Request):
+    """What a client sends as JSON, where a number is no text."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field("about:blank", description="Kind of problem")
+    title: str = Field(description="The status in words", examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(
+        description="What to do about it", examples=["limit: Input should be less than or equal to 200"]
+    )
+    errors: list["FieldProblem"] | None = Field(None, description="Each parameter that is wrong; the first hundred")
+
+
+class FieldProblem(BaseModel):
+    """One parameter that is wrong."""
+
+    name: str = Field(description="Parameter or path into the body", examples=["limit"])
+    detail: str = Field(examples=["Input should be less than or equal to 200"])

@@ -1,0 +1,51 @@
+"""The catalogue."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from service.schemas.base import Body, Genre, Schema
+from stream.events import Year
+
+Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class MovieBody(Body):
+    """All that is told of a movie; what is left out is empty."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"title": "Heat", "year": 1995, "genres": ["Crime"], "available": True}]}
+    )
+
+    title: Text
+    year: Year | None = Field(None)
+    genres: list[Genre] = Field([], max_length=30)
+    available: bool = Field(True, description="Whether it may be recommended")
+
+
+class Movie(Schema):
+    """A movie of the catalogue."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    genres: list[str]
+    available: bool = Field(description="Whether it may be recommended")
+    rating_count: int
+    rating_mean: float | None
+
+
+class ScoredMovie(Schema):
+    """A movie in a list."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    score: float
+    available: bool = Field(description="Whether it may be recommended; only a search finds others")
+
+
+class MovieList(Schema):
+    """Movies, the highest score first."""
+
+    movies: list[ScoredMovie]

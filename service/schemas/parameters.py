@@ -1,0 +1,95 @@
+"""Paths and query strings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from graph.repositories.movies import MovieFilter
+from service.schemas.base import Genre, Request
+from stream.events import EntityId, Year
+
+UserId = Annotated[EntityId, Field(json_schema_extra={"example": 1})]
+MovieId = Annotated[EntityId, Field(json_schema_extra={"example": 318})]
+
+
+class UserPath(Request):
+    """Path of a user."""
+
+    user_id: UserId
+
+
+class UserMoviePath(UserPath):
+    """Path of a movie recommended to a user."""
+
+    movie_id: MovieId
+
+
+class MoviePath(Request):
+    """Path of a movie."""
+
+    movie_id: MovieId
+
+
+class EventPath(Request):
+    """Path of an event."""
+
+    event_id: str = Field(
+        min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", json_schema_extra={"example": "order-4711"}
+    )
+
+
+class PageQuery(Request):
+    """Part of a list."""
+
+    limit: int = Field(10, ge=1, le=200, description="How many at most", json_schema_extra={"example": 10})
+    offset: int = Field(0, ge=0, le=1_000_000, description="How many to pass over", json_schema_extra={"example": 0})
+
+
+class FilterQuery(PageQuery):
+    """Part of a list of recommendations, without what is not wanted."""
+
+    exclude: str | None = Field(
+        None,
+        max_length=3600,  # percent-encoded it still fits into gunicorn's longest request line
+        pattern=r"^[0-9]{1,10}(,[0-9]{1,10})*$",
+        description="Movie ids to leave out, separated by commas",
+        json_schema_extra={"example": "1,50"},
+    )
+    genre: Genre | None = Field(None, description="Only movies of this genre")
+    year_from: Year | None = Field(
+        None, description="Only movies of this year or later", json_schema_extra={"example": 1990}
+    )
+    year_to: Year | None = Field(
+        None, description="Only movies of this year or earlier", json_schema_extra={"example": 2010}
+    )
+    diversity: float = Field(
+        0, ge=0, le=1, description="Variety: 0 for none, 1 for all that can be had", json_schema_extra={"example": 0}
+    )
+
+    def movie_filter(self) -> MovieFilter:
+        """As the repositories want it."""
+        excluded = tuple(int(part) for part in (self.exclude or "").split(",") if part)
+        return MovieFilter(excluded, self.genre, self.year_from, self.year_to)
+
+
+class SearchQuery(PageQuery):
+    """A search for movies."""
+
+    query: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Words of the title; typos and accents are forgiven",
+        json_schema_extra={"example": "terminatr"},
+    )
+
+
+class StreamQuery(Request):
+    """Which pushes to follow."""
+
+    user_id: UserId | None = Field(None, description="Only this user's; all if absent")
+
+
+class FeedbackQuery(Request):
+    """Since when."""
+
+    days: float = Field(7, gt=0, le=365, description="Lists of the last so many days", json_schema_extra={"example": 7})

@@ -1,0 +1,22 @@
+"""Recommendations for many users at once."""
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from service import schemas
+from service.graph_access import graph_access
+from service.problems import BODY_PROBLEMS, PROBLEMS
+from service.responses import Reply, reply
+
+blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name="users")], abp_responses=PROBLEMS)
+
+
+@blueprint.post("/recommendations", responses={200: schemas.RecommendationLists, **BODY_PROBLEMS})
+def recommend(body: schemas.BatchBody) -> Reply:
+    """What up to 100 users should watch next: for each the list that they would get alone."""
+    recommendations = graph_access().recommendations
+    # One after the other: so a batch takes one connection and one core of Neo4j from those who ask for one list.
+    lists = [
+        recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter(), body.diversity)
+        for user_id in body.user_ids
+    ]
+    return reply(schemas.RecommendationLists(lists=[schemas.Recommendations.model_validate(found) for found in lists]))
