@@ -49,25 +49,20 @@ class Access:
         rule = request.url_rule.rule if request.url_rule else None
         if request.method == "OPTIONS" or rule in OPEN_RULES:
             return None
-        try:
-            return self._check_key(find_scope(request.method, rule))
-        except (KeysError, OSError) as error:
-            logger.error("nobody gets in: %s", error)
-            return problem_response(503, "the keys cannot be checked now; the service's log says why")
+        return self._check_key(find_scope(request.method, rule), read_presented_key())
 
     def csrf_token(self) -> str:
         """For pages: what their requests that write send as X-CSRF-Token. Empty for who is not logged in."""
         cookie = request.cookies.get(COOKIE)
         return self.logins.make_csrf_token(cookie) if cookie else ""
 
-    def _check_key(self, scope: Scope) -> ResponseReturnValue | None:
-        presented = read_presented_key()
-        if presented is not None:
-            key = self.ring.find(presented)
-        elif cookie := request.cookies.get(COOKIE):
-            key = self.logins.recognise(cookie)
-        else:
-            key = None
+    def recognise_login(self) -> Key | None:
+        """The key of who is logged in."""
+        cookie = request.cookies.get(COOKIE)
+        return self.logins.recognise(cookie) if cookie else None
+
+    def _check_key(self, scope: Scope, presented: str | None) -> ResponseReturnValue | None:
+        key = self.recognise_login() if presented is None else self.ring.find(presented)
         if key is None:
             strangers = self._open or (scope == READ and self.ring.keys() is None)
             return None if presented is None and strangers else ask_for_key(scope, presented is not None)
@@ -98,6 +93,11 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = access
     app.before_request(access.check)
     app.add_template_global(access.csrf_token)
+
+    @app.errorhandler(KeysError)
+    def answer_unchecked(error: KeysError) -> Response:
+        logger.error("nobody gets in: %s", error)
+        return problem_response(503, "the keys cannot be checked now; the service's log says why")
 
 
 def current_access() -> Access:

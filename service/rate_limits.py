@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from service.keys import MOST_KEYS
+from service.keys import MOST_KEYS, KeysError
 
 MINUTE = 60.0
 CELL = struct.Struct("d")
@@ -64,8 +64,11 @@ class RateLimits:
 
     @cached_property
     def _opened(self) -> tuple[int, mmap.mmap]:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = MOST_KEYS * CELL.size
-        os.posix_fallocate(descriptor, 0, size)  # on a full disk an error now, not a signal later
-        return descriptor, mmap.mmap(descriptor, size)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.posix_fallocate(descriptor, 0, size)  # on a full disk an error now, not a signal later
+            return descriptor, mmap.mmap(descriptor, size)
+        except OSError as error:
+            raise KeysError(f"the rate limits cannot be kept: {error}") from error

@@ -20,9 +20,7 @@ blueprint = Blueprint("login", __name__)
 @blueprint.get("/login")
 def show_form() -> ResponseReturnValue:
     """The form, or who is logged in."""
-    cookie = request.cookies.get(COOKIE)
-    key = current_access().logins.recognise(cookie) if cookie else None
-    return render_form(request.args.get("next", START), key=key)
+    return render_form(request.args.get("next", START), key=current_access().recognise_login())
 
 
 @blueprint.post("/login")
