@@ -5,7 +5,7 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import graph_access
+from service import graph_access, observation, readiness
 from service.problems import register_error_handlers, validation_response
 from service.schemas import Problem
 from service.views import events, health, movies, push, sessions, stats, users
@@ -24,7 +24,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=validation_response,
     )
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    observation.install(app)
     graph_access.install(app, settings or Settings.from_environment())
+    readiness.install(app)
     for module in (users, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     register_documentation(app)

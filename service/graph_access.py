@@ -74,6 +74,11 @@ class GraphAccess:
         """Pushes what changes to those who follow."""
         return Pusher(self.ingest, self.recommendations)
 
+    def end_streams(self) -> None:
+        """Let those who follow go, if there are any."""
+        if "pusher" in self.__dict__:
+            self.pusher.end()
+
 
 def install(app: Flask, settings: Settings) -> None:
     """Give an app its access."""

@@ -36,6 +36,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What to do about it")
     errors: list["FieldProblem"] | None = Field(None, description="Each parameter that is wrong")
+    request_id: str | None = Field(None, alias="requestId", description="What the log calls this request")
 
 
 class FieldProblem(BaseModel):
