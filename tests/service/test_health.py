@@ -58,7 +58,7 @@ def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: Embedde
         assert "event log" in parts_of(service)["eventLog"]["detail"]
 
 
-def test_a_question_that_hangs_is_asked_once_and_again_when_it_has_hung_for_long() -> None:
+def test_a_question_is_asked_by_one_thread_at_a_time_and_its_answer_kept() -> None:
     asked = []
 
     def question() -> int:
