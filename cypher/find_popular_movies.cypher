@@ -5,7 +5,7 @@
 CALL () {
   MATCH (movie:Movie)
   WHERE movie.ratingCount > 0
-  RETURN sum(movie.ratingMean * movie.ratingCount) / sum(movie.ratingCount) AS meanOfAll
+  RETURN sum(movie.ratingMean * movie.ratingCount) / toFloat(sum(movie.ratingCount)) AS meanOfAll // NaN of none
 }
 CALL () {
   OPTIONAL MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED]->(movie:Movie)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from graph.errors import RecommenderError
+from graph.log_format import make_formatter
 from graph.settings import Settings
 
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -43,8 +44,8 @@ def told_system_failures() -> Iterator[None]:
 
 def start_logging(settings: Settings) -> None:
     """Log to stderr, results go to stdout."""
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(make_formatter(settings.log_format))
+    logging.basicConfig(handlers=[handler], level=settings.log_level)
     for library in ("neo4j", "urllib3", "werkzeug"):
         logging.getLogger(library).setLevel(logging.ERROR)

@@ -47,6 +47,7 @@ class Settings(BaseModel):
     workers: int = Field(2, ge=1, le=64, description="Service processes")
     deadline: float = Field(2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
+    log_format: str = Field("text", pattern=r"^(text|json)$", description="Log lines as text for people, or as json")
     history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
     trending_half_life: float = Field(
         2.0, gt=0, le=365, description="Days after which a viewing counts half as trending"

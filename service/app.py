@@ -7,7 +7,7 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import access, bodies, caching, graph_access, headers
+from service import access, bodies, caching, graph_access, headers, observation, readiness
 from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
 from service.requests import register_request_checks
@@ -29,12 +29,14 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )
+    settings = settings or Settings.from_environment()
+    observation.install(app)
     bodies.install(app)
     register_request_checks(app)
-    settings = settings or Settings.from_environment()
     access.install(app, settings)
     headers.install(app, settings)
     graph_access.install(app, settings)
+    readiness.install(app)
     for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
     guard_views(app)

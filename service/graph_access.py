@@ -128,6 +128,11 @@ class GraphAccess:
         """Stores lists under their batch ids."""
         return GroupCommit("lists", self.ingest.store_lists)
 
+    def end_streams(self) -> None:
+        """Let those who follow go, if there are any."""
+        if "pusher" in self.__dict__:
+            self.pusher.end()
+
 
 def install(app: Flask, settings: Settings) -> None:
     """Give an app its access."""

@@ -1,5 +1,8 @@
 """Gunicorn's configuration: `gunicorn --config python:service.gunicorn_config`. Everything comes from the settings."""
 
+from typing import Any
+
+from graph.metrics_folder import share_metrics
 from graph.settings import Settings
 
 _settings = Settings.from_environment()
@@ -7,13 +10,25 @@ _settings = Settings.from_environment()
 wsgi_app = "service.app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "service.worker.ArrivalWorker"  # gthread: docs/benchmarks.md, "Worker class"
+worker_class = "service.gunicorn_worker.Worker"  # gthread; docs/benchmarks.md, "Worker class"
 threads = 512  # a listener of /v1/stream keeps one; they are made when needed
 worker_connections = 2000
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 4096
-graceful_timeout = 5
+graceful_timeout = 8  # longer than any request may take
 loglevel = _settings.log_level.lower()
-logger_class = "gunicorn.glogging.Logger"
+logger_class = "service.gunicorn_logger.Logger"
 control_socket_disable = True
+
+
+def on_starting(_: Any) -> None:
+    """Before the first worker process is forked."""
+    share_metrics(_settings, "service")
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    """A worker process has ended: it counts no more listeners."""
+    from prometheus_client.multiprocess import mark_process_dead  # there is where to count by now
+
+    mark_process_dead(worker.pid)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
+from graph.log_format import REQUEST_ID
 from service.deadline import DeadlineError, OverloadedError
 from service.schemas import FieldProblem, Problem
 
@@ -42,8 +43,11 @@ BODY_PROBLEMS: Responses = {
 def problem_response(status: int, detail: str, errors: list[FieldProblem] | None = None) -> Response:
     """A response that says what is wrong."""
     title = HTTPStatus(status).phrase
-    problem = Problem(type="about:blank", title=title, status=status, detail=detail, errors=errors)
-    response = Response(problem.model_dump_json(exclude_none=True), status, content_type=MEDIA_TYPE)
+    request_id = REQUEST_ID.get() or None
+    problem = Problem(
+        type="about:blank", title=title, status=status, detail=detail, errors=errors, requestId=request_id
+    )
+    response = Response(problem.model_dump_json(by_alias=True, exclude_none=True), status, content_type=MEDIA_TYPE)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

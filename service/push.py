@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -12,6 +13,7 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas
 from service.follower import Follower
+from service.metrics import LISTENERS
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,11 @@ class Listener:
         self._batches.put_nowait(encode_batch(wanted) if keeps_up else None)
         return keeps_up
 
+    def end(self) -> None:
+        """Let the messages end once what is buffered is read."""
+        with suppress(queue.Full):  # It has been told so already.
+            self._batches.put_nowait(None)
+
     def messages(self) -> Iterator[str]:
         """Encoded pushes as they come, heartbeats between; ends when the listener was too slow."""
         yield HEARTBEAT
@@ -83,6 +90,7 @@ class Pusher:
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
         self._following = False
+        self._ended = False
         self._sequence = 0
 
     def listen(self, user_id: int | None, after: int | None) -> Iterator[str]:
@@ -97,11 +105,21 @@ class Pusher:
                 for batch in self._read_changes(max(after, self._sequence - RESUMED_BATCHES), self._sequence):
                     listener.offer(batch)
             self._listeners.add(listener)
+            if self._ended:
+                listener.end()
         return self._messages(listener)
+
+    def end(self) -> None:
+        """End all streams, also those that come now: the process stops, and listeners come back to another one."""
+        with self._lock:
+            self._ended = True
+            for listener in self._listeners:
+                listener.end()
 
     def _messages(self, listener: Listener) -> Iterator[str]:
         try:
-            yield from listener.messages()
+            with LISTENERS.track_inprogress():
+                yield from listener.messages()
         finally:
             with self._lock:
                 self._listeners.discard(listener)

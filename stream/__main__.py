@@ -12,6 +12,7 @@ from werkzeug.serving import make_server
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.metrics_folder import share_metrics
 from graph.repositories.history import History
 from graph.repositories.movies import Movies
 from graph.settings import Settings
@@ -21,7 +22,6 @@ from stream.log import DeadLetter, EventLog
 from stream.logs import open_log
 from stream.replay import Replay
 from stream.simulator import PATH, Audience, create_simulator
-from stream.worker import run_worker
 
 # Signs of a dead letter that a list shows.
 SHOWN = 60
@@ -41,7 +41,11 @@ def worker() -> None:
 
     Stops on Ctrl-C or SIGTERM and carries on from there when started again.
     """
-    run_worker(Settings.from_environment(), _stop_at_signals(STOP_SECONDS))
+    settings = Settings.from_environment()
+    share_metrics(settings, "worker")
+    from stream.worker import run_worker  # what counts is imported once there is where to count
+
+    run_worker(settings, _stop_at_signals(STOP_SECONDS))
 
 
 def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:

@@ -176,6 +176,10 @@ class KafkaEventLog:
         """All dead letters, oldest first."""
         return list(self._letters().values())
 
+    def count_letters(self) -> int:
+        """How many dead letters there are."""
+        return len(self._letters())
+
     def drop_letters(self, letter_ids: list[int]) -> int:
         """Remove dead letters; returns how many there were."""
         keys = [key for key, letter in self._letters().items() if letter.letter_id in letter_ids]

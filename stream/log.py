@@ -86,5 +86,8 @@ class EventLog(Protocol):
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""
 
+    def count_letters(self) -> int:
+        """How many dead letters there are."""
+
     def drop_letters(self, letter_ids: list[int]) -> int:
         """Remove dead letters; returns how many there were."""

@@ -11,6 +11,7 @@ from stream.decoding import FeedError, UnreadableAnswerError
 from stream.events import FEED, Event, EventType
 from stream.feed import CONNECT_SECONDS, FeedClient
 from stream.log import EventLog
+from stream.metrics import FEED_CALLS, FEED_CIRCUIT_OPEN, FEED_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +54,18 @@ class Poller:
             answer = self._client.fetch()
         except FeedError as error:
             wait = self._backoff.fail(error.retry_after)
+            FEED_CIRCUIT_OPEN.set(self._backoff.is_open)
+            FEED_CALLS.labels("unreadable" if isinstance(error, UnreadableAnswerError) else "failed").inc()
             state = "it counts as down, next try" if self._backoff.is_open else "next call"
             logger.warning("%s; %s in %.0f s", error, state, wait)
             if isinstance(error, UnreadableAnswerError):
                 self._log.bury(error.text, str(error))
             return wait
         self._backoff.succeed()
+        FEED_CIRCUIT_OPEN.set(0)
+        FEED_CALLS.labels("answered").inc()
+        FEED_ROWS.labels("decoded").inc(len(answer.sightings))
+        FEED_ROWS.labels("unreadable").inc(len(answer.unreadable))
         self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
         logger.info("the feed shows %d viewings", len(answer.sightings))
         for body, reason in answer.unreadable:

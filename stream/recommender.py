@@ -8,7 +8,9 @@ from graph.errors import RecommenderError
 from graph.repositories.ingest import RECOMMENDATIONS, Finish, Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import RecommendationList, Recommendations
+from graph.times import utc_now
 from stream.events import API
+from stream.metrics import FINISH_TO_LIST_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class Recommender:
                 self._ingest.store_lists(
                     [(finish.event_id, recommended) for finish, recommended in zip(group, found, strict=True)]
                 )
+                for finish in group:
+                    FINISH_TO_LIST_SECONDS.observe(max(0.0, (utc_now() - finish.at).total_seconds()))
         if finishes:
             done = min(finish.sequence for finish in awaited) - 1 if awaited else finishes[-1].sequence
             if done > self._recommended:

@@ -147,6 +147,12 @@ class SqliteEventLog:
             rows = connection.execute("SELECT id, at, reason, body FROM dead_letters ORDER BY id").fetchall()
         return [DeadLetter(number, datetime.fromisoformat(at), reason, body) for number, at, reason, body in rows]
 
+    def count_letters(self) -> int:
+        """How many dead letters there are."""
+        with self._connection() as connection:
+            [letters] = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
+        return int(letters)
+
     def drop_letters(self, letter_ids: list[int]) -> int:
         """Remove dead letters; returns how many there were."""
         with self._connection() as connection:

@@ -8,6 +8,7 @@ from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.interactions import Interaction
 from stream.events import FEED, LATEST, Event, EventType
 from stream.log import EventLog
+from stream.metrics import EVENTS_APPLIED
 from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Writer:
             return len(records)
 
         applied = self._ingest.transact(apply)
+        EVENTS_APPLIED.inc(applied)
         logger.debug("idle")
         return applied
 

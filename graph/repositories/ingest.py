@@ -39,6 +39,7 @@ class Finish:
     movie_id: int
     event_id: str
     sequence: int
+    at: datetime
     stored: bool
     source: str
 
@@ -294,7 +295,17 @@ class Ingest:
     def read_finishes_since(self, sequence: int) -> list[Finish]:
         """The latest finish of each user after a sequence number."""
         records = self._database.read("read_finishes_since", sequence=sequence)
-        return [Finish(*record.values()) for record in records]
+        return [
+            Finish(
+                user_id=record["userId"],
+                movie_id=record["movieId"],
+                event_id=record["eventId"],
+                sequence=record["sequence"],
+                at=record["at"].to_native(),
+                stored=record["stored"],
+            )
+            for record in records
+        ]
 
     def read_viewings_since(self, after: int, until: int) -> list[ViewingChange]:
         """Viewings that started or ended in the batches `after` < number ≤ `until`, oldest first."""

@@ -8,6 +8,7 @@ from neo4j import Record
 
 from graph.database import Database, Transaction
 from graph.diversity import diversify
+from graph.metrics import TRAVERSAL_SECONDS
 from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movies, ScoredMovie
 from graph.times import text_of, utc_now
 
@@ -197,19 +198,20 @@ class Recommendations:
         only_movie_id: int | None = None,
         reasons: int = REASONS,
     ) -> list[Record]:
-        return self._database.read(
-            "recommend_movies",
-            userId=user_id,
-            movieIds=list(movie_ids),
-            onlyMovieId=only_movie_id,
-            historyLimit=self._history_limit,
-            limit=limit,
-            offset=offset,
-            reasonLimit=reasons,
-            now=utc_now(),
-            **self._weights.parameters(),
-            **keep.parameters(),
-        )
+        with TRAVERSAL_SECONDS.time():
+            return self._database.read(
+                "recommend_movies",
+                userId=user_id,
+                movieIds=list(movie_ids),
+                onlyMovieId=only_movie_id,
+                historyLimit=self._history_limit,
+                limit=limit,
+                offset=offset,
+                reasonLimit=reasons,
+                now=utc_now(),
+                **self._weights.parameters(),
+                **keep.parameters(),
+            )
 
 
 def store_recommendations(

@@ -42,6 +42,7 @@ class Problem(BaseModel):
         description="What to do about it", examples=["limit: Input should be less than or equal to 200"]
     )
     errors: list["FieldProblem"] | None = Field(None, description="Each parameter that is wrong; the first hundred")
+    request_id: str | None = Field(None, alias="requestId", description="What the log calls this request")
 
 
 class FieldProblem(BaseModel):

@@ -1,53 +1,43 @@
 """For those who operate the service."""
 
-import logging
-
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from graph.errors import DatabaseUnavailableError, RecommenderError
-from graph.schema import require_known_schema
 from service import schemas
-from service.graph_access import graph_access
+from service.figures import GraphFigures
+from service.metrics import SharedMetrics
+from service.readiness import readiness
 from service.responses import Reply, reply
 
-logger = logging.getLogger(__name__)
+MEDIA_TYPE = "text/plain"
+METRICS = {"description": "Prometheus text format", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
 
-blueprint = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="operations")])
+blueprint = APIBlueprint("health", __name__, abp_tags=[Tag(name="operations")])
 
 
-@blueprint.get("/live", responses={200: schemas.Liveness})
+@blueprint.get("/health/live", responses={200: schemas.Liveness})
 def live() -> Reply:
     """The process answers."""
     return reply(schemas.Liveness())
 
 
-@blueprint.get("/ready", responses={200: schemas.Readiness, 503: schemas.Readiness})
+@blueprint.get("/health/ready", responses={200: schemas.Readiness, 503: schemas.Readiness})
 def ready() -> Reply:
-    """Whether requests can be answered: Neo4j with a model, tried by a real traversal, and the event log."""
-    parts = {"neo4j": _model_state(), "eventLog": _log_state()}
+    """Whether requests can be answered, and which part keeps the service from it.
+
+    Neo4j and the model are tried by a real traversal, the event log must take events, the worker must keep up.
+    """
+    parts = readiness().check_parts()
     answer = schemas.Readiness(ready=all(part.ready for part in parts.values()), parts=parts)
     return reply(answer, 200 if answer.ready else 503)
 
 
-def _model_state() -> schemas.PartState:
-    try:
-        require_known_schema(graph_access().database)
-        model = graph_access().models.get_current_model()
-        graph_access().recommendations.recommend_for_session((), limit=1)
-    except RecommenderError as error:
-        return schemas.PartState(ready=False, detail=str(error))
-    if model is None:
-        return schemas.PartState(ready=False, detail="no model: run `python -m loader bulk PATH`")
-    return schemas.PartState(ready=True, detail=f"model {model.version}, {model.edges} edges")
-
-
-def _log_state() -> schemas.PartState:
-    try:
-        detail = graph_access().log.check()
-        graph_access().backlog.require_room()
-        detail += f", the graph is {graph_access().backlog.measure()} events behind"
-    except DatabaseUnavailableError:
-        logger.debug("how far the graph is behind is not known while Neo4j is away")
-    except RecommenderError as error:
-        return schemas.PartState(ready=False, detail=str(error))
-    return schemas.PartState(ready=True, detail=detail)
+@blueprint.get("/metrics", responses={200: METRICS})
+def metrics() -> Response:
+    """Metrics for Prometheus, of all processes on this machine; what is not known now is left out."""
+    registry = CollectorRegistry()
+    registry.register(SharedMetrics())
+    registry.register(GraphFigures(readiness().measure()))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -43,7 +43,7 @@ def test_the_documentation_page_and_its_assets_come_from_us(system: RunningSyste
 def test_health(get: Get) -> None:
     assert get("/health/live") == {"live": True}
     ready = get("/health/ready")
-    assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "eventLog"})
+    assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "model", "eventLog", "worker"})
 
 
 def test_recommendations_from_the_history(get: Get) -> None:

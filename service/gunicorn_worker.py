@@ -1,14 +1,18 @@
-"""Gunicorn's gthread worker, with a limit for how long a request may take to come in.
+"""Gunicorn's gthread worker, with a limit for how long a request may take to come in, and a stop that loses none.
 
-gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever.
+gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever. And when it
+stops, connections that the system has taken already, with a request on them perhaps, stay in the listening socket's
+queue; they are reset when the process ends. It also waits for streams, which do not end by themselves.
 """
 
+import json
 import select
 import socket
 import time
 from errno import ECONNRESET
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.errors import InvalidHeader, InvalidHeaderName, ObsoleteFolding
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -37,8 +41,17 @@ class ArrivingSocket(socket.socket):
                 waiting.poll(remaining * 1000)
 
 
-class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
-    """Takes requests that come in in time."""
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A process of the service."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections or not; not for the rest of this process's life if it is stopping."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            self.wsgi.extensions["recommender"].end_streams()
+            for listener in self.sockets:
+                self._take_waiting(listener)
+                listener.close()
 
     def handle(self, conn: TConn) -> Any:
         """Handle one request of a connection."""
@@ -48,8 +61,25 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             conn.sock.deadline = None
         return super().handle(conn)
 
+    def _take_waiting(self, listener: object) -> None:
+        """Take all connections that wait in a listening socket's queue."""
+        before = -1
+        while before < self.nr_conns:
+            before = self.nr_conns
+            self.accept(listener)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that is no HTTP. A broken header is not repeated: it may hold a key."""
         if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
             exc.hdr = "(not shown)"
         super().handle_error(req, client, addr, exc)
+
+
+def write_problem(client: socket.socket, status: int, title: str, detail: str) -> None:
+    """Answer what the application never sees (no HTTP, too long a path or header) as the application would."""
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    head = f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+util.write_error = write_problem  # gunicorn's own writes HTML, and has no setting for it

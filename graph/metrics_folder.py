@@ -1,0 +1,43 @@
+"""Where the processes of one machine count together: /metrics of the service adds up what all of them wrote.
+
+prometheus_client looks for its folder when it is imported, and keeps what it counts in files there, one set a process.
+"""
+
+import os
+import sys
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+from graph.commands import told_system_failures
+from graph.locks import LockedError, exclusive
+from graph.settings import Settings
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_held = ExitStack()  # A lock of the system's: it ends with the last process that has it, however that ends.
+
+
+def metrics_root(settings: Settings) -> Path:
+    """The folder with the folders of all parts."""
+    return settings.data / "metrics"
+
+
+def share_metrics(settings: Settings, part: str) -> None:
+    """Give this process and those that it forks a folder to count in; the first one that no other process has.
+
+    What an earlier process has left there is removed: to Prometheus that is a restart.
+    """
+    if "prometheus_client" in sys.modules:
+        raise RuntimeError("share_metrics must be called before prometheus_client is imported")
+    with told_system_failures():
+        for number in count():
+            folder = metrics_root(settings) / f"{part}-{number}"
+            try:
+                _held.enter_context(exclusive(folder / "lock", f"{folder} is another process's"))
+            except LockedError:
+                continue
+            for left in folder.glob("*.db"):
+                left.unlink()
+            os.environ[VARIABLE] = str(folder)
+            return

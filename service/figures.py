@@ -1,0 +1,39 @@
+"""Figures that are in the graph and the event log, so that any process tells the same; not counted, but looked up."""
+
+from collections.abc import Iterable
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from graph.times import utc_now
+from service.readiness import Figures
+
+
+class GraphFigures(Collector):
+    """Gauges of what was found out; what is not known is absent."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges."""
+        yield self._ready()
+        figures, model = self._figures, self._figures.model
+        age = (utc_now() - model.fitted_at).total_seconds() if model else None
+        for name, told, value in (
+            ("neo4j_up", "1 if Neo4j answers", float(figures.parts["neo4j"].ready)),
+            ("event_log_lag_events", "Events on the log that are not in the graph yet", figures.backlog),
+            ("dead_letters", "Dead letters that are kept", figures.dead_letters),
+            ("hit_rate", "Share of the last day's lists of which a movie was watched", figures.hit_rate),
+            ("model_age_seconds", "Since the model in use was fitted", age),
+            ("model_edges", "SIMILAR edges of the model in use", model.edges if model else None),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(f"recommender_{name}", told, value)
+
+    def _ready(self) -> Metric:
+        gauge = GaugeMetricFamily("recommender_ready", "1 if the part is ready", labels=["part"])
+        for part, state in self._figures.parts.items():
+            gauge.add_metric([part], float(state.ready))
+        return gauge

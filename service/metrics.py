@@ -1,0 +1,48 @@
+"""What the service counts, and the answer to Prometheus: the sums over all processes of this machine."""
+
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from graph.errors import RecommenderError
+from graph.metrics import SECONDS
+from graph.metrics_folder import VARIABLE
+
+REQUESTS = Counter("recommender_http_requests_total", "Answered requests", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "recommender_http_request_seconds", "From a request to its answer", ["method", "route"], buckets=SECONDS
+)
+LISTENERS = Gauge("recommender_stream_listeners", "Listeners of /v1/stream", multiprocess_mode="livesum")
+CACHE_HITS = Counter("recommender_cache_hits_total", "Answers from the memory of a process")
+CACHE_MISSES = Counter("recommender_cache_misses_total", "Answers that had to be computed")
+SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused because there were too many")
+MISSED_DEADLINES = Counter("recommender_missed_deadlines_total", "Requests given up because they took too long")
+
+ATTEMPTS = 5
+
+
+class SharedMetrics(Collector):
+    """What all processes on this machine counted."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The sums."""
+        return read_shared_metrics()
+
+
+def read_shared_metrics() -> Iterable[Metric]:
+    """What all processes on this machine counted; in a process that does not share, what it counted alone."""
+    folder = os.environ.get(VARIABLE)
+    if folder is None:
+        return [metric for metric in REGISTRY.collect() if metric.name.startswith("recommender_")]
+    for _ in range(ATTEMPTS):
+        files = [str(file) for file in Path(folder).parent.glob("*/*.db")]
+        try:
+            return list(MultiProcessCollector.merge(files))
+        except (FileNotFoundError, struct.error):
+            continue  # A process has just begun, and removed or not yet filled a file.
+    raise RecommenderError("the metrics cannot be read now: processes keep starting")

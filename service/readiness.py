@@ -1,0 +1,138 @@
+"""Which part is ready and why not, and the figures of graph and log: told in time, also while a part hangs."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, current_app
+
+from graph.errors import RecommenderError
+from graph.repositories.feedback import measure_feedback
+from graph.repositories.models import Model
+from graph.schema import require_known_schema
+from graph.times import utc_now
+from service.graph_access import GraphAccess, graph_access
+from service.probe import Answer, Probe, result_of
+from service.schemas import PartState
+from stream.log import EventLogError
+
+KEY = "readiness"
+# Below the 2.5 s within which every request is answered.
+WAIT_SECONDS = 1.5
+# What takes longer to find out may be so old.
+KEPT_SECONDS = 10.0
+FEEDBACK_WINDOW = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was found out; None is what is not known now."""
+
+    parts: dict[str, PartState]
+    model: Model | None
+    backlog: int | None
+    dead_letters: int | None
+    hit_rate: float | None
+
+
+class Readiness:
+    """Asks the parts, all at once."""
+
+    def __init__(self, access: GraphAccess) -> None:
+        self._access = access
+        self._model = Probe(lambda: access.models.get_current_model())
+        self._traversal = Probe(self._try_traversal)
+        self._log = Probe(lambda: access.log.check())
+        self._backlog = Probe(lambda: access.backlog.measure())
+        self._letters = Probe(lambda: access.log.count_letters(), KEPT_SECONDS)
+        self._hit_rate = Probe(self._ask_hit_rate, KEPT_SECONDS)
+
+    def check_parts(self) -> dict[str, PartState]:
+        """The state of each part."""
+        answers = self._ask_parts()
+        wait(answers, WAIT_SECONDS)
+        return self._parts(*answers)
+
+    def measure(self) -> Figures:
+        """The state of each part, and all figures."""
+        answers, letters, hit_rate = self._ask_parts(), self._letters.ask(), self._hit_rate.ask()
+        wait((*answers, letters, hit_rate), WAIT_SECONDS)
+        model, _, _, backlog = answers
+        return Figures(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
+
+    def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int]]:
+        return self._model.ask(), self._traversal.ask(), self._log.ask(), self._backlog.ask()
+
+    def _parts(
+        self, model: Future[Model | None], traversal: Future[Any], log: Future[str], backlog: Future[int]
+    ) -> dict[str, PartState]:
+        return {
+            "neo4j": _state(model, lambda _: PartState(ready=True, detail="answers")),
+            "model": _model_state(model, traversal),
+            "eventLog": _state(log, lambda detail: PartState(ready=True, detail=detail)),
+            "worker": self._worker_state(backlog),
+        }
+
+    def _try_traversal(self) -> None:
+        require_known_schema(self._access.database)
+        self._access.recommendations.recommend_for_session((), limit=1)
+
+    def _ask_hit_rate(self) -> float | None:
+        return measure_feedback(self._access.database, utc_now() - FEEDBACK_WINDOW).hit_rate
+
+    def _worker_state(self, backlog: Future[int]) -> PartState:
+        try:
+            events = result_of(backlog)
+        except EventLogError as error:
+            return PartState(ready=False, detail=str(error))
+        except RecommenderError:
+            return PartState(ready=True, detail="how far the graph is behind is not known while Neo4j is away")
+        detail = f"the graph is {events} events behind"
+        if events < self._access.settings.largest_backlog:
+            return PartState(ready=True, detail=detail)
+        return PartState(ready=False, detail=f"{detail}, no more are taken: is `python -m stream worker` running?")
+
+
+def _state(answer: Future[Answer], describe: Callable[[Answer], PartState]) -> PartState:
+    try:
+        return describe(result_of(answer))
+    except RecommenderError as error:
+        return PartState(ready=False, detail=str(error))
+
+
+def _model_state(answer: Future[Model | None], traversal: Future[Any]) -> PartState:
+    """Of the model in use, if a real traversal goes through."""
+    try:
+        model = result_of(answer)
+    except RecommenderError:
+        return PartState(ready=False, detail="not known while Neo4j is away")
+    if model is None:
+        return PartState(ready=False, detail="no model: run `python -m loader bulk PATH`")
+    try:
+        result_of(traversal)
+    except RecommenderError as error:
+        return PartState(ready=False, detail=f"a traversal failed: {error}")
+    return PartState(ready=True, detail=f"model {model.version}, {model.edges} edges")
+
+
+def _known(answer: Future[Answer]) -> Answer | None:
+    try:
+        return result_of(answer)
+    except RecommenderError:
+        return None
+
+
+def install(app: Flask) -> None:
+    """Give an app, which has its access already, its readiness."""
+    with app.app_context():
+        app.extensions[KEY] = Readiness(graph_access())
+
+
+def readiness() -> Readiness:
+    """The current app's readiness."""
+    found = current_app.extensions[KEY]
+    if not isinstance(found, Readiness):
+        raise TypeError(f"app.extensions[{KEY!r}] is no Readiness")
+    return found

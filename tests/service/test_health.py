@@ -1,0 +1,74 @@
+"""Readiness tells which part is not ready and why, and the service starts without Neo4j."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from conftest import wait_until
+from gunicorn_service import GunicornService, service_settings, serving
+
+from graph.database import Database
+from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.process import EmbeddedServer
+from graph.settings import ROOT, Settings
+from graph.times import utc_now
+from service.probe import Probe, result_of
+from stream.events import API, Event, EventType
+from stream.sqlite_log import SqliteEventLog
+
+
+def parts_of(service: GunicornService) -> dict[str, Any]:
+    return service.get("/health/ready").json()["parts"]
+
+
+def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: Path) -> None:
+    with serving(own.model_copy(update={"log_format": "json"}), tmp_path) as service:
+        assert service.get("/health/live").json() == {"live": True}
+        parts = parts_of(service)
+        assert {name: part["ready"] for name, part in parts.items()} == {
+            "neo4j": False,
+            "model": False,
+            "eventLog": True,
+            "worker": True,
+        }
+        assert "python -m graph up" in parts["neo4j"]["detail"]
+        answer = service.get("/v1/movies/1")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+        assert service.metric("recommender_neo4j_up") == 0
+
+        server = EmbeddedServer(Home(own.neo4j_home), ROOT / ".cache")
+        server.up(own.neo4j_bolt_port, own.neo4j_http_port, memory=Memory(512 * MEGABYTE, 128 * MEGABYTE))
+        wait_until(lambda: parts_of(service)["neo4j"]["ready"], 60)
+        wait_until(lambda: service.get("/v1/movies/1").status_code == 404)
+        assert parts_of(service)["model"] == {"ready": False, "detail": "no model: run `python -m loader bulk PATH`"}
+
+
+def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: EmbeddedServer, tmp_path: Path) -> None:
+    settings = service_settings(neo4j, tmp_path).model_copy(update={"largest_backlog": 1000})
+    log = SqliteEventLog(settings.event_log_path)
+    log.append([Event(type=EventType.STARTED, source=API, at=utc_now(), user_id=1, movie_id=1) for _ in range(1000)])
+    with serving(settings, tmp_path) as service:
+        wait_until(lambda: parts_of(service)["neo4j"]["ready"])
+        wait_until(lambda: not parts_of(service)["worker"]["ready"])
+        parts = parts_of(service)
+        assert not parts["model"]["ready"]
+        assert parts["worker"]["detail"].startswith("the graph is 1001 events behind, no more are taken")
+        settings.event_log_path.write_bytes(b"no database" * 1000)
+        wait_until(lambda: not parts_of(service)["eventLog"]["ready"])
+        assert "event log" in parts_of(service)["eventLog"]["detail"]
+
+
+def test_a_question_is_asked_by_one_thread_at_a_time_and_its_answer_kept() -> None:
+    asked = []
+
+    def question() -> int:
+        asked.append(time.monotonic())
+        time.sleep(1)
+        return len(asked)
+
+    probe = Probe(question, keep_seconds=5)
+    answers = [probe.ask() for _ in range(10)]
+    assert not any(answer.done() for answer in answers)
+    assert {answer.result(5) for answer in answers} == {1}
+    assert result_of(probe.ask()) == 1  # kept
+    assert len(asked) == 1
