@@ -10,6 +10,7 @@ workers = _settings.workers
 worker_class = "gthread"  # docs/benchmarks.md, "Worker class"
 threads = 512  # a listener of /v1/stream keeps one; they are made when needed
 worker_connections = 2000
+limit_request_line = 8190
 graceful_timeout = 5
 loglevel = _settings.log_level.lower()
 logger_class = "gunicorn.glogging.Logger"
