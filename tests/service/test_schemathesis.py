@@ -86,12 +86,12 @@ def run_schemathesis(url: str, folder: Path, *options: str) -> int:
 
 
 def test_no_answer_surprises_schemathesis(served: str, tmp_path: Path) -> None:
-    assert run_schemathesis(served, tmp_path, "--max-examples", "10", "--no-shrink") > 1000
+    assert run_schemathesis(served, tmp_path, "--max-time", "45") > 1000
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_no_answer_surprises_schemathesis_in_the_long_run(served: str, tmp_path: Path) -> None:
-    cases = run_schemathesis(served, tmp_path, "--max-examples", "2500", "--continue-on-failure")
+    cases = run_schemathesis(served, tmp_path, "--max-examples", "2500")
     print(f"{cases} cases")
     assert cases >= 50_000
