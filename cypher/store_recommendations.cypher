@@ -1,13 +1,17 @@
-// Store one batch of recommendations; the same batch twice is stored once.
-// Parameters: userId, batchId, at, basis, modelVersion, sequence,
-//   recommendations [{movieId, rank, score, because, contributions}]
+// Store lists of recommendations, each as its user's newest batch; the same batch twice is stored once,
+// and none for a user who was erased meanwhile.
+// Parameters: sequence, lists [{userId, batchId, at, basis, modelVersion,
+//   recommendations [{movieId, rank, score, because, contributions}]}] (at as text)
 // Returns: stored (how many edges were made)
-MATCH (user:User {userId: $userId})
-WHERE NOT EXISTS { (user)-[:RECOMMENDED {batchId: $batchId}]->() }
-UNWIND $recommendations AS row
+UNWIND $lists AS list
+MATCH (user:User {userId: list.userId})
+WHERE NOT EXISTS { (user)-[:RECOMMENDED {batchId: list.batchId}]->() }
+  AND NOT EXISTS { MATCH (erased:Erased {userId: list.userId}) WHERE erased.liftedAt IS NULL }
+WITH user, list, localdatetime(list.at) AS at
+UNWIND list.recommendations AS row
 MATCH (movie:Movie {movieId: row.movieId})
 CREATE (user)-[:RECOMMENDED {
-  batchId: $batchId, rank: row.rank, score: row.score, because: row.because, contributions: row.contributions,
-  basis: $basis, modelVersion: $modelVersion, at: $at, sequence: $sequence
+  batchId: list.batchId, rank: row.rank, score: row.score, because: row.because, contributions: row.contributions,
+  basis: list.basis, modelVersion: list.modelVersion, at: at, sequence: $sequence
 }]->(movie)
 RETURN count(*) AS stored

@@ -27,6 +27,7 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.repositories.models import Models
+from graph.schema import require_known_schema
 from graph.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ def _models_alone(settings: Settings) -> Iterator[Models]:
         exclusive(settings.data / "load.lock", taken),
         Database.from_settings(settings) as database,
     ):
+        require_known_schema(database)
         yield Models(database)
 
 

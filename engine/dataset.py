@@ -7,7 +7,6 @@ sorted by movie. Data sets lie side by side; the file `current` beside them name
 """
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from graph.errors import RecommenderError
+from graph.files import write_durably
 
 LAYOUT = 2
 MANIFEST = "manifest.json"
@@ -38,7 +38,8 @@ class Manifest:
     """What is staged and from where.
 
     `inputs` has name, size, modified (nanoseconds) and sha256 of each file read; `accounts` tells by kind of file
-    (ratings, movies, probe, qualifying) where its lines went.
+    (ratings, movies, probe, qualifying) where its lines went. `forgotten` tells by user id up to when the ratings of
+    erased users are removed (`engine.forgetting`).
     """
 
     catalogue: str
@@ -50,6 +51,7 @@ class Manifest:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     accounts: dict[str, dict[str, int]] = field(default_factory=dict)
     layout: int = LAYOUT
+    forgotten: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,3 @@ def current_dataset(staging: Path) -> Dataset:
 def use_dataset(dataset: Dataset) -> None:
     """Make this data set of its staging folder the current one."""
     write_durably(dataset.folder.parent / CURRENT, dataset.name)
-
-
-def write_durably(file: Path, text: str) -> None:
-    """Write a whole file so that a reader, also after a crash, finds the old text or the new one."""
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)

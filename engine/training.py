@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.dataset import Dataset, write_durably
+from engine.dataset import Dataset
 from engine.evaluation import Values, estimate_mean
 from engine.models import SLIM, ItemModel
 from engine.positives import COLUMNS, LiveRating, Positives, build_positives, judge_interval
 from engine.similarity import Similarities, keep_strongest
+from graph.files import write_durably
 from graph.repositories.models import Model, Models
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from engine.dataset import Dataset
 from engine.evaluation import estimate_mean
+from engine.forgetting import forget_users
 from engine.models import SLIM, ItemModel
 from engine.positives import Positives
 from engine.training import NEIGHBOURS, FittedModel, fit_dataset, put_to_use
@@ -82,6 +83,7 @@ def refit(
     NDCG@20. Raises QualityError then, and changes nothing.
     """
     dataset = Dataset(settings.staging / models.get_dataset())
+    forget_users(dataset, models.read_tombstones())
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
         live = models.read_live_positives(model.liked_from)
         fitted, positives = fit_dataset(

@@ -3,6 +3,9 @@
 import click
 
 from graph.commands import CommandGroup
+from graph.database import Database
+from graph.errors import RecommenderError
+from graph.repositories.erasures import Erasures
 from graph.server.home import Home
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
@@ -58,6 +61,34 @@ def status() -> None:
 def fetch() -> None:
     """Fetch the server's jars without starting it (`make setup` does)."""
     click.echo(f"Neo4j's jars are in {ensure_jars(Settings.from_environment().cache)}")
+
+
+@main.group()
+def erasures() -> None:
+    """Users who asked to be forgotten (`DELETE /v1/users/{userId}`)."""
+
+
+@erasures.command("list")
+def list_erasures() -> None:
+    """Show who is erased, since when, and whether that was lifted."""
+    settings = Settings.from_environment()
+    with Database.from_settings(settings) as database:
+        for erased in Erasures(database, settings.erased_file).read():
+            lifted = f"  lifted {erased.lifted_at:%Y-%m-%d %H:%M:%S}" if erased.lifted_at else ""
+            click.echo(f"{erased.user_id:10}  erased {erased.at:%Y-%m-%d %H:%M:%S}{lifted}")
+
+
+@erasures.command()
+@click.argument("user", type=click.IntRange(1))
+def lift(user: int) -> None:
+    """Let USER come back: what happens from now on counts again. What happened before stays forgotten."""
+    settings = Settings.from_environment()
+    with Database.from_settings(settings) as database:
+        if not Erasures(database, settings.erased_file).lift(user):
+            raise RecommenderError(
+                f"user {user} is not erased, or not all is removed yet; see `python -m graph erasures list`"
+            )
+    click.echo(f"User {user} may come back.")
 
 
 def _describe(server: RunningServer) -> str:

@@ -1,21 +1,61 @@
-"""The schema: constraints and indexes of `cypher/schema/`, each idempotent."""
+"""The schema: constraints and indexes of `cypher/schema/`, and what brings older databases up to date.
+
+`cypher/migrations/` holds numbered files; `(:Catalogue {schemaVersion})` tells the last one that a database has seen.
+"""
 
 from graph.database import Database
+from graph.errors import RecommenderError
 from graph.queries import query, query_names
 
+MIGRATIONS = {int(name.split("/")[-1].split("_")[0]): name for name in query_names("migrations")}
+SCHEMA_VERSION = max(MIGRATIONS)
+# Of databases from before there were numbers.
+FIRST_VERSION = 1
 
-def schema_statements() -> list[str]:
-    """All schema statements, one per line of the files in `cypher/schema/`; `//` lines are comments."""
-    return [
-        line
-        for name in query_names("schema")
-        for line in query(name).splitlines()
-        if line.strip() and not line.startswith("//")
-    ]
+
+class SchemaError(RecommenderError):
+    """A database was made or migrated by a newer version of this code."""
+
+
+def require_known_version(version: int, what: str = "the database") -> None:
+    """Raise SchemaError if a schema version is newer than ours."""
+    if version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"{what} has schema version {version}, this program knows those up to {SCHEMA_VERSION}: "
+            "run the newer program that made it"
+        )
+
+
+def require_known_schema(database: Database) -> None:
+    """Raise SchemaError if a database's schema is newer than ours."""
+    require_known_version(_read_version(database))
 
 
 def apply_schema(database: Database) -> None:
-    """Create what is missing and wait until every index is online."""
-    for statement in schema_statements():
-        database.run_text(statement)
+    """Create what is missing, wait until every index is online, and migrate. Each part may be done again.
+
+    Raises SchemaError, before anything is changed, if the database's schema is newer than ours.
+    """
+    require_known_schema(database)
+    for name in query_names("schema"):
+        _run_lines(database, name)
     database.read("await_indexes")
+    version = _read_version(database)
+    for number, name in sorted(MIGRATIONS.items()):
+        if number > version:
+            _run_lines(database, name)
+            database.write("jobs/set_schema_version", version=number)
+
+
+def _read_version(database: Database) -> int:
+    """The catalogue's; a database without one is empty, and as new as can be."""
+    for record in database.read("get_catalogue"):
+        return int(record["schemaVersion"] or FIRST_VERSION)
+    return SCHEMA_VERSION
+
+
+def _run_lines(database: Database, name: str) -> None:
+    """Run a file's statements, one a line; `//` lines are comments."""
+    for line in query(name).splitlines():
+        if line.strip() and not line.startswith("//"):
+            database.run_text(line)

@@ -36,7 +36,16 @@ class Settings(BaseModel):
     cache: Path = Field(ROOT / ".cache", description="Folder of what can be fetched again (the servers' jars)")
     host: str = Field("127.0.0.1", description="Address the service listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the service listens on")
+    open: bool = Field(False, description="Nobody needs a key, not even to write: for one's own machine only")
+    keys: Path | None = Field(None, description="File of the API keys; empty: keys.json in the data folder")
+    requests_per_minute: int = Field(6000, ge=1, le=10_000_000, description="Limit of a new key")
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(https?://[\w.:\[\]-]+(,https?://[\w.:\[\]-]+)*)?$",
+        description="Origins whose pages may use the API, separated by commas: https://example.org",
+    )
     workers: int = Field(2, ge=1, le=64, description="Service processes")
+    deadline: float = Field(2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
     history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
     trending_half_life: float = Field(
@@ -94,6 +103,16 @@ class Settings(BaseModel):
     def staging(self) -> Path:
         """Folder of the staged ratings (`engine.dataset`)."""
         return self.data / "staging"
+
+    @property
+    def keys_path(self) -> Path:
+        """File of the API keys."""
+        return self.keys or self.data / "keys.json"
+
+    @property
+    def erased_file(self) -> Path:
+        """A copy of what the graph knows of erased users, for when there is no graph (`graph.tombstones`)."""
+        return self.data / "erased.json"
 
     @property
     def event_log_path(self) -> Path:

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from neo4j.time import DateTime
 
+# A moment that is later than all that happens.
+NEVER = datetime(9999, 12, 31)
+
 
 def utc_now() -> datetime:
     """The present moment, UTC without a zone."""

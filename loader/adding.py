@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from engine.dataset import Dataset, DatasetError, use_dataset
+from engine.forgetting import forget_users
 from graph.database import Database
 from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.models import Models
+from graph.schema import require_known_schema
 from graph.settings import Settings
 from loader.merging import merge_datasets
 from loader.progress import progress_bar
@@ -19,6 +22,7 @@ from loader.stages import Teller, loading, remove_other_datasets, stage_checked,
 logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 10_000
+EPOCH = datetime(1970, 1, 1)
 
 # User id, movie id, stars, milliseconds since 1970.
 Rows = list[tuple[int, int, float, int]]
@@ -33,6 +37,7 @@ def add_ratings(
     on after the last batch that was written.
     """
     with loading(settings), Database.from_settings(settings) as database:
+        require_known_schema(database)
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         models = Models(database)
         _require_catalogue(dataset, models)
@@ -76,12 +81,20 @@ class _Addition:
 
         def write(batch: IngestTransaction) -> None:
             if batch.lock_offset(self._source, 0) == first:
-                batch.create_nodes({}, {row[0] for row in rows})
-                batch.add_ratings(rows)
+                kept = _without_erased(batch, rows)
+                batch.create_nodes({}, {row[0] for row in kept})
+                batch.add_ratings(kept)
                 batch.move_offset(self._source, 0, first + len(rows))
 
         self._ingest.transact(write)
         return len(rows)
+
+
+def _without_erased(batch: IngestTransaction, rows: Rows) -> Rows:
+    """The rows that may be kept: of an erased user only those from after that was lifted."""
+    erased = batch.find_erased({row[0] for row in rows})
+    limits = {user_id: (until - EPOCH) // timedelta(milliseconds=1) for user_id, until in erased.items()}
+    return [row for row in rows if row[0] not in limits or row[3] > limits[row[0]]] if limits else rows
 
 
 def _require_catalogue(dataset: Dataset, models: Models) -> None:
@@ -103,6 +116,7 @@ def _learn_from(added: Dataset, base: Dataset, models: Models) -> None:
         use_dataset(base)
         return
     merged = merge_datasets(base, added)
+    forget_users(merged, models.read_tombstones())
     models.set_dataset(merged.name)
     use_dataset(merged)
     remove_other_datasets(merged)

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from engine.dataset import use_dataset
+from engine.forgetting import forget_users
 from engine.training import fit_once
 from engine.versions import Archive
 from graph.errors import RecommenderError
 from graph.locks import exclusive
+from graph.server.contents import find_tombstones
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
@@ -44,9 +46,11 @@ def bulk_load(
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         if not forget_live:
             require_same_catalogue(server, settings, dataset.manifest().catalogue)
+        tombstones = find_tombstones(settings)
+        forget_users(dataset, tombstones)
         with timed("fitted"), progress_bar("Fitting", 100, "%", quiet=quiet) as bar:
             fitted = fit_once(dataset, utc_now(), lambda share: bar.update(100 * share))
-        incoming = Incoming(server, settings, dataset, fitted, forget_live=forget_live, quiet=quiet)
+        incoming = Incoming(server, settings, dataset, fitted, tombstones, forget_live=forget_live, quiet=quiet)
         if not incoming.is_serving:
             incoming.build()
             with timed("prepared"):

@@ -15,10 +15,10 @@ from engine.dataset import Dataset
 from engine.training import FittedModel
 from graph.errors import ServerError
 from graph.repositories.models import model_properties
+from graph.schema import SCHEMA_VERSION
 from graph.server.home import GIGABYTE
 from graph.server.process import EmbeddedServer
 
-SCHEMA_VERSION = 1
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 HEAP = 4 * GIGABYTE
 OFF_HEAP = "2G"

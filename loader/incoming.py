@@ -6,10 +6,13 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from engine.dataset import Dataset, write_durably
+from engine.dataset import Dataset
+from engine.forgetting import find_unforgotten
 from engine.training import FittedModel
 from graph.database import Database
 from graph.errors import RecommenderError, ServerError
+from graph.files import write_durably
+from graph.repositories.erasures import Erasures
 from graph.repositories.live import LiveEdges, LiveState
 from graph.repositories.models import Models
 from graph.server.home import Home, Memory
@@ -17,6 +20,7 @@ from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.times import utc_now
+from graph.tombstones import Tombstone, merge_tombstones
 from loader.importing import GraphCounts, import_tables, write_tables
 from loader.progress import progress_bar
 from loader.stages import timed
@@ -38,6 +42,7 @@ class Incoming:
     settings: Settings
     dataset: Dataset
     fitted: FittedModel
+    tombstones: list[Tombstone]
     forget_live: bool
     quiet: bool
 
@@ -67,7 +72,9 @@ class Incoming:
 
     def prepare(self) -> None:
         """Start it aside, index it, compare its counts, and take over what is live; then stop it again."""
-        if not self.server.home.has_database:  # nothing to spare, nothing to take over: its own start will do
+        if not (
+            self.server.home.has_database or self.tombstones
+        ):  # nothing to spare, nothing to take over: its own start will do
             self._set_state(READY)
             return
         aside = self._aside()
@@ -77,7 +84,7 @@ class Incoming:
             running = aside.up(bolt_port, http_port, Memory.of_machine().halved())
             with Database(running.bolt_uri, "neo4j", aside.home.password()) as database:
                 self._verify(database, self.counts)
-                self._carry_live(database)
+                self._carry(database)
         finally:
             aside.down()
         self._set_state(READY)
@@ -110,16 +117,26 @@ class Incoming:
             import_tables(tables, self.counts, self._aside(), lambda share: bar.update(100 * share - bar.n))
         shutil.rmtree(home.path / "import")
 
-    def _carry_live(self, database: Database) -> None:
+    def _carry(self, database: Database) -> None:
+        """Take over who is erased, and what is live."""
         state = self._read_live()
+        self._set_state(CARRYING)  # a killed load begins again with the import: edges would come twice
+        self._carry_erasures(database, state.tombstones if state else [])
         if state is None:
             return
         if self.forget_live:
             logger.info("%d live edges are forgotten", len(state.edges))
             state = state.without_edges()
-        self._set_state(CARRYING)  # a killed load begins again with the import: edges would come twice
         with progress_bar("Carrying over", len(state.edges), "live edge", quiet=self.quiet) as bar:
             LiveEdges(database).write_state(state, bar.update)
+
+    def _carry_erasures(self, database: Database, latest: list[Tombstone]) -> None:
+        """Who was erased since the staging was imported, and goes before anything live comes."""
+        tombstones = merge_tombstones([*self.tombstones, *latest])
+        erasures = Erasures(database, self.settings.erased_file)
+        erasures.write(tombstones)
+        for tombstone in find_unforgotten(self.dataset.manifest(), tombstones):
+            erasures.remove(tombstone.user_id)
 
     def _read_live(self) -> LiveState | None:
         """The live state of the database that serves; None if there is none, or never were ratings in it."""
@@ -139,8 +156,11 @@ class Incoming:
 
     def _verify_serving(self) -> None:
         """The same once it serves, when another fit may have put other edges in the place of ours already."""
+        counts = replace(self.counts, similar=min(self.counts.similar, 1))
         with Database.from_settings(self.settings) as database:
-            self._verify(database, replace(self.counts, similar=min(self.counts.similar, 1)))
+            if find_unforgotten(self.dataset.manifest(), Models(database).read_tombstones()):  # erased meanwhile
+                counts = replace(counts, users=1, ratings=1)
+            self._verify(database, counts)
 
     def _remove_system_database(self) -> None:
         """Another server will run the files: it makes the system database with its own passwords."""

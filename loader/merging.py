@@ -6,7 +6,8 @@ from dataclasses import replace
 import polars as pl
 
 from engine.dataset import Dataset
-from loader.staging import PARTIAL, sort_ratings, summarise_movies, with_statistics
+from engine.statistics import summarise_movies, with_statistics
+from loader.staging import PARTIAL, sort_ratings
 
 
 def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
@@ -42,6 +43,7 @@ def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
             probe=probe,
             inputs=[*before.inputs, *new_manifest.inputs],
             accounts={},
+            forgotten={},
         )
     )
     merged.remove()

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
+from engine.statistics import summarise_movies, with_statistics
 from graph.errors import RecommenderError
 from loader.forms import RATINGS_FORMS, holds_ratings
 from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
@@ -114,12 +115,6 @@ def sort_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(last)
 
 
-def summarise_movies(ratings: pl.DataFrame) -> pl.DataFrame:
-    """movieId, ratingCount and the sum of stars."""
-    stars = pl.col("rating").cast(pl.Float64)
-    return ratings.group_by("movieId").agg(ratingCount=pl.len().cast(pl.Int64), stars=stars.sum())
-
-
 def _find_staged(path: Path, staging: Path, described: list[dict[str, Any]]) -> Dataset | None:
     """The data set that was read from just these files, told by size and time."""
     for folder in sorted(staging.glob("*/")):
@@ -212,14 +207,3 @@ class _ShardWriter:
         return _Shard(
             len(ratings), ratings["userId"].n_unique(), int(ratings["probe"].sum()), summarise_movies(ratings)
         )
-
-
-def with_statistics(movies: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """Titled movies and rated ones alike, with ratingCount and ratingMean."""
-    rated = facts.group_by("movieId").agg(pl.col("ratingCount").sum(), pl.col("stars").sum())
-    found = movies.join(rated, on="movieId", how="full", coalesce=True).sort("movieId")
-    return found.select(
-        *("movieId", "title", "year", "genres"),
-        pl.col("ratingCount").fill_null(0),
-        ratingMean=pl.col("stars") / pl.col("ratingCount"),
-    )

@@ -4,6 +4,7 @@ The parts are the same commands that docker-compose.yml runs. A part that dies i
 a killed run are ended first.
 """
 
+import ipaddress
 import json
 import os
 import signal
@@ -34,12 +35,16 @@ BANNER = """
   Live stream       curl -N {url}/v1/stream
   Neo4j Browser     {browser}   user neo4j, password: cat {password}
   Logs              {logs}/*.log
+  Access            {access}
 
   Try: curl -X POST {url}/v1/events -H 'Content-Type: application/json' \\
             -d '{{"userId": 1, "movieId": 318, "type": "finished"}}'
 
 Following the live feed; Ctrl-C stops everything.
 """
+
+OPEN = "open: nobody needs a key (RECOMMENDER_OPEN=1)"
+CLOSED = "writes need a key, and once there is one, all else, too: python -m service keys add NAME --scope write"
 
 
 class Part:
@@ -85,7 +90,10 @@ class System:
             "service": ["gunicorn", "--config", "python:service.gunicorn_config"],
             "worker": ["stream", "worker"],
         }
-        self._feed: dict[str, str] = {}
+        self._environment: dict[str, str] = {}
+        if "RECOMMENDER_OPEN" not in os.environ and is_loopback(settings.host):
+            self._environment["RECOMMENDER_OPEN"] = "1"
+        self._is_open = settings.open or bool(self._environment)
         self.url = f"http://{settings.host}:{settings.port}"
 
     def start(self) -> None:
@@ -114,6 +122,7 @@ class System:
             browser=f"http://127.0.0.1:{self._settings.neo4j_http_port}/browser/",
             password=self._settings.neo4j_home / "password",
             logs=self._settings.data / "logs",
+            access=OPEN if self._is_open else CLOSED,
         )
 
     def _load(self) -> None:
@@ -126,13 +135,15 @@ class System:
     def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        self._parts += [Part(name, [sys.executable, "-m", *self._commands[name]], self._feed, logs) for name in names]
+        self._parts += [
+            Part(name, [sys.executable, "-m", *self._commands[name]], self._environment, logs) for name in names
+        ]
         self._remember()
 
     def _simulate_feed(self, port: int) -> None:
         require_free_port(port, "RECOMMENDER_PORT (the simulator takes the port after it)")
         self._commands["simulator"] = ["stream", "simulator", "--port", str(port)]
-        self._feed = {
+        self._environment |= {
             "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}/users-currently-watching-movie",
             "RECOMMENDER_FEED_CATALOGUE": "movielens",
         }
@@ -151,6 +162,14 @@ class System:
             if revived:
                 say(f"{', '.join(revived)} had ended and was started again")
                 self._remember()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def await_ready(url: str, seconds: float) -> None:

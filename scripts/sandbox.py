@@ -11,7 +11,13 @@ def sandbox_settings(folder: Path) -> Settings:
     """Settings with everything below one folder and on free ports."""
     bolt, http, port = free_ports(3)
     return Settings(
-        neo4j_home=folder / "neo4j", neo4j_bolt_port=bolt, neo4j_http_port=http, data=folder / "data", port=port
+        neo4j_home=folder / "neo4j",
+        neo4j_bolt_port=bolt,
+        neo4j_http_port=http,
+        data=folder / "data",
+        port=port,
+        deadline=10,
+        open=True,
     )
 
 

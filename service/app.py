@@ -1,18 +1,21 @@
 """The Flask app."""
 
+from pathlib import Path
+
 from flask import Response, redirect, url_for
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import graph_access
+from service import access, bodies, caching, graph_access, headers
 from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
 from service.requests import register_request_checks
 from service.schemas import Problem
-from service.views import batch, events, health, movies, push, sessions, stats, users
+from service.views import batch, events, health, login, movies, push, sessions, stats, users
 
-LARGEST_BODY = 1 << 20
+GUARDED = {"users", "batch", "movies", "sessions", "stats"}
+DOCS = Path(__file__).with_name("templates") / "docs.html"
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -21,22 +24,38 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         __name__,
         info=Info(title="Movie recommender", version="1"),
         doc_ui=False,
-        security_schemes={},
+        security_schemes=access.SECURITY_SCHEMES,
+        openapi_extensions={"security": access.SECURITY},
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    bodies.install(app)
     register_request_checks(app)
-    graph_access.install(app, settings or Settings.from_environment())
+    settings = settings or Settings.from_environment()
+    access.install(app, settings)
+    headers.install(app, settings)
+    graph_access.install(app, settings)
     for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
+    guard_views(app)
+    caching.install(app)
+    app.register_blueprint(login.blueprint)
     register_documentation(app)
     register_error_handlers(app)
     return app
 
 
+def guard_views(app: OpenAPI) -> None:
+    """Give each view that asks the graph its deadline; events see to it themselves, and a stream has no end."""
+    workshop = app.extensions[graph_access.KEY].workshop
+    for endpoint, view in app.view_functions.items():
+        if endpoint.split(".")[0] in GUARDED:
+            app.view_functions[endpoint] = workshop.guarded(view)
+
+
 def register_documentation(app: OpenAPI) -> None:
     """`/openapi.json`, and `/docs` with its assets."""
+    app.config["SWAGGER_HTML_STRING"] = DOCS.read_text(encoding="utf-8")  # its own page has inline scripts
     document = complete_document(app)
     app.register_blueprint(RegisterPlugin.register("/openapi.json"), url_prefix="/docs")
 

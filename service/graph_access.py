@@ -7,18 +7,30 @@ from functools import cached_property
 from flask import Flask, current_app
 
 from graph.database import Database
+from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest
+from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.models import Models
 from graph.repositories.movies import Movies
-from graph.repositories.recommendations import Recommendations
+from graph.repositories.recommendations import RecommendationList, Recommendations
 from graph.settings import Settings
+from graph.times import NEVER
+from service.answer_cache import AnswerCache
+from service.deadline import Workshop
+from service.follower import Follower
+from service.group_commit import GroupCommit
 from service.push import Pusher
 from stream.backlog import Backlog
+from stream.events import Event
 from stream.log import EventLog
 from stream.logs import open_log
+from stream.viewings import FinishRules
+from stream.writer import apply_events
 
 KEY = "recommender"
+# Traversals at a time in one process, and requests that may wait for their turn (docs/benchmarks.md).
+THREADS = 8
+WAITING = 24
 
 
 @dataclass
@@ -60,6 +72,11 @@ class GraphAccess:
         return Ingest(self.database, timedelta(days=self.settings.hit_window))
 
     @cached_property
+    def erasures(self) -> Erasures:
+        """Who is erased."""
+        return Erasures(self.database, self.settings.erased_file)
+
+    @cached_property
     def log(self) -> EventLog:
         """The event log."""
         return open_log(self.settings)
@@ -72,7 +89,44 @@ class GraphAccess:
     @cached_property
     def pusher(self) -> Pusher:
         """Pushes what changes to those who follow."""
-        return Pusher(self.ingest, self.recommendations)
+        return Pusher(self.ingest, self.recommendations, self.follower)
+
+    @cached_property
+    def follower(self) -> Follower:
+        """What has changed in the graph."""
+        return Follower(self.ingest)
+
+    @cached_property
+    def cache(self) -> AnswerCache:
+        """Answers that still hold."""
+        return AnswerCache(self.follower)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where views are done."""
+        return Workshop(THREADS, WAITING, self.settings.deadline)
+
+    @cached_property
+    def events(self) -> GroupCommit[list[Event], set[int]]:
+        """Applies logged events; tells which users are erased, so that nothing of them was kept."""
+        rules = FinishRules.from_settings(self.settings)
+
+        def apply(groups: list[list[Event]]) -> set[int]:
+            events = [event for group in groups for event in group]
+
+            def work(batch: IngestTransaction) -> set[int]:
+                apply_events(batch, events, rules)
+                until = batch.find_erased({event.user_id for event in events if event.user_id})
+                return {user_id for user_id, moment in until.items() if moment == NEVER}
+
+            return self.ingest.transact(work)
+
+        return GroupCommit("events", apply)
+
+    @cached_property
+    def lists(self) -> GroupCommit[tuple[str, RecommendationList], None]:
+        """Stores lists under their batch ids."""
+        return GroupCommit("lists", self.ingest.store_lists)
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
+from service.deadline import DeadlineError, OverloadedError
 from service.schemas import FieldProblem, Problem
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,11 @@ _RETRY = {"Retry-After": {"description": "Seconds to wait", "required": True, "s
 # What every operation may answer, what those with a path parameter may, and those with a body.
 PROBLEMS: Responses = {
     "400": {"description": "The query string or the body cannot be read", "content": _CONTENT},
+    "401": {"description": "A key is needed, or there is no such key", "content": _CONTENT},
+    "403": {"description": "The key may not do this", "content": _CONTENT},
+    "408": {"description": "The body did not come in, or not in time", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
+    "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT, "headers": _RETRY},
 }
 PATH_PROBLEMS: Responses = {"404": {"description": "There is no such thing", "content": _CONTENT}}
@@ -65,6 +70,12 @@ def register_error_handlers(app: Flask) -> None:
     def answer_unavailable(error: DatabaseUnavailableError) -> Response:
         logger.warning("%s", error)
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "Neo4j does not answer now; try again")
+
+    @app.errorhandler(DeadlineError)
+    @app.errorhandler(OverloadedError)
+    def answer_late(error: RecommenderError) -> Response:
+        logger.warning("%s", error)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.errorhandler(RecommenderError)
     def answer_failure(error: RecommenderError) -> Response:

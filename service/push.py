@@ -11,10 +11,10 @@ from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas
+from service.follower import Follower
 
 logger = logging.getLogger(__name__)
 
-FOLLOW_SECONDS = 0.05
 FAILURE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = ": still here\n\n"
@@ -76,8 +76,9 @@ class Listener:
 class Pusher:
     """Follows the sequence in a thread of its own, from the first listener on."""
 
-    def __init__(self, ingest: Ingest, recommendations: Recommendations) -> None:
+    def __init__(self, ingest: Ingest, recommendations: Recommendations, follower: Follower) -> None:
         self._ingest = ingest
+        self._follower = follower
         self._recommendations = recommendations
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
@@ -109,14 +110,12 @@ class Pusher:
         pause = threading.Event()
         while True:
             try:
-                self._push_changes()
-                pause.wait(FOLLOW_SECONDS)
+                self._push_changes(self._follower.await_sequence(self._sequence, FAILURE_SECONDS))
             except RecommenderError as error:
                 logger.warning("cannot follow the graph: %s", error)
                 pause.wait(FAILURE_SECONDS)
 
-    def _push_changes(self) -> None:
-        sequence = self._ingest.get_sequence()
+    def _push_changes(self, sequence: int) -> None:
         if sequence == self._sequence:
             return
         with self._lock:

@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, abort, request
+from flask import Flask, abort, request
 from werkzeug.routing import IntegerConverter, PathConverter
 
+from service.bodies import BoundedRequest
 from service.problems import problem_response
 from service.schemas import FieldProblem
 
@@ -27,7 +28,7 @@ class RestConverter(PathConverter):
     regex = ".+"
 
 
-class JsonRequest(Request):
+class JsonRequest(BoundedRequest):
     """A request whose body is JSON in UTF-8, or it is refused."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:

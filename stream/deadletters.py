@@ -1,5 +1,7 @@
 """What could not be read: tried again, for instance with a newer version of this code, or dropped."""
 
+import json
+
 from pydantic import ValidationError
 
 from graph.errors import RecommenderError
@@ -46,3 +48,23 @@ def read_letter(letter: DeadLetter) -> FeedAnswer:
         return decode_answer(letter.body.encode())
     except FeedError:
         return FeedAnswer(unreadable=[(letter.body, letter.reason)])
+
+
+def drop_letters_of(log: EventLog, user_id: int) -> int:
+    """Remove the dead letters that tell of a user, as far as that can be read; returns how many."""
+    found = [letter.letter_id for letter in log.dead_letters() if user_id in _users_of(letter)]
+    return log.drop_letters(found) if found else 0
+
+
+def _users_of(letter: DeadLetter) -> set[int]:
+    """Who a letter is about: an event's user, or those of the feed's rows, whatever else is wrong with them."""
+    try:
+        told = json.loads(letter.body)
+        told = json.loads(told) if isinstance(told, str) else told
+        if "columns" not in told:
+            return {int(told["userId"])}
+        place = told["columns"].index("customerID")
+        values = [row[place] for row in told["data"]]
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
+        return set()
+    return {int(float(value)) for value in values if str(value).replace(".", "", 1).isdecimal()}

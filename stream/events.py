@@ -45,13 +45,17 @@ class EventType(StrEnum):
     LISTED = "listed"
     CLICKED = "clicked"
     UNDONE = "undone"
+    ERASED = "erased"
+
+
+WITHOUT_MOVIE = {EventType.POLLED, EventType.UNDONE, EventType.ERASED}
 
 
 class Event(BaseModel):
     """One thing that happened.
 
     User and movie are absent from a `polled` marker, which ends a poll's sightings, and from an `undone` event, which
-    takes back the event whose id is `undoes`.
+    takes back the event whose id is `undoes`. An `erased` event, which has the user forgotten, has no movie.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
@@ -72,7 +76,9 @@ class Event(BaseModel):
     def _check_parts(self) -> Self:
         if self.type is EventType.UNDONE and self.undoes is None:
             raise ValueError("an undone event tells what it undoes")
-        if self.type not in {EventType.POLLED, EventType.UNDONE} and None in (self.user_id, self.movie_id):
+        if self.type is EventType.ERASED and self.user_id is None:
+            raise ValueError("an erased event has a user")
+        if self.type not in WITHOUT_MOVIE and None in (self.user_id, self.movie_id):
             raise ValueError(f"a {self.type} event has a user and a movie")
         if (self.type is EventType.RATED) != (self.rating is not None):
             raise ValueError("a rated event, and no other, has a rating")

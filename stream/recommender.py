@@ -1,12 +1,14 @@
 """From finished movies to stored recommendations; the services push what is stored."""
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from graph.errors import RecommenderError
 from graph.repositories.ingest import RECOMMENDATIONS, Finish, Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import RecommendationList, Recommendations
+from stream.events import API
 
 logger = logging.getLogger(__name__)
 
@@ -14,13 +16,19 @@ LIST_LENGTH = 10
 # Traversals at a time, and lists that are stored in one transaction: followers get them all at once.
 TRAVERSALS = 2
 STORED_LISTS = 10
+GRACE_SECONDS = 2.0
 
 
 class Recommender:
     """Answers each finish in the graph with a fresh list; a restart carries on where the last one stopped."""
 
-    def __init__(self, ingest: Ingest, models: Models, recommendations: Recommendations) -> None:
+    def __init__(
+        self, ingest: Ingest, models: Models, recommendations: Recommendations, grace: float = GRACE_SECONDS
+    ) -> None:
+        """`grace`: seconds in which the service itself may store the list of a finish that it was told of."""
         self._ingest = ingest
+        self._grace = grace
+        self._told: dict[str, float] = {}
         self._models = models
         self._recommendations = recommendations
         self._recommended = ingest.read_offset(RECOMMENDATIONS).sequence
@@ -30,7 +38,7 @@ class Recommender:
         if self._ingest.get_sequence() <= self._recommended:
             return 0
         finishes = self._ingest.read_finishes_since(self._recommended)
-        waiting = [finish for finish in finishes if not finish.stored]
+        waiting, awaited = self._part_waiting([finish for finish in finishes if not finish.stored])
         self._link_new_movies({finish.movie_id for finish in finishes})
         with ThreadPoolExecutor(TRAVERSALS) as pool:
             for start in range(0, len(waiting), STORED_LISTS):
@@ -42,9 +50,19 @@ class Recommender:
                     [(finish.event_id, recommended) for finish, recommended in zip(group, found, strict=True)]
                 )
         if finishes:
-            self._recommended = max(finish.sequence for finish in finishes)
-            self._ingest.move_follower(RECOMMENDATIONS, self._recommended)
+            done = min(finish.sequence for finish in awaited) - 1 if awaited else finishes[-1].sequence
+            if done > self._recommended:
+                self._recommended = done
+                self._ingest.move_follower(RECOMMENDATIONS, done)
         return len(waiting)
+
+    def _part_waiting(self, finishes: list[Finish]) -> tuple[list[Finish], list[Finish]]:
+        """Finishes without a list: those that wait for one, and those that a service is making one for just now."""
+        now = time.monotonic()
+        told = [finish.event_id for finish in finishes if finish.source == API]
+        self._told = {event_id: self._told.get(event_id, now) for event_id in told}
+        awaited = [f for f in finishes if now - self._told.get(f.event_id, float("-inf")) < self._grace]
+        return [finish for finish in finishes if finish not in awaited], awaited
 
     def _recommend(self, finish: Finish) -> RecommendationList:
         recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)

@@ -10,10 +10,13 @@ import requests
 
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
+from graph.schema import SchemaError, apply_schema
 from graph.settings import Settings
+from stream.erasing import finish_erasures
 from stream.feed import FeedClient
 from stream.log import EventLog
 from stream.logs import open_log
@@ -45,7 +48,9 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     with Database.from_settings(settings) as database, requests.Session() as polling, requests.Session() as posting:
         models = Models(database)
         await_catalogue(models, settings.feed_catalogue, stop)
+        await_schema(database, stop)
         ingest = Ingest(database, timedelta(days=settings.hit_window))
+        erasures = Erasures(database, settings.erased_file)
         writer = Writer(log, ingest, FinishRules.from_settings(settings))
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
@@ -55,6 +60,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         steps: dict[str, Callable[[], float]] = {
             "poller": poller.step,
             "trimmer": partial(trim_log, log, ingest, settings),
+            "eraser": Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS),
         }
         if settings.webhook_url:
             steps["webhook"] = Led(
@@ -113,6 +119,19 @@ def await_catalogue(models: Models, expected: str, stop: threading.Event) -> Non
         stop.wait(FAILURE_SECONDS)
 
 
+def await_schema(database: Database, stop: threading.Event) -> None:
+    """Bring the database's schema up to date. Raises SchemaError if it is newer than ours."""
+    while not stop.is_set():
+        try:
+            apply_schema(database)
+            return
+        except SchemaError:
+            raise
+        except RecommenderError as error:
+            logger.warning("%s", error)
+            stop.wait(FAILURE_SECONDS)
+
+
 def trim_log(log: EventLog, ingest: Ingest, settings: Settings) -> float:
     """Remove what is applied and old from the event log; returns the seconds until it is worth doing again."""
     removed = log.trim(ingest.read_offsets(log.name), settings.event_log_days, settings.event_log_megabytes)
@@ -125,7 +144,8 @@ def _advance(writer: Writer, recommend: Callable[[], float]) -> float:
     applied = writer.apply_pending()
     # While catching up each user gets one list, for the latest finish.
     recommended = recommend() if applied < BATCH else 0
-    return 0.0 if applied or recommended else IDLE_SECONDS
+    # After a small batch the next one may grow, and services that write get the lock.
+    return 0.0 if applied >= BATCH or recommended else IDLE_SECONDS
 
 
 def _repeat(step: Callable[[], float], stop: threading.Event) -> None:

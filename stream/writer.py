@@ -99,6 +99,10 @@ def apply_events(
 
     `part`: which partition of how many a poll's marker among them is of. Returns how many earlier ones were taken back.
     """
+    batch.write_erasures(
+        {event.user_id: event.at for event in events if event.type is EventType.ERASED and event.user_id}
+    )
+    events = _without_erased(batch, events)
     removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
     standing = _standing(batch, events)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
@@ -114,6 +118,16 @@ def apply_events(
         batch.update_viewings(tracker.updated, tracker.told)
     batch.write_interactions([item for event in about if (item := _interaction(event))])
     return removed
+
+
+def _without_erased(batch: IngestTransaction, events: list[Event]) -> list[Event]:
+    """The events that may be kept: of an erased user only those from after that was lifted."""
+    erased = batch.find_erased({event.user_id for event in events if event.user_id})
+    return [
+        event
+        for event in events
+        if event.type is not EventType.ERASED and not (event.user_id in erased and event.at <= erased[event.user_id])
+    ]
 
 
 def _standing(batch: IngestTransaction, events: list[Event]) -> list[Event]:

@@ -46,10 +46,15 @@ def test_the_service_runs_as_in_make_run() -> None:
     assert OURS["service"]["command"] == "python -m gunicorn --config python:service.gunicorn_config"
 
 
-def test_only_the_service_is_published_beyond_this_machine() -> None:
-    published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
-    beyond = {name for name, port in published.items() if not port.startswith("127.0.0.1:")}
-    assert beyond == {"service"}
+def test_nothing_is_published_beyond_this_machine_unless_told_to() -> None:
+    published = {port: name for name, service in SERVICES.items() for port in service.get("ports", [])}
+    assert set(published.values()) == {"neo4j", "service"}
+    ports = filled_in({port: port for port in published})
+    assert all(port.startswith("127.0.0.1:") for port in ports.values())
+
+
+def test_nobody_opens_the_service_by_accident() -> None:
+    assert not any("RECOMMENDER_OPEN" in service.get("environment", {}) for service in SERVICES.values())
 
 
 def test_there_is_no_default_password() -> None:

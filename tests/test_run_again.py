@@ -9,7 +9,8 @@ import psutil
 import pytest
 from conftest import await_output
 
-from graph.settings import ROOT
+from graph.settings import ROOT, Settings
+from scripts.run import System
 from scripts.sandbox import environment_of, sandbox_settings
 
 
@@ -37,3 +38,29 @@ def test_a_run_after_a_killed_run_starts_clean(tmp_path: Path) -> None:
     assert "staged" not in (tmp_path / "second.txt").read_text()
     second.send_signal(signal.SIGINT)
     assert second.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "told", "is_open"),
+    [
+        ("127.0.0.1", None, True),
+        ("localhost", None, True),
+        ("::1", None, True),
+        ("127.0.0.1", "0", False),
+        ("0.0.0.0", None, False),  # noqa: S104
+        ("192.168.0.7", None, False),
+        ("example.org", None, False),
+        ("0.0.0.0", "1", True),  # noqa: S104
+    ],
+)
+def test_a_run_is_open_on_loopback_only_unless_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, told: str | None, is_open: bool
+) -> None:
+    monkeypatch.delenv("RECOMMENDER_OPEN", raising=False)
+    if told:
+        monkeypatch.setenv("RECOMMENDER_OPEN", told)
+    monkeypatch.setenv("RECOMMENDER_HOST", host)
+    monkeypatch.setenv("RECOMMENDER_DATA", str(tmp_path))
+    monkeypatch.setenv("NEO4J_HOME", str(tmp_path))
+    banner = System(Settings.from_environment()).banner()
+    assert ("nobody needs a key" in banner, "writes need a key" in banner) == (is_open, not is_open)

@@ -6,4 +6,6 @@ CREATE CONSTRAINT catalogue_name IF NOT EXISTS FOR (catalogue:Catalogue) REQUIRE
 CREATE CONSTRAINT sequence_name IF NOT EXISTS FOR (sequence:Sequence) REQUIRE sequence.name IS UNIQUE
 CREATE CONSTRAINT ingest_offset_partition IF NOT EXISTS FOR (offset:IngestOffset) REQUIRE (offset.source, offset.partition) IS UNIQUE
 CREATE CONSTRAINT watched_event IF NOT EXISTS FOR ()-[watched:WATCHED]-() REQUIRE watched.eventId IS UNIQUE
+CREATE CONSTRAINT change_sequence IF NOT EXISTS FOR (change:Change) REQUIRE change.sequence IS UNIQUE
 CREATE CONSTRAINT undone_event IF NOT EXISTS FOR (undone:Undone) REQUIRE undone.eventId IS UNIQUE
+CREATE CONSTRAINT erased_user IF NOT EXISTS FOR (erased:Erased) REQUIRE erased.userId IS UNIQUE

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from graph.database import Database, Transaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
-from graph.times import text_of
+from graph.times import NEVER, native, text_of, utc_now
 
 Result = TypeVar("Result")
 
@@ -26,17 +26,21 @@ EDGE_QUERIES = {
     "clicked": "write_clicks",
 }
 BY_USER = attrgetter("user_id", "movie_id")
+# Notes of whom a batch was about: this many batches back, and for so many users by name.
+KEPT_CHANGES = 1000
+NAMED_USERS = 500
 
 
 @dataclass(frozen=True)
 class Finish:
-    """The latest finish of a user; `stored` tells that its recommendations are stored already."""
+    """The latest finish of a user, and who told of it; `stored`: its recommendations are stored already."""
 
     user_id: int
     movie_id: int
     event_id: str
     sequence: int
     stored: bool
+    source: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,15 @@ class ViewingChange:
     status: str
     at: datetime
     event_id: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened since a sequence number: to whom (None: perhaps to everybody), and the model now in use."""
+
+    sequence: int
+    model: str | None
+    user_ids: set[int] | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,14 @@ class IngestTransaction:
         self._hit_window = hit_window
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
+        self._has_erasures: bool = record["erasures"]
         self.changed = False
+        self._about: set[int] | None = set()
+
+    def note_change(self, user_ids: set[int] | None) -> None:
+        """This batch changes something about these users, or (None) about what everybody is answered."""
+        self.changed = True
+        self._about = None if user_ids is None or self._about is None else self._about | user_ids
 
     def lock_offset(self, source: str, partition: int) -> int:
         """The next offset to apply, locked until this batch ends."""
@@ -113,14 +133,14 @@ class IngestTransaction:
         ]
         self._transaction.run("create_viewings", viewings=rows, sequence=self.sequence)
         self._transaction.run("mark_hits", viewings=rows)
-        self.changed = True
+        self.note_change({viewing.user_id for viewing in viewings})
 
     def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:
         """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
         rows = [viewing.to_row() | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=BY_USER)]
         if rows:
             self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
-            self.changed = self.changed or any(row["told"] for row in rows)
+            self.note_change({viewing.user_id for viewing in viewings})
 
     def write_interactions(self, interactions: list[Interaction]) -> None:
         """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts.
@@ -137,7 +157,8 @@ class IngestTransaction:
         for kind, query in EDGE_QUERIES.items():
             if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
                 [record] = self._transaction.run(query, rows=rows)
-                self.changed = self.changed or record["written"] > 0
+                if record["written"]:
+                    self.note_change({row["userId"] for row in rows})
                 if kind == "rated" and record["written"] < len(rows):
                     replaced += rows
         if replaced:
@@ -152,8 +173,38 @@ class IngestTransaction:
         for name in ("undo_viewings", "undo_ratings", "undo_marks"):
             [record] = self._transaction.run(name, eventIds=event_ids)
             removed += sum(record.values())
-        self.changed = self.changed or removed > 0
+        if removed:
+            self.note_change(None)
         return removed
+
+    def write_erasures(self, moments: dict[int, datetime]) -> None:
+        """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""
+        if rows := [{"userId": user_id, "at": text_of(at)} for user_id, at in sorted(moments.items())]:
+            self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
+            self._has_erasures = True
+            self.note_change(set(moments))
+
+    def find_erased(self, user_ids: set[int]) -> dict[int, datetime]:
+        """Until when nothing may be kept of those of some users who are or were erased; NEVER: still are."""
+        if not (self._has_erasures and user_ids):
+            return {}
+        records = self._transaction.run("find_erased_users", userIds=sorted(user_ids))
+        return {record["userId"]: native(record["liftedAt"]) or NEVER for record in records}
+
+    def remove_user_edges(self, user_id: int, limit: int) -> dict[str, int]:
+        """Remove some of a user's edges; how many of each type."""
+        removed = {
+            row["kind"]: row["removed"]
+            for row in self._transaction.run("remove_user_edges", userId=user_id, limit=limit)
+        }
+        if removed:
+            self.note_change({user_id})
+        return removed
+
+    def remove_user(self, user_id: int) -> None:
+        """Remove an erased user who has no edges left."""
+        self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
+        self.note_change({user_id})
 
     def find_known_events(self, event_ids: list[str]) -> set[str]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
@@ -164,12 +215,13 @@ class IngestTransaction:
         [record] = self._transaction.run(
             "put_movie", movieId=movie_id, title=title, year=year, genres=genres, available=available
         )
-        self.changed = True
+        self.note_change(None)
         return bool(record["created"])
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
         self._transaction.run("jobs/add_movies", movies=movies)
+        self.note_change(None)
 
     def add_ratings(self, rows: list[tuple[int, int, float, int]]) -> int:
         """Write bulk ratings (user id, movie id, stars, milliseconds since 1970), sorted, each pair once.
@@ -179,18 +231,22 @@ class IngestTransaction:
         Returns how many were written.
         """
         [record] = self._transaction.run("jobs/add_ratings", rows=rows)
-        self.changed = self.changed or record["written"] > 0
+        if record["written"]:
+            self.note_change(None)
         return int(record["written"])
 
-    def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
-        """Store a list as the user's newest batch, unless it is stored already."""
-        stored = store_recommendations(self._transaction, batch_id, recommended, self.sequence, self._hit_window)
+    def store_lists(self, lists: list[tuple[str, RecommendationList]]) -> None:
+        """Store lists, each under its batch id as its user's newest, unless they are stored already."""
+        lists = sorted(lists, key=_listed_user)
+        stored = store_recommendations(self._transaction, lists, self.sequence, self._hit_window)
         self.changed = self.changed or stored
 
     def close(self) -> None:
         """Give the batch its number, if it changed anything."""
         if self.changed:
-            self._transaction.run("move_sequence", value=self.sequence)
+            named = self._about is not None and len(self._about) <= NAMED_USERS
+            user_ids = sorted(self._about or ()) if named else None
+            self._transaction.run("move_sequence", value=self.sequence, userIds=user_ids, keep=KEPT_CHANGES)
 
 
 class Ingest:
@@ -216,6 +272,14 @@ class Ingest:
         """Number of the last applied batch."""
         return next((int(record["value"] or 0) for record in self._database.read("get_sequence")), 0)
 
+    def read_changes(self, after: int) -> Changes:
+        """What happened since a sequence number."""
+        [record] = self._database.read("read_changes", after=after)
+        noted = [user_ids for _, user_ids in record["changes"]]
+        complete = len(noted) == record["sequence"] - after and None not in noted
+        about = set().union(*noted) if complete else None
+        return Changes(record["sequence"], record["model"], about)
+
     def read_offset(self, source: str, partition: int = 0) -> Position:
         """How far a partition of the log is applied."""
         for record in self._database.read("read_offset", source=source, partition=partition):
@@ -239,18 +303,10 @@ class Ingest:
             for record in self._database.read("read_viewings_since", after=after, until=until)
         ]
 
-    def store_recommendations(self, batch_id: str, recommended: RecommendationList) -> None:
-        """Store one list in a batch of its own."""
-        self.store_lists([(batch_id, recommended)])
-
     def store_lists(self, lists: list[tuple[str, RecommendationList]]) -> None:
         """Store lists, each under its batch id, in one batch of the sequence."""
-
-        def store(batch: IngestTransaction) -> None:
-            for batch_id, recommended in lists:
-                batch.store_recommendations(batch_id, recommended)
-
-        self.transact(store)
+        if lists:
+            self.transact(lambda batch: batch.store_lists(lists))
 
     def move_follower(self, name: str, sequence: int) -> None:
         """Remember up to which sequence number somebody who follows along has come."""
@@ -261,6 +317,10 @@ class Ingest:
             transaction.run("move_offset", **key, offset=0, sequence=sequence)
 
         self._database.transact(move)
+
+
+def _listed_user(entry: tuple[str, RecommendationList]) -> int:
+    return entry[1].user_id or 0
 
 
 def _snake(row: dict[str, Any]) -> dict[str, Any]:

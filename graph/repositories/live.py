@@ -1,12 +1,13 @@
 """What a database knows from live events, to be carried over into a newly loaded one."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 from graph.database import Database, Transaction
+from graph.tombstones import Tombstone
 
 BATCH_ROWS = 5_000
 # Batches that the old database may still number before it stops; the new one goes on behind them, since followers of
@@ -19,17 +20,23 @@ class LiveState:
     """One moment of a database: its live edges, and how far it had applied the event log just then.
 
     `edges`: type, userId, movieId, title, year and properties. `positions`: source, partition, offset and sequence.
-    `undone`: the ids of events that were taken back.
+    `undone`: the ids of events that were taken back. `tombstones`: of users who are or were erased.
     """
 
     edges: list[dict[str, Any]]
     positions: list[dict[str, Any]]
     sequence: int
     undone: list[str] = field(default_factory=list)
+    tombstones: list[Tombstone] = field(default_factory=list)
 
     def without_edges(self) -> "LiveState":
         """The positions alone: what was logged until now shall not come back."""
-        return LiveState([], self.positions, self.sequence, self.undone)
+        return replace(self, edges=[])
+
+    def without_erased(self) -> "LiveState":
+        """Without the edges of users who are erased, whose removal may be under way."""
+        erased = {one.user_id for one in self.tombstones if one.lifted_at is None}
+        return replace(self, edges=[edge for edge in self.edges if edge["userId"] not in erased])
 
 
 class LiveEdges:
@@ -50,13 +57,14 @@ class LiveEdges:
             edges = [dict(record) for record in transaction.run("jobs/read_live_edges")]
             positions = [dict(record) for record in transaction.run("jobs/read_positions")]
             undone = [record["eventId"] for record in transaction.run("jobs/read_undone")]
-            return LiveState(edges, positions, int(sequence["value"]), undone)
+            tombstones = [Tombstone.of(record) for record in transaction.run("jobs/read_erasures")]
+            return LiveState(edges, positions, int(sequence["value"]), undone, tombstones)
 
         state = self._database.transact(read)
         # Stored lists do not change any more, so nobody has to wait while they are read.
         lists = self._database.read("jobs/read_live_recommendations", sequence=state.sequence)
         state.edges.extend(dict(record) for record in lists)
-        return state
+        return state.without_erased()
 
     def write_state(self, state: LiveState, progress: Callable[[int], object]) -> None:
         """Add a state to a database that has no live edges; of a pair rated in both the later rating counts.

@@ -9,6 +9,8 @@ from typing import Any
 from neo4j import Record
 
 from graph.database import Database
+from graph.schema import SCHEMA_VERSION
+from graph.tombstones import Tombstone
 
 WRITE_ROWS = 10_000
 REMOVE_ROWS = 20_000
@@ -57,7 +59,7 @@ class Models:
 
     def create_catalogue(self, name: str) -> None:
         """Make the node that tells what is loaded, and which model is in use."""
-        self._database.write("jobs/create_catalogue", name=name)
+        self._database.write("jobs/create_catalogue", name=name, schemaVersion=SCHEMA_VERSION)
 
     def get_catalogue(self) -> str | None:
         """Name of the loaded catalogue (`netflix-prize`, `movielens`), or None if nothing is loaded."""
@@ -72,6 +74,10 @@ class Models:
     def set_dataset(self, name: str) -> None:
         """Remember which staged ratings the graph is made from."""
         self._database.write("jobs/set_dataset", dataset=name)
+
+    def read_tombstones(self) -> list[Tombstone]:
+        """Users who are or were erased: nothing may be learned from them."""
+        return [Tombstone.of(record) for record in self._database.read("jobs/read_erasures")]
 
     def count_graph(self) -> dict[str, int]:
         """Numbers of users, movies, ratings and SIMILAR edges."""

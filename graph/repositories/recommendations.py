@@ -9,7 +9,7 @@ from neo4j import Record
 from graph.database import Database, Transaction
 from graph.diversity import diversify
 from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movies, ScoredMovie
-from graph.times import utc_now
+from graph.times import text_of, utc_now
 
 REASONS = 3
 # More of a history changes little for the next movie, and costs time (docs/evaluation.md).
@@ -213,9 +213,17 @@ class Recommendations:
 
 
 def store_recommendations(
-    transaction: Transaction, batch_id: str, recommended: RecommendationList, sequence: int, hit_window: timedelta
+    transaction: Transaction, lists: list[tuple[str, RecommendationList]], sequence: int, hit_window: timedelta
 ) -> bool:
-    """Store a list as the user's newest batch and let those older than the hit window go. False: stored before."""
+    """Store lists under their batch ids and let those older than the hit window go. False: all were stored before."""
+    rows = [_list_row(batch_id, recommended) for batch_id, recommended in lists]
+    [record] = transaction.run("store_recommendations", lists=rows, sequence=sequence)
+    before = min(recommended.generated_at for _, recommended in lists) - hit_window
+    transaction.run("remove_old_recommendations", userIds=[row["userId"] for row in rows], before=text_of(before))
+    return bool(record["stored"])
+
+
+def _list_row(batch_id: str, recommended: RecommendationList) -> dict[str, Any]:
     rows = [
         {
             "movieId": movie.movie_id,
@@ -226,20 +234,14 @@ def store_recommendations(
         }
         for rank, movie in enumerate(recommended.recommendations, start=1)
     ]
-    [record] = transaction.run(
-        "store_recommendations",
-        userId=recommended.user_id,
-        batchId=batch_id,
-        at=recommended.generated_at,
-        basis=recommended.basis,
-        modelVersion=recommended.model_version,
-        sequence=sequence,
-        recommendations=rows,
-    )
-    transaction.run(
-        "remove_old_recommendations", userId=recommended.user_id, before=recommended.generated_at - hit_window
-    )
-    return bool(record["stored"])
+    return {
+        "userId": recommended.user_id,
+        "batchId": batch_id,
+        "at": text_of(recommended.generated_at),
+        "basis": recommended.basis,
+        "modelVersion": recommended.model_version,
+        "recommendations": rows,
+    }
 
 
 def _recommendation(record: Any) -> Recommendation:

@@ -1,10 +1,12 @@
 """What the embedded Neo4j holds."""
 
 from graph.database import Database
+from graph.repositories.erasures import Erasures
 from graph.repositories.models import Models
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
+from graph.tombstones import Tombstone, merge_tombstones, read_tombstones
 
 
 def holds_ratings(settings: Settings, *, start: bool = True) -> bool:
@@ -17,3 +19,14 @@ def holds_ratings(settings: Settings, *, start: bool = True) -> bool:
     server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
     with Database.from_settings(settings) as database:
         return Models(database).get_catalogue() is not None
+
+
+def find_tombstones(settings: Settings) -> list[Tombstone]:
+    """Who is or was erased, by the embedded Neo4j, which is started to see, and by the copy in the data folder."""
+    server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    known = read_tombstones(settings.erased_file)
+    if server.home.has_database:
+        server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
+        with Database.from_settings(settings) as database:
+            known += Erasures(database, settings.erased_file).read()
+    return merge_tombstones(known)

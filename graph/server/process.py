@@ -16,7 +16,7 @@ import psutil
 from graph.database import Database
 from graph.errors import ServerError
 from graph.locks import LockedError, exclusive
-from graph.schema import apply_schema
+from graph.schema import SchemaError, apply_schema
 from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import ensure_jars
 from graph.server.java import find_java
@@ -145,7 +145,11 @@ class EmbeddedServer:
         if not (self.home.data / "databases" / "system").is_dir():
             self.admin("dbms", "set-initial-password", "--", self.home.password())
         server = self._spawn(bolt_port, http_port, memory)
-        self._complete(server)
+        try:
+            self._complete(server)
+        except SchemaError:
+            self._stop()
+            raise
         return server
 
     def _complete(self, server: RunningServer) -> None:

@@ -1,7 +1,15 @@
 """Requests and responses of the REST API; the OpenAPI document is made from these."""
 
 from service.schemas.base import FieldProblem, Problem
-from service.schemas.events import EventBody, EventResult, EventResults, EventsBody, UndoneEvent
+from service.schemas.events import (
+    ErasedUser,
+    EventBody,
+    EventResult,
+    EventResults,
+    EventsBody,
+    RemovedEdges,
+    UndoneEvent,
+)
 from service.schemas.history import History, HistoryEntry, Watch
 from service.schemas.movies import Movie, MovieBody, MovieList, ScoredMovie
 from service.schemas.operations import Feedback, Liveness, PartState, RankFeedback, Readiness
@@ -29,6 +37,7 @@ from service.schemas.recommendations import (
 
 __all__ = [
     "BatchBody",
+    "ErasedUser",
     "EventBody",
     "EventPath",
     "EventResult",
@@ -56,6 +65,7 @@ __all__ = [
     "RecommendationLists",
     "Recommendations",
     "RecommendedMovie",
+    "RemovedEdges",
     "ScoredMovie",
     "SearchQuery",
     "SessionBody",

@@ -116,7 +116,9 @@ class EventResult(Schema):
 
     event_id: str
     received: Literal[True] = Field(True, description="It is on the durable log")
-    applied: bool = Field(description="It is in the graph; false while Neo4j is away, then it will follow")
+    applied: bool = Field(
+        description="It is in the graph; false while Neo4j is away, then it will follow, and for an erased user"
+    )
     recommendations: Recommendations | None = Field(None, description="Fresh ones, for a finished event")
     recommendations_url: str | None = Field(None, description="Where they are, for users past the first 20")
 
@@ -133,3 +135,22 @@ class UndoneEvent(Schema):
     event_id: str
     applied: bool = Field(description="The graph is without it; false while Neo4j is away, then it will be")
     effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it had left none")
+
+
+class RemovedEdges(Schema):
+    """How many of each there were."""
+
+    ratings: int = 0
+    viewings: int = 0
+    likes: int = 0
+    listings: int = 0
+    clicks: int = 0
+    recommendations: int = 0
+
+
+class ErasedUser(Schema):
+    """A user of whom nothing is kept, until that is lifted (`python -m graph erasures lift`)."""
+
+    user_id: int
+    applied: bool = Field(description="All is removed; false while Neo4j is away or busy, then the worker removes it")
+    removed: RemovedEdges | None = Field(description="What was removed just now")

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from contextlib import suppress
 
 from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
@@ -9,6 +10,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from graph.errors import DatabaseUnavailableError
 from graph.times import utc_now
 from service import schemas
+from service.deadline import DeadlineError, OverloadedError
 from service.graph_access import GraphAccess, graph_access
 from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # Lists are made for so many users of one request; for the others the answer says where to get them.
 LISTED_USERS = 20
+# Shares of the time that an answer may take.
+ROOM_SHARE, APPLY_SHARE, LISTS_SHARE = 0.1, 0.5, 0.3
 
 blueprint = APIBlueprint(
     "events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")], abp_responses=PROBLEMS
@@ -36,15 +40,15 @@ def receive(body: schemas.EventsBody) -> Reply:
     """
     access = graph_access()
     now = utc_now()
-    access.backlog.require_room()
+    _require_room(access)
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
-        _apply(access, events)
-        lists = _recommend(access, events)
+        erased = access.events.write(events, APPLY_SHARE * access.settings.deadline)
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
-    results = [_result(event, applied=True, lists=lists) for event in events]
+    lists = _recommend(access, [event for event in events if event.user_id not in erased])
+    results = [_result(event, applied=event.user_id not in erased, lists=lists) for event in events]
     return reply(schemas.EventResults(results=results))
 
 
@@ -78,14 +82,29 @@ def _apply(access: GraphAccess, events: list[Event]) -> int:
     return access.ingest.transact(lambda batch: apply_events(batch, events, rules))
 
 
+def _require_room(access: GraphAccess) -> None:
+    """Raise EventLogError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
+    with suppress(DeadlineError, OverloadedError):
+        access.workshop.do(access.backlog.require_room, ROOM_SHARE * access.settings.deadline)
+
+
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
-    """A fresh list for each user who finished a movie, stored under the latest finish."""
+    """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
+    try:
+        return access.workshop.do(lambda: _list_finishers(access, events), LISTS_SHARE * access.settings.deadline)
+    except (DatabaseUnavailableError, DeadlineError, OverloadedError) as error:
+        logger.warning("events are applied, their users get their lists later: %s", error)
+        return {}
+
+
+def _list_finishers(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
+    """Lists for those who finished a movie, each stored under the latest finish."""
     finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
     lists = {}
     for user_id, event in list(finishes.items())[:LISTED_USERS]:
         if user_id is not None:
             found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
-            access.ingest.store_recommendations(event.key, found)
+            access.lists.write((event.key, found), LISTS_SHARE * access.settings.deadline)
             lists[user_id] = schemas.Recommendations.model_validate(found)
     return lists
 

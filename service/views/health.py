@@ -5,6 +5,7 @@ import logging
 from flask_openapi3 import APIBlueprint, Tag
 
 from graph.errors import DatabaseUnavailableError, RecommenderError
+from graph.schema import require_known_schema
 from service import schemas
 from service.graph_access import graph_access
 from service.responses import Reply, reply
@@ -30,6 +31,7 @@ def ready() -> Reply:
 
 def _model_state() -> schemas.PartState:
     try:
+        require_known_schema(graph_access().database)
         model = graph_access().models.get_current_model()
         graph_access().recommendations.recommend_for_session((), limit=1)
     except RecommenderError as error:

@@ -1,12 +1,33 @@
-"""What a user is offered, why, and what the user did."""
+"""What a user is offered, why, and what the user did; and the right to be forgotten."""
 
-from flask import abort
+import logging
+
+from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
 
+from graph.errors import DatabaseUnavailableError
+from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
 from service.problems import PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
+from stream.erasing import erase_user
+from stream.events import API, Event, EventType
+from stream.viewings import FinishRules
+from stream.writer import apply_events
+
+logger = logging.getLogger(__name__)
+
+# Below the time that an answer may take; what is left then is the worker's.
+ERASURE_SECONDS = 1.0
+REMOVED = {
+    "RATED": "ratings",
+    "WATCHED": "viewings",
+    "LIKED": "likes",
+    "LISTED": "listings",
+    "CLICKED": "clicks",
+    "RECOMMENDED": "recommendations",
+}
 
 # Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie.
 DRAWING = """\
@@ -36,6 +57,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     found = graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
+    g.about_everybody = found.basis != "history"
     return reply(schemas.Recommendations.model_validate(found))
 
 
@@ -63,3 +85,23 @@ def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
     entries = graph_access().history.get_history(path.user_id, query.offset, query.limit)
     listed = [schemas.HistoryEntry.model_validate(entry) for entry in entries]
     return reply(schemas.History(user_id=path.user_id, history=listed))
+
+
+@blueprint.delete("", responses={200: schemas.ErasedUser, 202: schemas.ErasedUser})
+def erase(path: schemas.UserPath) -> Reply:
+    """Forget a user: all edges, and whatever comes again or later, until that is lifted.
+
+    200: removed. 202: on the durable log, and under way or waiting for Neo4j; the worker removes what is left.
+    """
+    access = graph_access()
+    events = access.log.append([Event(type=EventType.ERASED, source=API, at=utc_now(), user_id=path.user_id)])
+    rules = FinishRules.from_settings(access.settings)
+    try:
+        access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+        removal = erase_user(access.log, access.erasures, path.user_id, ERASURE_SECONDS)
+    except DatabaseUnavailableError as error:
+        logger.warning("an erasure is logged, not applied yet: %s", error)
+        return reply(schemas.ErasedUser(user_id=path.user_id, applied=False, removed=None), 202)
+    removed = schemas.RemovedEdges(**{REMOVED[kind]: count for kind, count in removal.edges.items()})
+    erased = schemas.ErasedUser(user_id=path.user_id, applied=removal.complete, removed=removed)
+    return reply(erased, 200 if removal.complete else 202)

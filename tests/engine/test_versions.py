@@ -158,6 +158,7 @@ def test_what_a_killed_command_left_does_not_count_twice(
 
 
 def test_a_graph_of_an_earlier_version_keeps_its_model(models: Models, database: Database) -> None:
+    database.run_text("MATCH (c:Catalogue) REMOVE c.schemaVersion")
     database.run_text("CREATE (:Model {version: 'old', current: true, fittedAt: localdatetime()})")
     for _ in range(2):
         apply_schema(database)

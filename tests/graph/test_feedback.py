@@ -26,7 +26,7 @@ def ingest(database: Database) -> Ingest:
 
 def offer(ingest: Ingest, batch: str, at: datetime, *movies: int, user: int = 1) -> None:
     found = [Recommendation(movie, None, None, 1.0) for movie in movies]
-    ingest.store_recommendations(batch, RecommendationList(user, "history", "v", at, found))
+    ingest.store_lists([(batch, RecommendationList(user, "history", "v", at, found))])
 
 
 def watch(ingest: Ingest, at: datetime, movie: int, user: int = 1) -> None:

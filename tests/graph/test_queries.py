@@ -15,8 +15,8 @@ SERVED = query_names()
 JOBS = query_names("jobs")
 SCANS = {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
 SCANS |= {"DirectedRelationshipTypeScan", "UndirectedRelationshipTypeScan"}
-# Labels with a handful of nodes, or the catalogue, whose size is bounded.
-SMALL_LABELS = {"Model", "Catalogue", "Sequence", "IngestOffset", "Movie"}
+# Labels with a handful of nodes, the catalogue, whose size is bounded, or those who asked to be forgotten.
+SMALL_LABELS = {"Model", "Catalogue", "Sequence", "IngestOffset", "Movie", "Erased"}
 
 
 @pytest.fixture(scope="module")

@@ -219,8 +219,8 @@ def test_without_a_model_there_is_still_an_answer(database: Database) -> None:
 def test_a_batch_is_stored_once_and_old_ones_go(filled: Database) -> None:
     ingest, recommendations = Ingest(filled), Recommendations(filled, weights=PLAIN)
     found = recommendations.recommend_for_user(1, limit=2)
-    ingest.store_recommendations("first", found)
-    ingest.store_recommendations("first", found)
+    ingest.store_lists([("first", found)])
+    ingest.store_lists([("first", found)])
     edges = (
         "MATCH (:User {userId: 1})-[edge:RECOMMENDED]->(movie) RETURN edge.batchId AS batch, movie.movieId AS movie, "
     )
@@ -229,7 +229,7 @@ def test_a_batch_is_stored_once_and_old_ones_go(filled: Database) -> None:
     assert [row["because"] for row in rows if row["movie"] == 5] == [[1, 2, 4]]
 
     filled.run_text("MATCH ()-[edge:RECOMMENDED]->() SET edge.at = $old", old=datetime(2020, 1, 1))
-    ingest.store_recommendations("second", found)
+    ingest.store_lists([("second", found)])
     assert {row["batch"] for row in filled.run_text(edges + "1 AS one")} == {"second"}
 
     [batch] = recommendations.read_recommendations_since(0, ingest.get_sequence())

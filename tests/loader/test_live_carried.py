@@ -62,7 +62,7 @@ def let_one_of_each_kind_happen(settings: Settings) -> None:
 
     with Database.from_settings(settings) as database:
         Ingest(database).transact(happen)
-        Ingest(database).store_recommendations("batch", Recommendations(database).recommend_for_user(1))
+        Ingest(database).store_lists([("batch", Recommendations(database).recommend_for_user(1))])
 
 
 def check_a_load_carries_over_what_is_live(settings: Settings, folder: Path) -> None:

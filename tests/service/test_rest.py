@@ -227,6 +227,19 @@ def test_an_event_taken_back_is_as_if_it_had_never_happened(contract: Contract, 
     assert get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"] == before
 
 
+def test_an_erased_user_is_gone_and_nothing_is_kept_of_them(contract: Contract, get: Get, post: Get) -> None:
+    history = get("/v1/users/{userId}/history", "?limit=200", userId=12)["history"]
+    post("/v1/events", {"userId": 12, "movieId": 2028, "type": "liked"})
+    for ratings, likes in ((len(history), 1), (0, 0)):
+        erased = contract.call("delete", "/v1/users/12")
+        assert (erased["applied"], erased["removed"]["ratings"], erased["removed"]["likes"]) == (True, ratings, likes)
+        event = {"userId": 12, "movieId": 2028, "type": "finished"}
+        [result] = post("/v1/events", event)["results"]
+        assert (result["applied"], result["recommendations"]) == (False, None)
+        assert get("/v1/users/{userId}/history", userId=12)["history"] == []
+        assert get(RECOMMENDATIONS, userId=12)["basis"] in {"trending", "popular"}
+
+
 def test_a_viewing_of_what_was_recommended_is_told_as_a_hit(get: Get, post: Get) -> None:
     [result] = post("/v1/events", {"userId": 11, "movieId": 2028, "type": "finished"})["results"]
     third = result["recommendations"]["recommendations"][2]["movieId"]

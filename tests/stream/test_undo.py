@@ -159,7 +159,7 @@ def test_followers_are_told_that_something_changed(database: Database) -> None:
 def test_a_hit_goes_with_the_viewing(database: Database) -> None:
     apply(database, [told("clicked", "c")])
     offered = RecommendationList(1, "popular", None, NOON - MINUTE, [Recommendation(7, None, None, 1.0)])
-    Ingest(database).store_recommendations("batch", offered)
+    Ingest(database).store_lists([("batch", offered)])
     apply(database, [told("started", "a")])
     marked = "MATCH ()-[offer:RECOMMENDED]->() RETURN offer.hitAt AS hitAt"
     assert database.run_text(marked)[0]["hitAt"].to_native() == NOON

@@ -86,7 +86,7 @@ class Setting:
     def store(self, *batches: str, at: datetime = NOON) -> None:
         found = [Recommendation(7, "Amélie", 2001, 0.5, [Reason(7, "Amélie", 0.25)])]
         for batch in batches:
-            self.ingest.store_recommendations(batch, RecommendationList(1, "history", "v1", at, found))
+            self.ingest.store_lists([(batch, RecommendationList(1, "history", "v1", at, found))])
 
 
 @pytest.fixture

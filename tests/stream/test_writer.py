@@ -220,7 +220,7 @@ def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database:
     ]
     ingest.transact(lambda batch: apply_events(batch, events, FinishRules()))
     recommendations = Recommendations(database)
-    ingest.store_recommendations("finish", recommendations.recommend_for_user(1))
+    ingest.store_lists([("finish", recommendations.recommend_for_user(1))])
     assert Recommender(ingest, Models(database), recommendations).recommend_pending() == 0
 
 

@@ -1,0 +1,76 @@
+"""Staged ratings without those of erased users: the files are written anew, so that nothing learns from them."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from engine.dataset import Dataset, Manifest
+from engine.statistics import summarise_movies, with_statistics
+from graph.times import text_of
+from graph.tombstones import Tombstone
+
+logger = logging.getLogger(__name__)
+
+
+def forget_users(dataset: Dataset, tombstones: Iterable[Tombstone]) -> None:
+    """Remove from staged ratings what erased users did before that was lifted, unless it is removed already.
+
+    Killed, the next call does it: the manifest, which tells whose ratings are gone, is written last.
+    """
+    manifest = dataset.manifest()
+    until = {one.user_id: one.until for one in find_unforgotten(manifest, tombstones)}
+    if not until:
+        return
+    for name in ("model.json", "similar.parquet"):  # learned from them
+        (dataset.folder / name).unlink(missing_ok=True)
+    facts, users, probe = [], 0, 0
+    for shard in dataset.shards():
+        ratings = _forget(shard, until)
+        facts.append(summarise_movies(ratings))
+        users += ratings["userId"].n_unique()
+        probe += int(ratings["probe"].sum())
+    movies = with_statistics(dataset.movies().select("movieId", "title", "year", "genres"), pl.concat(facts))
+    _replace(dataset.movies_file, movies)
+    ratings_left = int(movies["ratingCount"].sum())
+    logger.info("%d staged ratings of erased users are removed", manifest.ratings - ratings_left)
+    forgotten = {str(user_id): str(text_of(moment)) for user_id, moment in until.items()}
+    dataset.write_manifest(
+        replace(
+            manifest,
+            ratings=ratings_left,
+            users=users,
+            movies=len(movies),
+            probe=probe,
+            forgotten=manifest.forgotten | forgotten,
+        )
+    )
+
+
+def find_unforgotten(manifest: Manifest, tombstones: Iterable[Tombstone]) -> list[Tombstone]:
+    """The erased users whose ratings may still be staged. What was removed before a user came back stays removed."""
+    known = manifest.forgotten
+    return [one for one in tombstones if str(text_of(one.until)) > known.get(str(one.user_id), "")]
+
+
+def _forget(shard: Path, until: Mapping[int, datetime]) -> pl.DataFrame:
+    """A shard's ratings that may be kept; the file is left with just these."""
+    ratings = pl.read_parquet(shard)
+    limits = pl.DataFrame(
+        {"userId": list(until), "until": list(until.values())},
+        schema={"userId": pl.Int32, "until": pl.Datetime("ms")},
+    )
+    marked = ratings.join(limits, on="userId", how="left", maintain_order="left")
+    kept = marked.filter(pl.col("until").is_null() | (pl.col("at") > pl.col("until"))).drop("until")
+    if len(kept) < len(ratings):
+        _replace(shard, kept)
+    return kept
+
+
+def _replace(file: Path, table: pl.DataFrame) -> None:
+    partial = file.with_suffix(".part")
+    table.write_parquet(partial, compression="lz4", statistics=False)
+    partial.replace(file)

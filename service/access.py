@@ -1,0 +1,148 @@
+"""Who may do what: checked before each request."""
+
+import hmac
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Response, after_this_request, current_app, g, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_openapi3 import SecurityScheme
+
+from graph.settings import Settings
+from service.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
+from service.logins import COOKIE, Logins
+from service.problems import problem_response
+from service.rate_limits import RateLimits, Verdict
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "access"
+CSRF_HEADER = "X-CSRF-Token"
+# What everybody may see: whether the service lives, and what the login page needs. Who logs out changes nothing here.
+OPEN_RULES = {"/health/live", "/health/ready", "/login", "/logout", "/static/<path:filename>"}
+READING_METHODS = {"GET", "HEAD"}
+# These ask; their questions are only too long for a query.
+READING_POSTS = {"/v1/sessions/recommendations", "/v1/recommendations"}
+MAKE_A_KEY = "`python -m service keys add NAME --scope write` makes one"
+
+SECURITY_SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
+}
+# One of them, or none where the service is open.
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
+
+
+class Access:
+    """The keys, logins and limits of an app."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._open = settings.open
+        self.ring = KeyRing(settings.keys_path)
+        self.logins = Logins(settings.data / "login-secret", self.ring)
+        self._limits = RateLimits(settings.data / "rate-limits")
+
+    def check(self) -> ResponseReturnValue | None:
+        """Nothing if the request may go on; else the answer that refuses it."""
+        rule = request.url_rule.rule if request.url_rule else None
+        if request.method == "OPTIONS" or rule in OPEN_RULES:
+            return None
+        try:
+            return self._check_key(find_scope(request.method, rule))
+        except (KeysError, OSError) as error:
+            logger.error("nobody gets in: %s", error)
+            return problem_response(503, "the keys cannot be checked now; the service's log says why")
+
+    def csrf_token(self) -> str:
+        """For pages: what their requests that write send as X-CSRF-Token. Empty for who is not logged in."""
+        cookie = request.cookies.get(COOKIE)
+        return self.logins.make_csrf_token(cookie) if cookie else ""
+
+    def _check_key(self, scope: Scope) -> ResponseReturnValue | None:
+        presented = read_presented_key()
+        if presented is not None:
+            key = self.ring.find(presented)
+        elif cookie := request.cookies.get(COOKIE):
+            key = self.logins.recognise(cookie)
+        else:
+            key = None
+        if key is None:
+            strangers = self._open or (scope == READ and self.ring.keys() is None)
+            return None if presented is None and strangers else ask_for_key(scope, presented is not None)
+        if not key.allows(scope):
+            return refuse_scope(key, scope)
+        if presented is None and scope == WRITE and not self._has_csrf_token():
+            return problem_response(403, f"a request that writes with a login's cookie needs the header {CSRF_HEADER}")
+        g.key_name = key.name
+        return self._count(key)
+
+    def _has_csrf_token(self) -> bool:
+        return hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), self.csrf_token().encode())
+
+    def _count(self, key: Key) -> Response | None:
+        verdict = self._limits.admit(key.slot, key.per_minute)
+        if verdict.admitted:
+            after_this_request(_tell_limit(key, verdict))
+            return None
+        detail = f"the key {key.name!r} has used its {key.per_minute} requests a minute; wait {verdict.seconds} s"
+        response = problem_response(429, detail)
+        response.headers["Retry-After"] = str(verdict.seconds)
+        return _tell_limit(key, verdict)(response)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Check every request of an app."""
+    access = Access(settings)
+    app.extensions[EXTENSION] = access
+    app.before_request(access.check)
+    app.add_template_global(access.csrf_token)
+
+
+def current_access() -> Access:
+    """The current app's access."""
+    access = current_app.extensions[EXTENSION]
+    if not isinstance(access, Access):
+        raise TypeError(f"app.extensions[{EXTENSION!r}] is no Access")
+    return access
+
+
+def find_scope(method: str, rule: str | None) -> Scope:
+    """What a request needs; whatever is not known to read counts as writing."""
+    return READ if method in READING_METHODS or (method == "POST" and rule in READING_POSTS) else WRITE
+
+
+def read_presented_key() -> str | None:
+    """The key that comes with the request, if any."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key")
+
+
+def ask_for_key(scope: Scope, presented: bool) -> ResponseReturnValue:
+    """401; browsers are sent to the login page."""
+    if not presented and request.method in READING_METHODS and "text/html" in request.headers.get("Accept", ""):
+        return redirect("/login?" + urlencode({"next": request.full_path.removesuffix("?")}))
+    wanted = f"needs an API key with the scope {scope}, as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+    response = problem_response(401, "there is no such API key" if presented else f"this {wanted}; {MAKE_A_KEY}")
+    failure = ', error="invalid_token"' if presented else ""
+    response.headers["WWW-Authenticate"] = f'Bearer realm="recommender"{failure}'
+    return response
+
+
+def refuse_scope(key: Key, scope: Scope) -> Response:
+    """403: the key is known, and may not do that."""
+    response = problem_response(403, f"the key {key.name!r} may {' and '.join(key.scopes)} only; this needs {scope}")
+    response.headers["WWW-Authenticate"] = f'Bearer realm="recommender", error="insufficient_scope", scope="{scope}"'
+    return response
+
+
+def _tell_limit(key: Key, verdict: Verdict) -> Callable[[Response], Response]:
+    """Headers of draft-ietf-httpapi-ratelimit-headers."""
+
+    def add_headers(response: Response) -> Response:
+        response.headers["RateLimit-Policy"] = f'"key";q={key.per_minute};w=60'
+        response.headers["RateLimit"] = f'"key";r={verdict.remaining};t={verdict.seconds}'
+        return response
+
+    return add_headers

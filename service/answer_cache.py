@@ -1,0 +1,64 @@
+"""Answers that were given already, served again for as long as nothing they tell of has changed.
+
+Whom an answer is about decides how long it holds: one user's history and list until something happens to that user,
+everything else until anything happens at all.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from service.follower import Follower
+
+LARGEST_BYTES = 64 << 20
+# Scores of what is trending decay, and titles may come to be known, with no change that is told.
+OLDEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body with its ETag, what the process knew when it was asked for, and about whom it is (None: everybody)."""
+
+    body: bytes
+    etag: str
+    user_id: int | None
+    version: int
+    made_at: float
+
+
+class AnswerCache:
+    """The latest answers of one process, by path and query; the least used go first."""
+
+    def __init__(self, follower: Follower, largest_bytes: int = LARGEST_BYTES) -> None:
+        self._follower = follower
+        self._largest_bytes = largest_bytes
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Answer | None:
+        """The answer, if it still holds. The follower must be fresh."""
+        with self._lock:
+            answer = self._answers.get(key)
+            if answer is None:
+                return None
+            old = time.monotonic() - answer.made_at > OLDEST_SECONDS
+            if old or self._follower.has_changed(answer.user_id, answer.version):
+                self._drop(key)
+                return None
+            self._answers.move_to_end(key)
+            return answer
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Keep an answer."""
+        with self._lock:
+            self._drop(key)
+            self._answers[key] = answer
+            self._bytes += len(answer.body)
+            while self._bytes > self._largest_bytes:
+                self._drop(next(iter(self._answers)))
+
+    def _drop(self, key: str) -> None:
+        if (answer := self._answers.pop(key, None)) is not None:
+            self._bytes -= len(answer.body)

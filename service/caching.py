@@ -1,0 +1,52 @@
+"""How answers are cached: by us while they hold, by clients with the ETag that they come back with."""
+
+import hashlib
+import re
+import time
+
+from flask import Flask, Response, g, request
+
+from service.answer_cache import Answer
+from service.graph_access import graph_access
+
+CACHED_BLUEPRINTS = {"users", "movies"}
+GENERATED_AT = re.compile(rb'"generatedAt":"[^"]*"')
+
+
+def install(app: Flask) -> None:
+    """Serve an app's answers again while they hold; give all an ETag, and 304 to who has them."""
+
+    @app.before_request
+    def serve_again() -> Response | None:
+        if request.method != "GET" or request.blueprint not in CACHED_BLUEPRINTS:
+            return None
+        g.known_version = graph_access().follower.await_fresh()
+        answer = graph_access().cache.get(request.full_path)
+        if answer is None:
+            return None
+        g.known_version = None  # kept already
+        response = Response(answer.body, content_type="application/json")
+        response.set_etag(answer.etag, weak=True)
+        return response
+
+    @app.after_request
+    def keep(response: Response) -> Response:
+        if request.path.startswith("/v1/") and "Cache-Control" not in response.headers:
+            # To be kept by the one who asked, and asked for again each time: an event may change it at any moment.
+            response.headers["Cache-Control"] = "private, no-cache" if request.method == "GET" else "no-store"
+        if request.method != "GET" or response.status_code != 200 or response.is_streamed:
+            return response
+        if "ETag" not in response.headers:
+            response.set_etag(_digest(response.data), weak=True)
+        if (version := g.get("known_version")) is not None:
+            user_id = None if g.get("about_everybody") else (request.view_args or {}).get("userId")
+            etag = response.get_etag()[0] or ""
+            answer = Answer(response.data, etag, user_id, version, time.monotonic())
+            graph_access().cache.put(request.full_path, answer)
+        response.make_conditional(request)
+        return response
+
+
+def _digest(body: bytes) -> str:
+    """What tells answers apart; when they were made does not."""
+    return hashlib.blake2b(GENERATED_AT.sub(b"", body), digest_size=12).hexdigest()

@@ -1,0 +1,109 @@
+"""Follows the graph's sequence, once per process, for all that must know what changed."""
+
+import logging
+import threading
+import time
+
+from graph.errors import DatabaseUnavailableError, RecommenderError
+from graph.repositories.ingest import Changes, Ingest
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_SECONDS = 0.02
+FAILURE_SECONDS = 0.5
+# What is known of the graph is at most so old when it is used: less than the 100 ms that answers may be behind.
+FRESH_SECONDS = 0.08
+PATIENCE_SECONDS = 1.0
+# Users whose last change is remembered; beyond, it is as if something had changed for everybody.
+REMEMBERED_USERS = 100_000
+
+
+class Follower:
+    """Asks for changes every 20 ms in a thread of its own, from the first use on.
+
+    Each answer that tells of a change makes a new version of what this process knows.
+    """
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+        self._state = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._asked_at = float("-inf")
+        self._asking_since = 0.0
+        self._failure: RecommenderError | None = None
+        self._sequence = 0
+        self._model: str | None = None
+        self._version = 0
+        self._changed_for_all = 0
+        self._changed: dict[int, int] = {}
+
+    def await_fresh(self) -> int:
+        """The version of what was in the graph within the last FRESH_SECONDS.
+
+        Raises DatabaseUnavailableError if Neo4j has not told for PATIENCE_SECONDS.
+        """
+        with self._state:
+            self._start()
+            patience = max(0.0, self._asking_since + PATIENCE_SECONDS - time.monotonic())
+            self._state.wait_for(lambda: self._failure or self._is_fresh(), patience)
+            if self._failure is not None:
+                raise DatabaseUnavailableError(str(self._failure))
+            if not self._is_fresh():
+                raise DatabaseUnavailableError("Neo4j does not tell in time what has changed")
+            return self._version
+
+    def await_sequence(self, known: int, seconds: float) -> int:
+        """Wait until the sequence is not at a known number any more; returns where it is."""
+        with self._state:
+            self._start()
+            self._state.wait_for(lambda: self._version and self._sequence != known, seconds)
+            return self._sequence if self._version else known
+
+    def has_changed(self, user_id: int | None, since: int) -> bool:
+        """Whether anything about a user (None: about anybody) has changed since a version."""
+        with self._state:
+            newest = self._version if user_id is None else self._changed.get(user_id, 0)
+            return max(newest, self._changed_for_all) > since
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._asking_since = time.monotonic()
+            self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
+            self._thread.start()
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._asked_at < FRESH_SECONDS
+
+    def _follow(self) -> None:
+        while True:
+            self._asking_since = time.monotonic()
+            try:
+                self._take(self._ingest.read_changes(self._sequence), self._asking_since)
+                time.sleep(FOLLOW_SECONDS)
+            except RecommenderError as error:
+                self._fail(error)
+                time.sleep(FAILURE_SECONDS)
+
+    def _fail(self, error: RecommenderError) -> None:
+        with self._state:
+            if self._failure is None:
+                logger.warning("cannot follow the graph: %s", error)
+            self._failure = error
+            self._state.notify_all()
+
+    def _take(self, changes: Changes, asked_at: float) -> None:
+        with self._state:
+            if changes.sequence != self._sequence or changes.model != self._model:
+                self._version += 1
+                self._note(changes)
+                self._sequence, self._model = changes.sequence, changes.model
+            self._asked_at, self._failure = asked_at, None
+            self._state.notify_all()
+
+    def _note(self, changes: Changes) -> None:
+        about = changes.user_ids
+        known = about is not None and changes.model == self._model
+        if about is None or not known or len(self._changed) + len(about) > REMEMBERED_USERS:
+            self._changed, self._changed_for_all = {}, self._version
+        else:
+            self._changed.update(dict.fromkeys(about, self._version))

@@ -1,0 +1,68 @@
+"""The login page: a key becomes a cookie, which pages and EventSource send by themselves."""
+
+import re
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from service.access import current_access
+from service.keys import Key
+from service.logins import COOKIE, LOGIN_SECONDS
+
+# A path of ours: one slash, then nothing that a browser would drop or take for another slash.
+LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+START = "/docs"
+
+blueprint = Blueprint("login", __name__)
+
+
+@blueprint.get("/login")
+def show_form() -> ResponseReturnValue:
+    """The form, or who is logged in."""
+    cookie = request.cookies.get(COOKIE)
+    key = current_access().logins.recognise(cookie) if cookie else None
+    return render_form(request.args.get("next", START), key=key)
+
+
+@blueprint.post("/login")
+def log_in() -> ResponseReturnValue:
+    """Exchange a key for a cookie and go where the visitor wanted to."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403, "another site may not log you in")
+    access = current_access()
+    target = request.form.get("next", START)
+    key = access.ring.find(request.form.get("key", "").strip())
+    if key is None:
+        return render_form(target, failed=True), 401
+    response = redirect(local_path(target), 303)
+    response.set_cookie(
+        COOKIE,
+        access.logins.issue(key),
+        max_age=LOGIN_SECONDS,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+@blueprint.post("/logout")
+def log_out() -> ResponseReturnValue:
+    """Forget the cookie."""
+    response = redirect("/login", 303)
+    response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
+    return response
+
+
+def local_path(target: str) -> str:
+    """The target if it is a path of ours, else where a visit starts."""
+    return target if LOCAL_PATH.fullmatch(target) else START
+
+
+def render_form(target: str, *, failed: bool = False, key: Key | None = None) -> Response:
+    """The login page; never kept by caches."""
+    page = make_response(render_template("login.html", target=local_path(target), failed=failed, key=key))
+    page.headers["Cache-Control"] = "no-store"
+    return page

@@ -1,0 +1,55 @@
+"""Gunicorn's gthread worker, with a limit for how long a request may take to come in.
+
+gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever.
+"""
+
+import select
+import socket
+import time
+from errno import ECONNRESET
+from typing import Any
+
+from gunicorn.http.errors import InvalidHeader, InvalidHeaderName, ObsoleteFolding
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+# From the first byte that is waited for to the last one of head and body.
+ARRIVAL_SECONDS = 5.0
+
+
+class ArrivingSocket(socket.socket):
+    """A socket from which one request must have come in by a deadline."""
+
+    deadline: float | None = None
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """What has come in; waits for it, but not past the deadline."""
+        if self.deadline is None:
+            self.deadline = time.monotonic() + ARRIVAL_SECONDS
+        while True:
+            remaining = self.deadline - time.monotonic()
+            if remaining <= 0:
+                raise ConnectionResetError(ECONNRESET, "the request did not come in in time")
+            try:
+                return super().recv(size, flags | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                waiting = select.poll()
+                waiting.register(self, select.POLLIN)
+                waiting.poll(remaining * 1000)
+
+
+class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
+    """Takes requests that come in in time."""
+
+    def handle(self, conn: TConn) -> Any:
+        """Handle one request of a connection."""
+        if type(conn.sock) is socket.socket:  # not with TLS, which is a proxy's
+            conn.sock = ArrivingSocket(fileno=conn.sock.detach())
+        if isinstance(conn.sock, ArrivingSocket):
+            conn.sock.deadline = None
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that is no HTTP. A broken header is not repeated: it may hold a key."""
+        if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
+            exc.hdr = "(not shown)"
+        super().handle_error(req, client, addr, exc)

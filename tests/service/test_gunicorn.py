@@ -1,0 +1,185 @@
+"""The service's real processes: what they share, and what comes in broken, late or too large. No Neo4j is needed."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import wait_until
+
+from graph.server.ports import free_ports
+from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of
+from service.keys import add_key
+
+READ_PATH = "/openapi.json"
+
+
+@dataclass(frozen=True)
+class Processes:
+    """A master and two workers."""
+
+    port: int
+    keys_file: Path
+    output: Path
+    key: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def send(self, *pieces: bytes, pause: float = 0.0, seconds: float = 15) -> bytes:
+        """What comes back for bytes sent with pauses between, until the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            received = b""
+            with suppress(BrokenPipeError, ConnectionResetError):
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+                while data := connection.recv(65536):
+                    received += data
+            return received
+
+    def head(self, *headers: str) -> bytes:
+        """The head of a POST of events that is let in."""
+        lines = ("POST /v1/events HTTP/1.1", "Host: test", f"X-API-Key: {self.key}", "Content-Type: application/json")
+        return "\r\n".join((*lines, "Connection: close", *headers, "", "")).encode()
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    data = tmp_path_factory.mktemp("gunicorn") / "data"
+    [port] = free_ports(1)
+    settings = Settings(data=data, port=port, workers=2, neo4j_uri="bolt://127.0.0.1:9", log_level="DEBUG")
+    started = Processes(
+        port, data / "keys.json", data / "output.txt", add_key(data / "keys.json", "w", "write", 10_000)
+    )
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
+    logged = ["--access-logfile", "-", "--access-logformat", "pid=%(p)s %(r)s %(s)s"]
+    with started.output.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *logged], cwd=ROOT, env=environment_of(settings), stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: len(count_answers(started, "/health/live")) == 2, 120)
+        yield started
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def count_answers(processes: Processes, path: str) -> Counter[str]:
+    """How often each process has answered a path, after one more call of it."""
+    with suppress(requests.RequestException):
+        headers = {"X-API-Key": processes.key, "Connection": "close"}
+        requests.get(processes.url + path, headers=headers, timeout=10)
+    return Counter(line.split()[0] for line in processes.output.read_text().splitlines() if f" {path} " in line)
+
+
+def test_the_processes_share_a_limit_and_see_new_keys(processes: Processes) -> None:
+    key = add_key(processes.keys_file, "limited", "read", 60)
+    begin = time.monotonic()
+
+    def call(_: int) -> int:
+        headers = {"X-API-Key": key, "Connection": "close"}
+        return requests.get(processes.url + READ_PATH, headers=headers, timeout=10).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = Counter(pool.map(call, range(200)))
+    seconds = time.monotonic() - begin
+    assert set(answers) == {200, 429}
+    assert 60 <= answers[200] <= 61 + seconds
+    assert len(count_answers(processes, READ_PATH)) == 2, "both processes have answered"
+
+
+def test_a_body_too_large_is_refused_with_and_without_a_length(processes: Processes) -> None:
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    for head, body in ((b"Content-Length: 5000000", b" " * 65536), (b"Transfer-Encoding: chunked", chunk)):
+        begin = time.monotonic()
+        answer = processes.send(processes.head(head.decode()), *[body] * 17)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"application/problem+json" in answer
+        assert time.monotonic() - begin < 8
+
+
+def test_a_chunked_body_within_the_limit_is_read(processes: Processes) -> None:
+    answer = processes.send(processes.head("Transfer-Encoding: chunked"), b"2\r\n[]\r\n", b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 422 ")
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"5\r\nabc", b"2\r\n[]xx", b"-1\r\n"])
+def test_a_broken_chunked_body_is_a_bad_request(processes: Processes, body: bytes) -> None:
+    answer = processes.send(processes.head("Transfer-Encoding: chunked"), body + b"\r\n\r\n")
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 408 "))
+    assert b"application/problem+json" in answer
+
+
+def test_a_body_that_drips_is_given_up(processes: Processes) -> None:
+    begin = time.monotonic()
+    answer = processes.send(processes.head("Content-Length: 100"), *[b" "] * 30, pause=0.25)
+    assert time.monotonic() - begin < 9
+    assert not answer or answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_stops_is_answered(processes: Processes) -> None:
+    begin = time.monotonic()
+    assert processes.send(processes.head("Content-Length: 100"), b"[").startswith(b"HTTP/1.1 408 ")
+    assert 4 < time.monotonic() - begin < 8
+
+
+def test_a_head_that_drips_is_given_up(processes: Processes) -> None:
+    begin = time.monotonic()
+    assert processes.send(b"GET / HTTP/1.1\r\n", *[b"X: 1\r\n"] * 30, pause=0.25) == b""
+    assert time.monotonic() - begin < 9
+
+
+def test_others_are_served_while_hundreds_drip(processes: Processes) -> None:
+    dripping = []
+    for _ in range(300):
+        connection = socket.create_connection(("127.0.0.1", processes.port))
+        connection.sendall(processes.head("Content-Length: 100") + b"[")
+        dripping.append(connection)
+    begin = time.monotonic()
+    assert requests.get(f"{processes.url}{READ_PATH}", headers={"X-API-Key": processes.key}, timeout=10).ok
+    assert time.monotonic() - begin < 2.5
+    for connection in dripping:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[f"X-{number}: 1" for number in range(100)], ["X: " + "x" * 10_000], ["X: " + "x" * 4000] * 60],
+    ids=["many", "long", "both"],
+)
+def test_floods_of_headers_are_refused(processes: Processes, headers: list[str]) -> None:
+    answer = processes.send(processes.head(*headers))
+    assert not answer or answer.startswith(b"HTTP/1.1 4")
+
+
+def test_the_connection_is_kept_and_used_again(processes: Processes) -> None:
+    with requests.Session() as session:
+        session.headers["X-API-Key"] = processes.key
+        assert [session.get(processes.url + READ_PATH, timeout=5).status_code for _ in range(5)] == [200] * 5
+        time.sleep(1)
+        assert session.post(f"{processes.url}/v1/events", json=[], timeout=5).status_code == 422
+
+
+def test_no_key_is_in_any_log(processes: Processes) -> None:
+    key = processes.key.encode()
+    for header in (b"X-API-Key : ", b"X-API-Key: \x00", b"X API-Key: ", b" X-API-Key: ", b"X-API-Key\x00: "):
+        answer = processes.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + header + key + b"\r\nConnection: close\r\n\r\n")
+        assert key not in answer
+    requests.get(processes.url + READ_PATH, headers={"Authorization": f"Bearer {processes.key}"}, timeout=5)
+    requests.post(f"{processes.url}/login", data={"key": processes.key}, timeout=5, allow_redirects=False)
+    logged = processes.output.read_text()
+    assert "pid=" in logged
+    assert processes.key not in logged
+    assert "Traceback" not in logged
