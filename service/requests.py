@@ -26,6 +26,7 @@ class RestConverter(PathConverter):
     """All the rest of a path, whatever it begins with."""
 
     regex = ".+"
+    part_isolating = False
 
 
 class JsonRequest(BoundedRequest):
@@ -44,7 +45,7 @@ class JsonRequest(BoundedRequest):
 def register_request_checks(app: Flask) -> None:
     """Refuse what no schema can tell about."""
     app.request_class = JsonRequest
-    app.url_map.converters.update(int=IdConverter, path=RestConverter)
+    app.url_map.converters.update(int=IdConverter, rest=RestConverter)
     app.url_map.merge_slashes = False  # an eventId may have two
     app.before_request(_check_query)
 

@@ -3,12 +3,14 @@
 gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever.
 """
 
+import json
 import select
 import socket
 import time
 from errno import ECONNRESET
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http.errors import InvalidHeader, InvalidHeaderName, ObsoleteFolding
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -53,3 +55,13 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
         if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
             exc.hdr = "(not shown)"
         super().handle_error(req, client, addr, exc)
+
+
+def write_problem(client: socket.socket, status: int, title: str, detail: str) -> None:
+    """Answer what the application never sees (no HTTP, too long a path or header) as the application would."""
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    head = f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+util.write_error = write_problem  # gunicorn's own writes HTML, and has no setting for it
