@@ -22,6 +22,13 @@ READ_SECONDS = 2.0
 WRITE_SECONDS = 5.0
 WRITE_RETRY_SECONDS = 15.0
 
+# How a transaction ends that ran out of time: at its next step, or while it waited for a lock.
+TIMED_OUT = (
+    "Neo.ClientError.Transaction.TransactionTimedOut",
+    "Neo.ClientError.Transaction.LockClientStopped",
+    "Neo.ClientError.Transaction.Terminated",
+)
+
 REFUSED_CONTENT = {
     "Neo.ClientError.Schema.ConstraintValidationFailed",
     "Neo.ClientError.Statement.ArgumentError",
@@ -162,7 +169,7 @@ def _translated_errors() -> Iterator[None]:
     except TransientError as error:
         raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
     except Neo4jError as error:
-        if "TransactionTimedOut" in (error.code or ""):
+        if (error.code or "").startswith(TIMED_OUT):
             raise DatabaseUnavailableError("Neo4j took longer than an answer may take") from error
         refusal = ContentRefusedError if error.code in REFUSED_CONTENT else DatabaseRefusedError
         raise refusal(f"Neo4j refused a query: {error.message}") from error

@@ -5,23 +5,29 @@ from typing import Any, cast
 
 from flask_openapi3 import OpenAPI
 
-# From an answer of a schema to the operations it leads to: operation, and where its parameters are in the answer.
-LINKS: dict[str, dict[str, dict[str, str]]] = {
-    "EventResults": {"events_undo": {"eventId": "/results/0/eventId"}},
-    "MovieList": {
-        "movies_movie": {"movieId": "/movies/0/movieId"},
-        "movies_similar": {"movieId": "/movies/0/movieId"},
-    },
-    "Movie": {"movies_similar": {"movieId": "/movieId"}},
-    "Recommendations": {
+Links = dict[str, dict[str, str]]
+_LISTED: Links = {
+    "movies_movie": {"movieId": "/movies/0/movieId"},
+    "movies_similar": {"movieId": "/movies/0/movieId"},
+}
+# From an operation's answer to the operations it leads to, and where their parameters are in the answer.
+LINKS: dict[str, Links] = {
+    "events_receive": {"events_undo": {"eventId": "/results/0/eventId"}},
+    "movies_search": _LISTED,
+    "movies_popular": _LISTED,
+    "movies_trending": _LISTED,
+    "movies_similar": _LISTED,
+    "movies_movie": {"movies_similar": {"movieId": "/movieId"}},
+    "movies_put": {"movies_movie": {"movieId": "/movieId"}, "movies_similar": {"movieId": "/movieId"}},
+    "users_recommend": {
         "users_explain": {"userId": "/userId", "movieId": "/recommendations/0/movieId"},
         "users_history": {"userId": "/userId"},
         "movies_movie": {"movieId": "/recommendations/0/movieId"},
     },
-    "RecommendationLists": {"users_recommend": {"userId": "/lists/0/userId"}},
-    "History": {"movies_movie": {"movieId": "/history/0/movieId"}},
+    "users_history": {"movies_movie": {"movieId": "/history/0/movieId"}},
+    "batch_recommend": {"users_recommend": {"userId": "/lists/0/userId"}},
+    "sessions_recommend": {"movies_movie": {"movieId": "/recommendations/0/movieId"}},
 }
-SCHEMAS = "#/components/schemas/"
 
 
 def complete_document(app: OpenAPI) -> dict[str, Any]:
@@ -54,8 +60,10 @@ def _complete_operation(operation: dict[str, Any]) -> None:
         _leave_out_null(parameter["schema"])
     if not parameters and "requestBody" not in operation:
         operation["responses"].pop("422", None)  # flask-openapi3 gives it to all
-    for response in operation["responses"].values():
-        _link(response)
+    if links := LINKS.get(operation["operationId"]):
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                response["links"] = _describe_links(links)
 
 
 def _leave_out_null(schema: dict[str, Any]) -> None:
@@ -67,13 +75,11 @@ def _leave_out_null(schema: dict[str, Any]) -> None:
         schema.pop("default")
 
 
-def _link(response: dict[str, Any]) -> None:
-    reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-    if links := LINKS.get(reference.removeprefix(SCHEMAS)):
-        response["links"] = {
-            name: {
-                "operationId": name,
-                "parameters": {key: f"$response.body#{pointer}" for key, pointer in places.items()},
-            }
-            for name, places in links.items()
+def _describe_links(links: Links) -> dict[str, Any]:
+    return {
+        name: {
+            "operationId": name,
+            "parameters": {key: f"$response.body#{pointer}" for key, pointer in places.items()},
         }
+        for name, places in links.items()
+    }

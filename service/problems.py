@@ -29,6 +29,7 @@ PROBLEMS: Responses = {
     "401": {"description": "A key is needed, or there is no such key", "content": _CONTENT},
     "403": {"description": "The key may not do this", "content": _CONTENT},
     "408": {"description": "The body did not come in, or not in time", "content": _CONTENT},
+    "414": {"description": "Path and query string are too long", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
     "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT, "headers": _RETRY},

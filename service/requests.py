@@ -26,6 +26,7 @@ class RestConverter(PathConverter):
     """All the rest of a path, whatever it begins with."""
 
     regex = ".+"
+    part_isolating = False
 
 
 class JsonRequest(BoundedRequest):
@@ -44,7 +45,7 @@ class JsonRequest(BoundedRequest):
 def register_request_checks(app: Flask) -> None:
     """Refuse what no schema can tell about."""
     app.request_class = JsonRequest
-    app.url_map.converters.update(int=IdConverter, path=RestConverter)
+    app.url_map.converters.update(int=IdConverter, rest=RestConverter)
     app.url_map.merge_slashes = False  # an eventId may have two
     app.before_request(_check_query)
 
@@ -66,13 +67,19 @@ def _check_query() -> None:
 
 def _read_json(data: bytes) -> Any:
     try:
-        return json.loads(data.decode(), parse_constant=_refuse_constant)
+        return json.loads(data.decode(), parse_float=_read_number, parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         abort(HTTPStatus.BAD_REQUEST, "the body is not UTF-8")
     except RecursionError:
         abort(HTTPStatus.BAD_REQUEST, "the body is nested too deeply")
     except ValueError as error:  # also of a number with thousands of digits
         abort(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}")
+
+
+def _read_number(text: str) -> float:
+    """To JSON Schema 1.0 is an integer."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -36,10 +36,11 @@ class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
     type: str = Field("about:blank", description="Kind of problem")
-    title: str = Field(description="The status in words", examples=["Unprocessable Entity"])
-    status: int = Field(examples=[422])
+    title: str = Field(description="The status in words", json_schema_extra={"example": "Unprocessable Entity"})
+    status: int = Field(json_schema_extra={"example": 422})
     detail: str = Field(
-        description="What to do about it", examples=["limit: Input should be less than or equal to 200"]
+        description="What to do about it",
+        json_schema_extra={"example": "limit: Input should be less than or equal to 200"},
     )
     errors: list["FieldProblem"] | None = Field(None, description="Each parameter that is wrong; the first hundred")
     request_id: str | None = Field(None, alias="requestId", description="What the log calls this request")
@@ -48,5 +49,5 @@ class Problem(BaseModel):
 class FieldProblem(BaseModel):
     """One parameter that is wrong."""
 
-    name: str = Field(description="Parameter or path into the body", examples=["limit"])
-    detail: str = Field(examples=["Input should be less than or equal to 200"])
+    name: str = Field(description="Parameter or path into the body", json_schema_extra={"example": "limit"})
+    detail: str = Field(json_schema_extra={"example": "Input should be less than or equal to 200"})

@@ -97,10 +97,7 @@ class EventBody(Body):
 def _describe_events(schema: dict[str, Any]) -> None:
     many = {key: schema.pop(key) for key in ("type", "items", "minItems", "maxItems")}
     schema["oneOf"] = [many["items"], many]
-    schema["examples"] = [
-        {"userId": 1, "movieId": 318, "type": "finished"},
-        [{"userId": 1, "movieId": 50, "type": "rated", "rating": 4.5, "at": "2026-05-04T20:15:00Z", "eventId": "r-17"}],
-    ]
+    schema["example"] = {"userId": 1, "movieId": 318, "type": "finished", "eventId": "player-4711"}
 
 
 class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_length=1000)]]):

@@ -14,7 +14,7 @@ class MovieBody(Body):
     """All that is told of a movie; what is left out is empty."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"title": "Heat", "year": 1995, "genres": ["Crime"], "available": True}]}
+        json_schema_extra={"example": {"title": "Heat", "year": 1995, "genres": ["Crime"], "available": True}}
     )
 
     title: Text

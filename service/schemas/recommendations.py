@@ -35,7 +35,7 @@ class FilterBody(Body):
 class SessionBody(FilterBody):
     """Somebody without a name, known by movies."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"movieIds": [260, 1196], "limit": 3, "yearFrom": 1990}]})
+    model_config = ConfigDict(json_schema_extra={"example": {"movieIds": [260, 1196], "limit": 3, "yearFrom": 1990}})
 
     movie_ids: list[EntityId] = Field(min_length=1, max_length=1000, description="Movies watched, in any order")
     limit: int = Field(10, ge=1, le=200, description="How many at most")
@@ -44,11 +44,10 @@ class SessionBody(FilterBody):
 class BatchBody(FilterBody):
     """Many users, who are all asked the same."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"userIds": [1, 2, 3], "limit": 5, "exclude": [50]}]})
+    model_config = ConfigDict(json_schema_extra={"example": {"userIds": [1, 2, 3], "limit": 5, "exclude": [50]}})
 
     user_ids: DistinctIds = Field(min_length=1, max_length=100)
     limit: int = Field(10, ge=1, le=50, description="How many at most for each user")
-    diversity: float = Field(0, ge=0, le=1, description="Variety: 0 for none, 1 for all that can be had")
 
 
 class Reason(Schema):

@@ -14,9 +14,10 @@ blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name
 def recommend(body: schemas.BatchBody) -> Reply:
     """What up to 100 users should watch next: for each the list that they would get alone."""
     recommendations = graph_access().recommendations
-    # One after the other: so a batch takes one connection and one core of Neo4j from those who ask for one list.
+    # One after the other, so that a batch takes one connection and one core from those who ask for one list. All in one
+    # query would hold the histories and candidates of all users in memory at once.
     lists = [
-        recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter(), body.diversity)
+        recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter())
         for user_id in body.user_ids
     ]
     return reply(schemas.RecommendationLists(lists=[schemas.Recommendations.model_validate(found) for found in lists]))

@@ -52,7 +52,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     return reply(schemas.EventResults(results=results))
 
 
-@blueprint.delete("/<path:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent, **PATH_PROBLEMS})
+@blueprint.delete("/<rest:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent, **PATH_PROBLEMS})
 def undo(path: schemas.EventPath) -> Reply:
     """Take back an event, also if it comes again; the rating that it replaced comes back.
 

@@ -3,10 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+import pytest
+
 from graph.database import Database
+from graph.errors import DatabaseUnavailableError
 from graph.repositories.history import History
 from graph.repositories.ingest import Ingest, IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
+from graph.repositories.movies import Movie, Movies
+from graph.server.home import Home
+from graph.settings import Settings
 
 NOON = datetime(2026, 1, 1, 12)
 HOUR = timedelta(hours=1)
@@ -116,3 +122,27 @@ def test_viewings_are_written_as_they_stand_and_found_again(database: Database) 
         (2, "finished", "Seven"),
     ]
     assert ingest.read_viewings_since(1, 9) == []
+
+
+def test_who_waits_too_long_for_another_writer_may_come_again(database: Database, settings: Settings) -> None:
+    impatient = Database(
+        settings.bolt_uri, "neo4j", Home(settings.neo4j_home).password(), retry_seconds=0.1, write_seconds=0.5
+    )
+
+    def hold_the_lock(_: IngestTransaction) -> None:
+        with pytest.raises(DatabaseUnavailableError):
+            Ingest(impatient).transact(lambda batch: None)
+
+    with impatient:
+        Ingest(database).transact(hold_the_lock)
+
+
+def test_a_movie_is_put_whole(database: Database) -> None:
+    ingest, movies = Ingest(database), Movies(database)
+    assert ingest.transact(lambda batch: batch.put_movie(7, "Seven", 1995, ["Crime"], available=False))
+    first = Movie(7, "Seven", 1995, ["Crime"], available=False, rating_count=0, rating_mean=None)
+    assert (movies.get_movie(7), ingest.get_sequence()) == (first, 1)
+    write(ingest, rated(4.0, NOON, "a"))
+    assert not ingest.transact(lambda batch: batch.put_movie(7, "Se7en", None, [], available=True))
+    second = Movie(7, "Se7en", None, [], available=True, rating_count=1, rating_mean=4.0)
+    assert (movies.get_movie(7), ingest.get_sequence()) == (second, 3)

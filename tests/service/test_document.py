@@ -59,10 +59,7 @@ def test_parameters_have_bounds_and_valid_examples(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if "requestBody" in operation])
 def test_bodies_have_valid_examples(name: str) -> None:
     schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
-    examples = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["examples"]
-    assert examples
-    for example in examples:
-        validate(schema, example)
+    validate(schema, DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["example"])
 
 
 def test_links_lead_to_operations_and_their_parameters() -> None:
@@ -72,6 +69,6 @@ def test_links_lead_to_operations_and_their_parameters() -> None:
         for response in operation["responses"].values()
         for link in response.get("links", {}).values()
     ]
-    assert len(links) > 10
+    assert len(links) > 20
     for link in links:
         assert set(link["parameters"]) <= {part["name"] for part in OPERATIONS[link["operationId"]]["parameters"]}

@@ -1,5 +1,6 @@
 """The service's real processes: what they share, and what comes in broken, late or too large. No Neo4j is needed."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -161,7 +162,24 @@ def test_others_are_served_while_hundreds_drip(processes: Processes) -> None:
 )
 def test_floods_of_headers_are_refused(processes: Processes, headers: list[str]) -> None:
     answer = processes.send(processes.head(*headers))
-    assert not answer or answer.startswith(b"HTTP/1.1 4")
+    assert not answer or (answer.startswith(b"HTTP/1.1 4") and b"application/problem+json" in answer)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET /v1/movies?query=" + "x" * 9000 + " HTTP/1.1", 414),
+        ("GET /\0 HTTP/1.1", 400),
+        ("nonsense", 400),
+        ("GET / HTTP/9.9", 400),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: nonsense", 501),
+    ],
+)
+def test_what_is_no_request_is_told_so_in_a_problem(processes: Processes, line: str, status: int) -> None:
+    head, _, body = processes.send(f"{line}\r\nHost: test\r\n\r\n".encode()).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == status
 
 
 def test_the_connection_is_kept_and_used_again(processes: Processes) -> None:

@@ -1,0 +1,156 @@
+"""Bodies and query strings that cannot be what was meant: always a problem that says so, never a failure of ours."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import RunningSystem
+from contract import Contract
+from flask.testing import FlaskClient
+
+from graph.settings import Settings
+from service.app import create_app
+
+RECOMMENDATIONS = "/v1/users/1/recommendations"
+BODIES = ["/v1/events", "/v1/recommendations", "/v1/sessions/recommendations"]
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"userIds": [1], "limit": 1', 400),
+        (b"[" * 100_000, 400),
+        (b'{"userIds":' * 50_000, 400),
+        (b'{"userIds": [NaN]}', 400),
+        (b'{"limit": -Infinity}', 400),
+        (b'{"limit": ' + b"9" * 5000 + b"}", 400),
+        (b'{"limit": ' + b"9" * 4000 + b"}", 422),
+        (b'{"limit": 1e400}', 422),
+        (b'{"limit": 10.5}', 422),
+        (b'{"limit": "10"}', 422),
+        (b'{"limit": true}', 422),
+        (b'{"\xff\xfe": 1}', 400),
+        ('{"genre": "é"}'.encode("utf-16"), 400),
+        (b"\xef\xbb\xbf{}", 400),
+        (b'{"genre": "\\ud800"}', 422),
+        (b'{"\\ud800": 1}', 422),
+        (b'{"\\u0000": "\\u0000"}', 422),
+        (b'"{}"', 422),
+        (b"null", 422),
+        (b"1", 422),
+        (b"[null]", 422),
+        (b" " * (1 << 20) + b"{}", 413),
+        (json.dumps([{str(number): number} for number in range(1000)]).encode(), 422),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_body_that_cannot_be_meant_is_a_problem(contract: Contract, path: str, body: bytes, status: int) -> None:
+    problem = contract.call("post", path, status, data=body, headers=JSON)
+    assert problem["status"] == status
+    assert len(problem.get("errors", [])) <= 100
+
+
+def test_a_movies_title_has_no_control_characters(contract: Contract) -> None:
+    for title in ("", "a\x00b", "\n", "x" * 501, "\ud800"):
+        body = json.dumps({"title": title})
+        problem = contract.call("put", "/v1/movies/900001", 422, data=body, headers=JSON)
+        assert [error["name"] for error in problem["errors"]] == ["title"]
+    contract.call("get", "/v1/movies/900001", 404)
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize(
+    "media_type", [None, "", "text/plain", "text/json", "application/xml", "multipart/form-data; boundary=x", "json"]
+)
+def test_a_body_of_another_kind_is_refused(contract: Contract, path: str, media_type: str | None) -> None:
+    problem = contract.call("post", path, 415, data=b"{}", headers={"Content-Type": media_type})
+    assert "application/json" in problem["detail"]
+
+
+def test_a_body_in_chunks_is_read(contract: Contract) -> None:
+    chunks: Iterator[bytes] = iter([b'{"movieIds"', b": [260", b"]}"])
+    assert contract.call("post", "/v1/sessions/recommendations", data=chunks, headers=JSON)["recommendations"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "name"),
+    [
+        ("?limit=1&limit=2", 422, "limit"),
+        ("?limit=1&limit=1", 422, "limit"),
+        ("?genre=%ff", 400, None),
+        ("?%ff=1", 400, None),
+        ("?genre=%ed%a0%80", 400, None),
+        ("?limit=" + "9" * 5000, 422, "limit"),
+        ("?diversity=nan", 422, "diversity"),
+        ("?diversity=inf", 422, "diversity"),
+        ("?diversity=1e999", 422, "diversity"),
+        ("?exclude=" + "1," * 1800 + "1", 422, "exclude"),
+        ("?exclude=1,,2", 422, "exclude"),
+        ("?exclude=1%00", 422, "exclude"),
+        ("?limit[]=1", 422, "limit[]"),
+        ("?" + "x" * 9000, 414, None),
+    ],
+)
+def test_a_bad_query_string_is_a_problem(contract: Contract, query: str, status: int, name: str | None) -> None:
+    problem = contract.call("get", RECOMMENDATIONS + query, status)
+    assert [error["name"] for error in problem.get("errors", [])] == ([name] if name else [])
+
+
+@pytest.mark.parametrize("query", ["limit=%zz", "genre=%", "genre=%4", "%=1", "limit=1&%g0"])
+def test_a_broken_percent_encoding_is_a_problem(away: FlaskClient, query: str) -> None:
+    """In process: clients mend them on the way."""
+    assert away.get(RECOMMENDATIONS, query_string=query).status_code == 400
+
+
+def test_odd_query_strings_are_read(contract: Contract) -> None:
+    for query in (
+        "?",
+        "?&&",
+        "?genre=%00",
+        "?genre=%F0%9F%8E%AC",
+        "?genre=a+b%2Bc",
+        "?limit=%31",
+        "?exclude=0000000001",
+    ):
+        contract.call("get", RECOMMENDATIONS + query)
+
+
+@pytest.mark.parametrize("user", ["-1", "1.0", "x", "1e3", "%31%00", "%ff", "１", "9" * 101, "0x1", "+1", " 1"])
+def test_an_id_that_is_no_number_leads_nowhere(contract: Contract, user: str) -> None:
+    contract.call("get", f"/v1/users/{user}/history", 404)
+
+
+@pytest.mark.parametrize("event_id", ["%FF", "%00", "a%20b", "%C3%A9", "x" * 201])
+def test_an_event_id_out_of_bounds_is_named(contract: Contract, event_id: str) -> None:
+    problem = contract.call("delete", f"/v1/events/{event_id}", 422)
+    assert [error["name"] for error in problem["errors"]] == ["eventId"]
+
+
+@pytest.fixture
+def away(tmp_path: Any) -> FlaskClient:
+    """A service whose Neo4j is not there."""
+    return create_app(Settings(neo4j_uri="bolt://127.0.0.1:9", data=tmp_path, open=True)).test_client()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/v1/movies/1", {"title": "Heat"}),
+        ("POST", "/v1/recommendations", {"userIds": [1]}),
+        ("POST", "/v1/sessions/recommendations", {"movieIds": [1]}),
+        ("GET", RECOMMENDATIONS, None),
+    ],
+)
+def test_without_neo4j_it_is_told_to_come_again(away: FlaskClient, method: str, path: str, body: Any) -> None:
+    answer = away.open(path, method=method, json=body)
+    assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_health_does_not_mind_what_is_behind_the_question_mark(system: RunningSystem) -> None:
+    assert system.get("/health/live?x=%ff&x=1").ok
