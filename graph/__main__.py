@@ -1,15 +1,21 @@
-"""Commands for the embedded Neo4j: `python -m graph up|down|status`."""
+"""Commands for Neo4j: `python -m graph up|down|status|backup|restore|erasures`."""
+
+import signal
+from pathlib import Path
 
 import click
 
-from graph.commands import CommandGroup
+from graph.commands import CommandGroup, start_logging
 from graph.database import Database
 from graph.errors import RecommenderError
 from graph.repositories.erasures import Erasures
+from graph.server.backup import BackupManifest, back_up, restore
 from graph.server.home import Home
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import Settings
+
+quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
@@ -63,6 +69,33 @@ def fetch() -> None:
     click.echo(f"Neo4j's jars are in {ensure_jars(Settings.from_environment().cache)}")
 
 
+@main.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@quiet_option
+def backup_command(file: Path, quiet: bool) -> None:
+    """Write all that the embedded Neo4j holds to the new FILE; it stands still for seconds, while it is copied.
+
+    FILE also has the numbers of nodes and edges of each kind, counted in the copy, which `restore` compares.
+    """
+    start_logging(Settings.from_environment())
+    manifest = back_up(Settings.from_environment(), file, quiet=quiet)
+    click.echo(f"{file} holds {_describe_counts(manifest)}.")
+
+
+@main.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@quiet_option
+def restore_command(file: Path, quiet: bool) -> None:
+    """Have the embedded Neo4j hold what FILE does, and start it.
+
+    The old content serves until the new one is complete and counted. Users who were erased since the backup are left
+    out; what happened since and is still on the event log comes again.
+    """
+    start_logging(Settings.from_environment())
+    manifest = restore(Settings.from_environment(), file, quiet=quiet)
+    click.echo(f"Restored {_describe_counts(manifest)}, as of {manifest.made_at[:19]} UTC.")
+
+
 @main.group()
 def erasures() -> None:
     """Users who asked to be forgotten (`DELETE /v1/users/{userId}`)."""
@@ -91,9 +124,15 @@ def lift(user: int) -> None:
     click.echo(f"User {user} may come back.")
 
 
+def _describe_counts(manifest: BackupManifest) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in manifest.counts.items()) or "nothing"
+
+
 def _describe(server: RunningServer) -> str:
     return f"{server.bolt_uri}, Neo4j Browser {server.browser_url}, process {server.pid}"
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is cleaned up
+        signal.signal(ending, signal.default_int_handler)
     main(prog_name="python -m graph")

@@ -76,6 +76,17 @@ class Settings(BaseModel):
     event_log_megabytes: int = Field(
         2048, ge=16, description="Size that the SQLite event log may have, once its events are applied"
     )
+    viewings_days: float | None = Field(
+        None, gt=0, le=36_500, description="Days that viewings are kept; empty: for ever"
+    )
+    interactions_days: float | None = Field(
+        None, gt=0, le=36_500, description="Days that likes, listings and clicks are kept; empty: for ever"
+    )
+    open_viewing_hours: float = Field(
+        48.0, ge=1, le=100_000, description="Hours after its last sign in which a viewing without an end is closed"
+    )
+    dead_letter_days: float = Field(30.0, gt=0, le=3650, description="Days that dead letters are kept")
+    dead_letter_megabytes: int = Field(64, ge=1, description="Size that dead letters may have; the oldest go first")
     largest_backlog: int = Field(
         5_000_000, ge=1000, description="Events that may wait on the event log before no more are taken"
     )

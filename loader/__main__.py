@@ -1,4 +1,4 @@
-"""The bulk load CLI: `python -m loader bulk|add|check|synthesize`."""
+"""The bulk load CLI: `python -m loader bulk|add|check|export|synthesize`."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from graph.server.contents import holds_ratings
 from graph.settings import Settings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
+from loader.exporting import export_graph
 from loader.progress import progress_bar
 from loader.stages import told_failures
 from loader.staging import Report, stage
@@ -127,6 +128,19 @@ def check(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, 
         report = Report.of(stage(path, Path(folder), quiet=quiet))
         print_report(report, rejects_file, as_json=as_json)
         report.check_tolerance(tolerance)
+
+
+@main.command("export")
+@click.argument("folder", metavar="OUT", type=click.Path(path_type=Path))
+@quiet_option
+def export_command(folder: Path, quiet: bool) -> None:
+    """Write the running database's ratings and viewings to the new folder OUT, as ratings.parquet and viewings.parquet.
+
+    Both are sorted by user. A rating has userId, movieId, rating, at and eventId (none if it was bulk-loaded), a
+    viewing userId, movieId, eventId, source, startedAt, lastSeenAt, finishedAt and abandonedAt.
+    """
+    ratings, viewings = export_graph(folder, Settings.from_environment(), quiet=quiet)
+    click.echo(f"{folder} holds {ratings:,} ratings and {viewings:,} viewings.")
 
 
 @main.command("synthesize")

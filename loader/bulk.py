@@ -8,7 +8,7 @@ from engine.training import fit_once
 from engine.versions import Archive
 from graph.errors import RecommenderError
 from graph.locks import exclusive
-from graph.server.contents import find_tombstones
+from graph.server.contents import read_present
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
@@ -46,7 +46,7 @@ def bulk_load(
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         if not forget_live:
             require_same_catalogue(server, settings, dataset.manifest().catalogue)
-        tombstones = find_tombstones(settings)
+        tombstones = read_present(settings).tombstones
         forget_users(dataset, tombstones)
         with timed("fitted"), progress_bar("Fitting", 100, "%", quiet=quiet) as bar:
             fitted = fit_once(dataset, utc_now(), lambda share: bar.update(100 * share))

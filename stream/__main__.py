@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from dataclasses import asdict
+from datetime import timedelta
 
 import click
 from werkzeug.serving import make_server
@@ -14,6 +15,7 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.metrics_folder import share_metrics
 from graph.repositories.history import History
+from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from graph.settings import Settings
 from stream.deadletters import replay_letters, select_letters
@@ -21,6 +23,7 @@ from stream.faults import FAULTS
 from stream.log import DeadLetter, EventLog
 from stream.logs import open_log
 from stream.replay import Replay
+from stream.retention import retain_all
 from stream.simulator import PATH, Audience, create_simulator
 
 # Signs of a dead letter that a list shows.
@@ -107,6 +110,16 @@ def simulator(
     click.echo(f"simulating the live API at http://{host}:{port}{PATH}", err=True)
     stop.wait()
     server.shutdown()
+
+
+@main.command()
+def retain() -> None:
+    """Close or remove what is older than it is kept (RECOMMENDER_VIEWINGS_DAYS and others); the worker does it hourly."""
+    settings = Settings.from_environment()
+    with Database.from_settings(settings) as database:
+        ingest = Ingest(database, timedelta(days=settings.hit_window))
+        for job, count in retain_all(_event_log(), ingest, settings).items():
+            click.echo(f"{job.replace('_', ' ')}: {count}")
 
 
 @main.group()

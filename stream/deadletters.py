@@ -1,13 +1,18 @@
 """What could not be read: tried again, for instance with a newer version of this code, or dropped."""
 
 import json
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from graph.errors import RecommenderError
+from graph.settings import Settings
 from stream.decoding import FeedAnswer, FeedError, decode_answer
 from stream.events import Event
 from stream.log import DeadLetter, EventLog
+
+
+MEGABYTE = 1 << 20
 
 
 class LetterError(RecommenderError):
@@ -54,6 +59,17 @@ def drop_letters_of(log: EventLog, user_id: int) -> int:
     """Remove the dead letters that tell of a user, as far as that can be read; returns how many."""
     found = [letter.letter_id for letter in log.dead_letters() if user_id in _users_of(letter)]
     return log.drop_letters(found) if found else 0
+
+
+def drop_old_letters(log: EventLog, now: datetime, settings: Settings) -> int:
+    """Remove dead letters that are too old, and the oldest while all are too large; returns how many."""
+    room = settings.dead_letter_megabytes * MEGABYTE
+    old = []
+    for letter in reversed(log.dead_letters()):
+        room -= len(letter.body.encode(errors="replace"))
+        if room < 0 or letter.at < now - timedelta(days=settings.dead_letter_days):
+            old.append(letter.letter_id)
+    return log.drop_letters(old) if old else 0
 
 
 def _users_of(letter: DeadLetter) -> set[int]:

@@ -22,6 +22,7 @@ from stream.log import EventLog
 from stream.logs import open_log
 from stream.poller import Poller
 from stream.recommender import Recommender
+from stream.retention import retain_hourly
 from stream.viewings import FinishRules
 from stream.webhook import Webhook, read_secret
 from stream.writer import BATCH, Writer
@@ -60,6 +61,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         steps: dict[str, Callable[[], float]] = {
             "poller": poller.step,
             "trimmer": partial(trim_log, log, ingest, settings),
+            "retainer": Led(log, lambda: partial(retain_hourly, log, ingest, settings), idle=TRIM_SECONDS),
             "eraser": Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS),
         }
         if settings.webhook_url:

@@ -207,6 +207,12 @@ class IngestTransaction:
         self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
         self.note_change({user_id})
 
+    def retain(self, job: str, before: datetime, limit: int) -> int:
+        """Close or remove some edges from before a moment (graph.repositories.retention); returns how many."""
+        [record] = self._transaction.run(f"jobs/{job}", before=before, limit=limit, sequence=self.sequence)
+        self.changed = self.changed or record["edges"] > 0
+        return int(record["edges"])
+
     def find_known_events(self, event_ids: list[str]) -> set[str]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
         return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}

@@ -84,6 +84,10 @@ class Models:
         [record] = self._database.read("jobs/count_graph")
         return dict(record)
 
+    def count_everything(self) -> dict[str, int]:
+        """Numbers of nodes by label and of edges by type."""
+        return {record["kind"]: record["count"] for record in self._database.read("jobs/count_everything")}
+
     def write_similar(
         self, version: str, edges: Sequence[tuple[int, int, float, int]], progress: Callable[[int], object]
     ) -> None:

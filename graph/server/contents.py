@@ -1,12 +1,19 @@
 """What the embedded Neo4j holds."""
 
+import logging
+from dataclasses import dataclass
+
 from graph.database import Database
+from graph.errors import DatabaseRefusedError, DatabaseUnavailableError, ServerError
 from graph.repositories.erasures import Erasures
+from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.tombstones import Tombstone, merge_tombstones, read_tombstones
+
+logger = logging.getLogger(__name__)
 
 
 def holds_ratings(settings: Settings, *, start: bool = True) -> bool:
@@ -21,12 +28,25 @@ def holds_ratings(settings: Settings, *, start: bool = True) -> bool:
         return Models(database).get_catalogue() is not None
 
 
-def find_tombstones(settings: Settings) -> list[Tombstone]:
-    """Who is or was erased, by the embedded Neo4j, which is started to see, and by the copy in the data folder."""
+@dataclass(frozen=True)
+class Present:
+    """What outlives the database that serves: who is or was erased, and the number of its last batch."""
+
+    tombstones: list[Tombstone]
+    sequence: int = 0
+
+
+def read_present(settings: Settings) -> Present:
+    """By the embedded Neo4j, started to see, and the copy in the data folder; if it does not start, by that alone."""
     server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
     known = read_tombstones(settings.erased_file)
-    if server.home.has_database:
+    if not server.home.has_database:
+        return Present(known)
+    try:
         server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
         with Database.from_settings(settings) as database:
-            known += Erasures(database, settings.erased_file).read()
-    return merge_tombstones(known)
+            known = merge_tombstones([*known, *Erasures(database, settings.erased_file).read()])
+            return Present(known, Ingest(database).get_sequence())
+    except (ServerError, DatabaseUnavailableError, DatabaseRefusedError) as error:
+        logger.warning("the present database is not asked who was erased, but %s: %s", settings.erased_file, error)
+        return Present(known)

@@ -83,8 +83,13 @@ class Home:
         return Home(self.path / "incoming")
 
     @property
+    def aside(self) -> "Home":
+        """The home of a copy that a backup or restore works on."""
+        return Home(self.path / "aside")
+
+    @property
     def load_lock(self) -> Path:
-        """Held by a bulk load."""
+        """Held by a bulk load, backup or restore."""
         return self.path / "load.lock"
 
     def store(self, name: str) -> Path:

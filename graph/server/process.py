@@ -85,9 +85,21 @@ class EmbeddedServer:
         if not self.home.is_ours:
             return False
         with contextlib.suppress(LockedError), exclusive(self.home.load_lock, "a load is running"):
-            self.beside(self.home.incoming).down()
+            for home in (self.home.incoming, self.home.aside):
+                self.beside(home).down()
         with exclusive(self.home.lock_file):
             return self._stop()
+
+    def pause(self, work: Callable[[], object]) -> None:
+        """Do something with the files while the server, if it runs, stands still; whatever comes of it, it runs on."""
+        with exclusive(self.home.lock_file):
+            running = self.running()
+            self._stop()
+            try:
+                work()
+            finally:
+                if running:
+                    self._start(running.bolt_port, running.http_port)
 
     def exchange(self, store: Path, bolt_port: int, http_port: int, check: Callable[[], None], *, start: bool) -> None:
         """Serve another store from now on: stop, switch, start. If it does not come up or `check` fails, the old one

@@ -15,6 +15,7 @@ from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
+from graph.server.contents import Present
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
@@ -93,7 +94,7 @@ def check_an_erasure_during_a_bulk_load_counts(
     """Erased when the staging was read already."""
     mark_erased(settings, 5)
     with monkeypatch.context() as patch:
-        patch.setattr("loader.bulk.find_tombstones", lambda _: [])
+        patch.setattr("loader.bulk.read_present", lambda _: Present([]))
         bulk_load(folder, settings, 0, quiet=True)
     assert users(settings) == [1, 2, 4, *range(6, 13)]
     assert tombstones(settings) == [(3, True, True), (5, False, True)]

@@ -1,0 +1,3 @@
+// Go on numbering behind what followers may have seen already. Parameters: value. Returns: nothing
+MERGE (applied:Sequence {name: 'applied'})
+SET applied.value = CASE WHEN applied.value > $value THEN applied.value ELSE $value END
