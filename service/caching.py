@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 
 from service.answer_cache import Answer
 from service.graph_access import graph_access
+from service.metrics import CACHE_HITS, CACHE_MISSES
 
 CACHED_BLUEPRINTS = {"users", "movies"}
 GENERATED_AT = re.compile(rb'"generatedAt":"[^"]*"')
@@ -23,7 +24,9 @@ def install(app: Flask) -> None:
         g.known_version = graph_access().follower.await_fresh()
         answer = graph_access().cache.get(request.full_path)
         if answer is None:
+            CACHE_MISSES.inc()
             return None
+        CACHE_HITS.inc()
         g.known_version = None  # kept already
         response = Response(answer.body, content_type="application/json")
         response.set_etag(answer.etag, weak=True)

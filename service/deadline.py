@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from graph.errors import RecommenderError
+from service.metrics import MISSED_DEADLINES, SHED_REQUESTS
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -36,6 +37,7 @@ class Workshop:
         Raises OverloadedError at once if there is no room, DeadlineError when the time is up.
         """
         if not self._room.acquire(blocking=False):
+            SHED_REQUESTS.inc()
             raise OverloadedError("more is asked for than can be answered in time; try again")
         future = self._pool.submit(copy_context().run, work)
         future.add_done_callback(lambda _: self._room.release())
@@ -43,6 +45,7 @@ class Workshop:
             return future.result(self._seconds if seconds is None else seconds)
         except TimeoutError:
             future.cancel()
+            MISSED_DEADLINES.inc()
             raise DeadlineError("it took longer than an answer may; try again") from None
 
     def guarded(self, view: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -309,6 +309,7 @@ class Ingest:
                 sequence=record["sequence"],
                 at=record["at"].to_native(),
                 stored=record["stored"],
+                source=record["source"],
             )
             for record in records
         ]
