@@ -172,7 +172,7 @@ def post_finishes(url: str, rate: int, seconds: int, users: list[int], movies: l
 
 
 def warm_up(url: str, users: list[int], movies: list[int]) -> None:
-    """Finish movies one after the other for a while, whatever comes of it: a new Neo4j is slow."""
+    """Finish movies one after the other for a while: a Neo4j just started is ten times as slow."""
     for place in range(WARMING_EVENTS):
         requests.post(f"{url}/v1/events", json=draw_finish(place, users, movies), timeout=10)
 

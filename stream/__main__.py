@@ -114,7 +114,7 @@ def simulator(
 
 @main.command()
 def retain() -> None:
-    """Close or remove what is older than it is kept (RECOMMENDER_VIEWINGS_DAYS and others); the worker does it hourly."""
+    """Close or remove what is kept long enough (RECOMMENDER_VIEWINGS_DAYS and others); the worker does it hourly."""
     settings = Settings.from_environment()
     with Database.from_settings(settings) as database:
         ingest = Ingest(database, timedelta(days=settings.hit_window))

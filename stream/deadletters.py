@@ -11,7 +11,6 @@ from stream.decoding import FeedAnswer, FeedError, decode_answer
 from stream.events import Event
 from stream.log import DeadLetter, EventLog
 
-
 MEGABYTE = 1 << 20
 
 

@@ -110,7 +110,7 @@ def filled(own: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def backup(filled: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup by the command, of a server that runs on; what has ended is started by others, too, as scripts.run does."""
+    """A backup by the command, of a server that runs on; ended ones are started by others, too, as scripts.run does."""
     file = tmp_path_factory.mktemp("backup") / "graph.backup"
     before = server_of(filled).running()
     with watched(filled):

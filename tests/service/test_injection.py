@@ -1,7 +1,7 @@
 """Cypher sent as data stays data: the texts that reach the driver are those of `cypher/`, and reads change nothing."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
