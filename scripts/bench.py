@@ -25,7 +25,6 @@ from engine.models import COMPARED, SLIM
 from engine.protocols import PROTOCOLS
 from engine.served import TaskServer, empty_database, serve_tasks
 from graph.commands import CommandGroup
-from graph.errors import RecommenderError
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
@@ -33,6 +32,7 @@ from loader.bulk import bulk_load
 from loader.staging import stage
 from scripts.bench_bulk import measure_bulk, measure_load_csv
 from scripts.bench_live import measure_backlog, measure_push
+from scripts.bench_service import load, measure_service
 from scripts.bench_traversal import measure_textbook, measure_traversals
 from scripts.run import SAMPLE, await_ready
 from scripts.sandbox import environment_of, sandbox_settings
@@ -124,6 +124,16 @@ def bulk(ratings: tuple[int, ...]) -> None:
 
 
 @main.command()
+@click.option("--seconds", default=20, show_default=True, help="How long each load lasts.", type=click.IntRange(5))
+def service(seconds: int) -> None:
+    """Requests a second and latency with a key and its limit; needs `wrk` (apt-get install wrk)."""
+    with loaded_sandbox(SAMPLE) as settings:
+        settings = settings.model_copy(update={"open": False, "deadline": 2.0})
+        with serving(settings, []) as url:
+            measure_service(settings, url, seconds, report)
+
+
+@main.command()
 @click.option("--listeners", default=200, show_default=True, help="Open server-sent event connections.")
 @click.option("--seconds", default=10, show_default=True, help="How long to load each worker class.")
 def workers(listeners: int, seconds: int) -> None:
@@ -193,18 +203,6 @@ def serving(settings: Settings, arguments: list[str]) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def load(url: str, seconds: int) -> dict[str, Any]:
-    """Requests a second and latency of one path under `wrk` with 8 connections."""
-    script = Path(__file__).with_name("wrk_report.lua")
-    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", str(script), url]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise RecommenderError("wrk is missing: apt-get install wrk") from None
-    figures: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return figures
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""The service under load: repeated reads, reads beside a writer, reads that are all computed anew, and finishes."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+from graph.database import Database
+from graph.errors import RecommenderError
+from graph.repositories.history import History
+from graph.settings import Settings
+from scripts.bench_traversal import percentiles
+from service.keys import WRITE, add_key
+
+SCRIPT = Path(__file__).with_name("wrk_load.lua")
+CONNECTIONS = 8
+USERS = 600
+WRITES_PER_SECOND = 20
+# Reads after each acknowledged finish, and how long they go on: longer than an answer may be behind.
+STALENESS_SECONDS = 0.2
+PAUSE_SECONDS = 0.01
+SLOWEST_SECONDS = 10
+
+Report = Callable[..., None]
+
+
+def measure_service(settings: Settings, url: str, seconds: int, report: Report) -> None:
+    """Reads and writes with a key, its limit counted, by users drawn at random."""
+    key = add_key(settings.keys_path, "bench", WRITE, 10_000_000)
+    with Database.from_settings(settings) as database:
+        users = sorted(History(database).sample_users(limit=USERS))
+    client = Client(url, key)
+    load(url, 10, key=key, users=users, cold=True)  # not counted: Neo4j warms up
+    load(url, 5, key=key, users=users)
+    report("service", reads="warm", **load(url, seconds, key=key, users=users))
+    with finishing(client, users) as finishes:
+        figures = load(url, seconds, key=key, users=users)
+    report("service", reads=f"warm, beside {WRITES_PER_SECOND} finishes a second", **figures, **finishes.figures())
+    report("service", reads="cold", **load(url, seconds, key=key, users=users, cold=True))
+    with finishing(client, users) as finishes:
+        time.sleep(seconds)
+    report("service", reads="none", **finishes.figures())
+
+
+def load(
+    url: str, seconds: int, *, key: str = "", users: list[int] | None = None, cold: bool = False
+) -> dict[str, Any]:
+    """Requests a second and latency under `wrk`: of one path, or of the users' recommendations.
+
+    `cold`: each request leaves out a movie of its own, so that no answer was given before.
+    """
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"--timeout={SLOWEST_SECONDS}s", "-s", str(SCRIPT)]
+    command += [url, "--", key, str(int(cold)), *map(str, users)]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise RecommenderError("wrk is missing: apt-get install wrk") from None
+    figures: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    return figures
+
+
+class Client:
+    """Asks and tells as an application would; each thread keeps its connection."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._own = threading.local()
+
+    def recommend(self, user_id: int) -> list[int]:
+        """The movies of a user's list, by a new connection: any process may answer."""
+        path = f"{self._url}/v1/users/{user_id}/recommendations?limit=10"
+        answer = requests.get(path, headers=self._headers, timeout=SLOWEST_SECONDS)
+        answer.raise_for_status()
+        return [movie["movieId"] for movie in answer.json()["recommendations"]]
+
+    def finish(self, user_id: int, movie_id: int) -> list[int] | None:
+        """Tell of a finished movie; returns the recommendations of the answer."""
+        if not hasattr(self._own, "session"):
+            self._own.session = requests.Session()
+        event = {"userId": user_id, "movieId": movie_id, "type": "finished"}
+        answer = self._own.session.post(
+            f"{self._url}/v1/events", json=event, headers=self._headers, timeout=SLOWEST_SECONDS
+        )
+        answer.raise_for_status()
+        listed = answer.json()["results"][0]["recommendations"]
+        return listed and [movie["movieId"] for movie in listed["recommendations"]]
+
+
+class Finishes:
+    """Users who finish what they are recommended first, at an even rate, and how long they then get old answers."""
+
+    def __init__(self, client: Client, users: list[int]) -> None:
+        self._client = client
+        self._users = np.random.default_rng(1).permutation(users).tolist()
+        self._posts: list[float] = []
+        self._staleness: list[float] = []
+        self._answered = 0
+
+    def run(self, done: threading.Event) -> None:
+        """Go on until it is done."""
+        begin, place = time.monotonic(), 0
+        with ThreadPoolExecutor(WRITES_PER_SECOND) as pool:
+            results = []
+            while not done.is_set():
+                results.append(pool.submit(self._finish, self._users[place % len(self._users)]))
+                place += 1
+                done.wait(max(0.0, begin + place / WRITES_PER_SECOND - time.monotonic()))
+        for result in results:
+            result.result()
+
+    def figures(self) -> dict[str, Any]:
+        """Milliseconds of the POSTs, and by how much answers were behind what was acknowledged."""
+        return {
+            "post": {"count": len(self._posts), "withRecommendations": self._answered, **percentiles(self._posts)},
+            "stalenessMilliseconds": percentiles(self._staleness),
+        }
+
+    def _finish(self, user_id: int) -> None:
+        movie_id = self._client.recommend(user_id)[0]
+        begin = time.monotonic()
+        listed = self._client.finish(user_id, movie_id)
+        acknowledged = time.monotonic()
+        self._posts.append((acknowledged - begin) * 1000)
+        self._answered += listed is not None
+        stale = 0.0
+        while (asked := time.monotonic()) < acknowledged + STALENESS_SECONDS:
+            if movie_id in self._client.recommend(user_id):  # a finished movie is never recommended
+                stale = asked - acknowledged
+            time.sleep(PAUSE_SECONDS)
+        self._staleness.append(stale * 1000)
+
+
+@contextmanager
+def finishing(client: Client, users: list[int]) -> Iterator[Finishes]:
+    """Users who finish movies meanwhile."""
+    finishes, done = Finishes(client, users), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(finishes.run, done)
+        try:
+            yield finishes
+        finally:
+            done.set()
+        running.result()
