@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +50,7 @@ def measure_service(settings: Settings, url: str, seconds: int, report: Report) 
     report("service", reads="none", **finishes.figures())
 
 
-def load(
-    url: str, seconds: int, *, key: str = "", users: list[int] | None = None, cold: bool = False
-) -> dict[str, Any]:
+def load(url: str, seconds: int, *, key: str = "", users: Sequence[int] = (), cold: bool = False) -> dict[str, Any]:
     """Requests a second and latency under `wrk`: of one path, or of the users' recommendations.
 
     `cold`: each request leaves out a movie of its own, so that no answer was given before.

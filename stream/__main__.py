@@ -15,7 +15,6 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.metrics_folder import share_metrics
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from graph.settings import Settings
 from stream.deadletters import replay_letters, select_letters
@@ -23,7 +22,6 @@ from stream.faults import FAULTS
 from stream.log import DeadLetter, EventLog
 from stream.logs import open_log
 from stream.replay import Replay
-from stream.retention import retain_all
 from stream.simulator import PATH, Audience, create_simulator
 
 # Signs of a dead letter that a list shows.
@@ -115,6 +113,9 @@ def simulator(
 @main.command()
 def retain() -> None:
     """Close or remove what is kept long enough (RECOMMENDER_VIEWINGS_DAYS and others); the worker does it hourly."""
+    from graph.repositories.ingest import Ingest  # these count, too
+    from stream.retention import retain_all
+
     settings = Settings.from_environment()
     with Database.from_settings(settings) as database:
         ingest = Ingest(database, timedelta(days=settings.hit_window))

@@ -23,7 +23,7 @@ def test_every_path_is_in_the_rest_table() -> None:
     app = create_app(Settings())
     told = set(
         re.findall(
-            r"`(?:GET |POST |DELETE )?(/[^?`\s]*)[^`]*`", README.split("## REST")[1].split("## Configuration")[0]
+            r"`(?:GET |POST |PUT |DELETE )?(/[^?`\s]*)[^`]*`", README.split("## REST")[1].split("## Configuration")[0]
         )
     )
     assert {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path) for path in app.paths} <= told

@@ -84,6 +84,8 @@ def service_settings(neo4j: EmbeddedServer, data: Path) -> Settings:
         data=data,
         port=free_ports(1)[0],
         log_format="json",
+        open=True,
+        deadline=10,
     )
 
 

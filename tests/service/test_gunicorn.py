@@ -82,7 +82,11 @@ def count_answers(processes: Processes, path: str) -> Counter[str]:
     with suppress(requests.RequestException):
         headers = {"X-API-Key": processes.key, "Connection": "close"}
         requests.get(processes.url + path, headers=headers, timeout=10)
-    return Counter(line.split()[0] for line in processes.output.read_text().splitlines() if f" {path} " in line)
+    return Counter(
+        line.split()[0]
+        for line in processes.output.read_text().splitlines()
+        if line.startswith("pid=") and f" {path} " in line
+    )
 
 
 def test_the_processes_share_a_limit_and_see_new_keys(processes: Processes) -> None:
