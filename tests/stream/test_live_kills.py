@@ -176,7 +176,8 @@ class Setting:
 
     def wipe(self) -> None:
         with Database.from_settings(self.settings) as database:
-            database.run_alone("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 500 ROWS")
+            database.run_alone("MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 5000 ROWS")
+            database.run_alone("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 5000 ROWS")
             database.run_text("CREATE (:Catalogue {name: 'netflix-prize'})")
             database.run_text("UNWIND range(1, 500) AS id CREATE (:Movie {movieId: id, ratingCount: 9, ratingMean: 3})")
 
