@@ -210,7 +210,8 @@ class IngestTransaction:
     def retain(self, job: str, before: datetime, limit: int) -> int:
         """Close or remove some edges from before a moment (graph.repositories.retention); returns how many."""
         [record] = self._transaction.run(f"jobs/{job}", before=before, limit=limit, sequence=self.sequence)
-        self.changed = self.changed or record["edges"] > 0
+        if record["edges"]:
+            self.note_change(None)
         return int(record["edges"])
 
     def find_known_events(self, event_ids: list[str]) -> set[str]:
