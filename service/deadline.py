@@ -31,6 +31,10 @@ class Workshop:
         self._room = threading.BoundedSemaphore(threads + waiting)
         self._pool = ThreadPoolExecutor(threads, "workshop")
 
+    def end(self) -> None:
+        """Returns when what is being done is done."""
+        self._pool.shutdown()
+
     def do(self, work: Callable[[], Result], seconds: float | None = None) -> Result:
         """Do work within the current request. What is late goes on, and its result is dropped.
 

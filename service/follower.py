@@ -13,22 +13,26 @@ FOLLOW_SECONDS = 0.02
 FAILURE_SECONDS = 0.5
 # What is known of the graph is at most so old when it is used: less than the 100 ms that answers may be behind.
 FRESH_SECONDS = 0.08
-PATIENCE_SECONDS = 1.0
+# Nobody has wanted to know for so long: no more asking until somebody does.
+IDLE_SECONDS = 5.0
 # Users whose last change is remembered; beyond, it is as if something had changed for everybody.
 REMEMBERED_USERS = 100_000
 
 
 class Follower:
-    """Asks for changes every 20 ms in a thread of its own, from the first use on.
+    """Asks for changes every 20 ms in a thread of its own, while somebody wants to know.
 
     Each answer that tells of a change makes a new version of what this process knows.
     """
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: Ingest, patience: float) -> None:
+        """`patience`: seconds that Neo4j has to tell what has changed."""
         self._ingest = ingest
+        self._patience = patience
+        self._ended = False
         self._state = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._asked_at = float("-inf")
+        self._wanted_at = self._asked_at = float("-inf")
         self._asking_since = 0.0
         self._failure: RecommenderError | None = None
         self._sequence = 0
@@ -40,11 +44,11 @@ class Follower:
     def await_fresh(self) -> int:
         """The version of what was in the graph within the last FRESH_SECONDS.
 
-        Raises DatabaseUnavailableError if Neo4j has not told for PATIENCE_SECONDS.
+        Raises DatabaseUnavailableError if Neo4j has not told for as long as the patience lasts.
         """
         with self._state:
             self._start()
-            patience = max(0.0, self._asking_since + PATIENCE_SECONDS - time.monotonic())
+            patience = max(0.0, self._asking_since + self._patience - time.monotonic())
             self._state.wait_for(lambda: self._failure or self._is_fresh(), patience)
             if self._failure is not None:
                 raise DatabaseUnavailableError(str(self._failure))
@@ -65,9 +69,17 @@ class Follower:
             newest = self._version if user_id is None else self._changed.get(user_id, 0)
             return max(newest, self._changed_for_all) > since
 
+    def end(self) -> None:
+        """Ask no more; returns when the last question is answered."""
+        with self._state:
+            self._ended, thread = True, self._thread
+        if thread is not None:
+            thread.join()
+
     def _start(self) -> None:
+        self._wanted_at = time.monotonic()
         if self._thread is None:
-            self._asking_since = time.monotonic()
+            self._asking_since, self._failure = self._wanted_at, None
             self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
             self._thread.start()
 
@@ -75,7 +87,7 @@ class Follower:
         return time.monotonic() - self._asked_at < FRESH_SECONDS
 
     def _follow(self) -> None:
-        while True:
+        while self._is_wanted():
             self._asking_since = time.monotonic()
             try:
                 self._take(self._ingest.read_changes(self._sequence), self._asking_since)
@@ -83,6 +95,13 @@ class Follower:
             except RecommenderError as error:
                 self._fail(error)
                 time.sleep(FAILURE_SECONDS)
+
+    def _is_wanted(self) -> bool:
+        with self._state:
+            if not self._ended and time.monotonic() - self._wanted_at < IDLE_SECONDS:
+                return True
+            self._thread = None
+            return False
 
     def _fail(self, error: RecommenderError) -> None:
         with self._state:

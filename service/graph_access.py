@@ -94,7 +94,7 @@ class GraphAccess:
     @cached_property
     def follower(self) -> Follower:
         """What has changed in the graph."""
-        return Follower(self.ingest)
+        return Follower(self.ingest, self.settings.deadline / 2)
 
     @cached_property
     def cache(self) -> AnswerCache:
@@ -127,6 +127,16 @@ class GraphAccess:
     def lists(self) -> GroupCommit[tuple[str, RecommendationList], None]:
         """Stores lists under their batch ids."""
         return GroupCommit("lists", self.ingest.store_lists)
+
+    def close(self) -> None:
+        """End what goes on in the background, and all connections."""
+        self.end_streams()
+        if "follower" in self.__dict__:
+            self.follower.end()
+        if "workshop" in self.__dict__:
+            self.workshop.end()
+        if "database" in self.__dict__:
+            self.database.close()
 
     def end_streams(self) -> None:
         """Let those who follow go, if there are any."""

@@ -41,10 +41,11 @@ class Processes:
         """What comes back for bytes sent with pauses between, until the connection is closed."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             received = b""
-            with suppress(BrokenPipeError, ConnectionResetError):
+            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a body does not read it
                 for piece in pieces:
                     connection.sendall(piece)
                     time.sleep(pause)
+            with suppress(ConnectionResetError):
                 while data := connection.recv(65536):
                     received += data
             return received

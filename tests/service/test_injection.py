@@ -1,7 +1,7 @@
 """Cypher sent as data stays data: the texts that reach the driver are those of `cypher/`, and reads change nothing."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +15,10 @@ from graph.queries import FOLDER
 from graph.repositories.movies import Movies
 from graph.settings import Settings
 from service.app import create_app
+from service.graph_access import KEY
 
-STRINGS = 1000
+# How many strings: few each time, many in `make test-slow`.
+STRINGS = pytest.mark.parametrize("strings", [50, pytest.param(1000, marks=pytest.mark.slow)])
 # What a batch leaves: which events are undone, and whom it was about.
 TOLD = {"Undone", "Change"}
 TEXTS = {path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.cypher")}
@@ -95,11 +97,11 @@ WRITES: dict[str, Call] = {
 }
 
 
-def draw_payloads(seed: str) -> list[str]:
+def draw_payloads(seed: str, strings: int) -> list[str]:
     """The same strings each time, no two alike."""
     rng = random.Random(seed)
     drawn: dict[str, None] = {}
-    while len(drawn) < STRINGS:
+    while len(drawn) < strings:
         clauses = rng.choices(CLAUSES, k=rng.randint(1, 3))
         drawn[rng.choice(OPENINGS) + rng.choice(JOINTS) + rng.choice(JOINTS).join(clauses) + rng.choice(CLOSINGS)] = (
             None
@@ -120,9 +122,11 @@ def read_content(database: Database) -> set[str]:
 
 
 @pytest.fixture
-def client(database: Database, settings: Settings) -> FlaskClient:
+def client(database: Database, settings: Settings) -> Iterator[FlaskClient]:
     database.run_text(CATALOGUE)
-    return create_app(settings.model_copy(update={"open": True, "deadline": 10})).test_client()
+    app = create_app(settings.model_copy(update={"open": True, "deadline": 10}))
+    yield app.test_client()
+    app.extensions[KEY].close()
 
 
 @pytest.fixture
@@ -144,29 +148,31 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return texts
 
 
+@STRINGS
 @pytest.mark.parametrize("name", READS)
 def test_what_is_read_with_cypher_in_it_changes_nothing(
-    client: FlaskClient, database: Database, sent: set[str], name: str
+    client: FlaskClient, database: Database, sent: set[str], name: str, strings: int
 ) -> None:
     before = read_content(database)
     sent.clear()
     assert client.get("/v1/users/1/recommendations").status_code == 200
-    for payload in draw_payloads(name):
+    for payload in draw_payloads(name, strings):
         assert READS[name](client, payload).status_code in {200, 400, 404, 422}, payload
     assert sent
     assert sent <= TEXTS
     assert read_content(database) == before
 
 
+@STRINGS
 @pytest.mark.parametrize("name", WRITES)
 def test_what_is_written_with_cypher_in_it_is_stored_as_it_is(
-    client: FlaskClient, database: Database, sent: set[str], name: str
+    client: FlaskClient, database: Database, sent: set[str], name: str, strings: int
 ) -> None:
     assert client.post("/v1/events", json={"userId": 1, "movieId": 5, "type": "clicked"}).status_code == 200
     labels = "MATCH (n) RETURN labels(n)[0] AS label, count(*) AS count"
     counts = {row["label"]: row["count"] for row in database.run_text(labels) if row["label"] not in TOLD}
     sent.clear()
-    for payload in draw_payloads(name):
+    for payload in draw_payloads(name, strings):
         answer = WRITES[name](client, payload)
         assert answer.status_code in {200, 404, 422}, payload
         if name == "movie title" and answer.status_code == 200:
