@@ -17,7 +17,8 @@ Result = TypeVar("Result")
 # Below the service's own limit of 2 s for an answer, so that a missing database is told in time.
 CONNECT_SECONDS = 1.0
 READ_RETRY_SECONDS = 0.5
-READ_SECONDS = 2.0
+# Share of the time for a whole answer that one read may take.
+READ_SHARE = 0.9
 # A writer may have to wait for another one's lock; what is not written in time is on the log.
 WRITE_SECONDS = 5.0
 WRITE_RETRY_SECONDS = 15.0
@@ -80,7 +81,7 @@ class Database:
     def from_settings(cls, settings: Settings, *, interactive: bool = False) -> Self:
         """Open the configured database, or the embedded one with the password its home keeps.
 
-        `interactive` is for answers that somebody waits for: reads and retries end within 2 s, writes within 5.
+        `interactive`: somebody waits for each answer; reads and retries end within the deadline, writes within 5 s.
         """
         password = settings.neo4j_password
         return cls(
@@ -89,7 +90,7 @@ class Database:
             password.get_secret_value() if password else Home(settings.neo4j_home).password(),
             settings.neo4j_database,
             retry_seconds=READ_RETRY_SECONDS if interactive else WRITE_RETRY_SECONDS,
-            read_seconds=READ_SECONDS if interactive else None,
+            read_seconds=READ_SHARE * settings.deadline if interactive else None,
             write_seconds=WRITE_SECONDS if interactive else None,
         )
 
