@@ -101,10 +101,10 @@ class Finishes:
         self._users = np.random.default_rng(1).permutation(users).tolist()
         self._posts: list[float] = []
         self._staleness: list[float] = []
-        self._answered = 0
+        self._answered = self._refused = 0
 
     def run(self, done: threading.Event) -> None:
-        """Go on until it is done."""
+        """Go on until it is done; what is refused is counted."""
         begin, place = time.monotonic(), 0
         with ThreadPoolExecutor(WRITES_PER_SECOND) as pool:
             results = []
@@ -112,13 +112,17 @@ class Finishes:
                 results.append(pool.submit(self._finish, self._users[place % len(self._users)]))
                 place += 1
                 done.wait(max(0.0, begin + place / WRITES_PER_SECOND - time.monotonic()))
-        for result in results:
-            result.result()
+        self._refused = sum(isinstance(result.exception(), requests.RequestException) for result in results)
 
     def figures(self) -> dict[str, Any]:
         """Milliseconds of the POSTs, and by how much answers were behind what was acknowledged."""
         return {
-            "post": {"count": len(self._posts), "withRecommendations": self._answered, **percentiles(self._posts)},
+            "post": {
+                "count": len(self._posts),
+                "withRecommendations": self._answered,
+                "refused": self._refused,
+                **percentiles(self._posts),
+            },
             "stalenessMilliseconds": percentiles(self._staleness),
         }
 
