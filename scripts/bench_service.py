@@ -28,6 +28,7 @@ WRITES_PER_SECOND = 20
 STALENESS_SECONDS = 0.2
 PAUSE_SECONDS = 0.01
 SLOWEST_SECONDS = 10
+WARMING_SECONDS = 30
 
 Report = Callable[..., None]
 
@@ -39,7 +40,7 @@ def measure_service(settings: Settings, url: str, seconds: int, report: Report) 
         users = sorted(History(database).sample_users(limit=USERS))
     client = Client(url, key)
     load(url, 10, key=key, users=users, cold=True)  # not counted: Neo4j warms up
-    load(url, 5, key=key, users=users)
+    load(url, WARMING_SECONDS, key=key, users=users)  # until each process has answered for each user
     report("service", reads="warm", **load(url, seconds, key=key, users=users))
     with finishing(client, users) as finishes:
         figures = load(url, seconds, key=key, users=users)
