@@ -12,6 +12,7 @@ from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas
+from service.deadline import OverloadedError
 from service.follower import Follower
 from service.metrics import LISTENERS
 
@@ -22,6 +23,8 @@ HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = ": still here\n\n"
 # A listener this slow is dropped; it comes back with its Last-Event-ID.
 BUFFERED_BATCHES = 1000
+# Each keeps one of gunicorn's threads, some of which must be left for the others.
+MOST_LISTENERS = 1024
 # Who comes back later than so many batches ago is told only of the latest ones.
 RESUMED_BATCHES = 1000
 
@@ -94,9 +97,14 @@ class Pusher:
         self._sequence = 0
 
     def listen(self, user_id: int | None, after: int | None) -> Iterator[str]:
-        """Messages for a new listener; `after` is the last number it has seen, if it comes back."""
+        """Messages for a new listener; `after` is the last number it has seen, if it comes back.
+
+        Raises OverloadedError if too many listen.
+        """
         listener = Listener(user_id)
         with self._lock:
+            if len(self._listeners) >= MOST_LISTENERS:
+                raise OverloadedError("too many follow the stream; try again, another process may have room")
             if not self._following:
                 self._sequence = self._ingest.get_sequence()
                 threading.Thread(target=self._follow, name="pusher", daemon=True).start()

@@ -1,7 +1,8 @@
 """What all schemas have in common, and the problem document."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -24,6 +25,12 @@ class Request(Schema):
     """What a client sends: names that are not known are an error."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid")
+
+    @classmethod
+    @cache
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """The JSON schema, made once: flask-openapi3 asks for it at every request."""
+        return super().model_json_schema(*args, **kwargs)
 
 
 class Body(Request):

@@ -10,32 +10,13 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import wait_until
+from small_catalogue import SMALL_CATALOGUE
 
 from graph.database import Database
 from graph.server.ports import free_ports
 from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 
-# A small catalogue, so that what is drawn at random often meets something.
-CATALOGUE = """
-CREATE (:Model {version: 'v1', fittedAt: localdatetime(), edges: 300, movies: 60, parameters: '{}', snapshot: '{}',
-                metrics: '{}'}),
-       (:Catalogue {name: 'movielens', model: 'v1'})
-WITH 1 AS ignored
-UNWIND range(1, 60) AS id
-CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1960 + id, genres: ['Comedy'], ratingCount: id,
-                ratingMean: 2.0 + id / 30.0})
-WITH collect(id) AS ids
-UNWIND ids AS source
-UNWIND range(1, 5) AS rank
-MATCH (a:Movie {movieId: source}), (b:Movie {movieId: 1 + (source + rank * 7) % 60})
-CREATE (a)-[:SIMILAR {weight: 1.0 / rank, rank: rank, version: 'v1'}]->(b)
-WITH count(*) AS ignored
-UNWIND range(1, 20) AS user
-CREATE (u:User {userId: user}) WITH u, user
-MATCH (m:Movie {movieId: user})
-CREATE (u)-[:RATED {rating: 5.0, at: localdatetime('2020-01-01T00:00:00')}]->(m)
-"""
 CONFIGURATION = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "503"]
@@ -45,7 +26,7 @@ expected-statuses = ["2xx", "3xx", "4xx", "503"]
 @pytest.fixture
 def served(database: Database, settings: Settings, tmp_path: Path) -> Iterator[str]:
     """The address of gunicorn's own processes on the tests' Neo4j."""
-    database.run_text(CATALOGUE)
+    database.run_text(SMALL_CATALOGUE)
     settings = settings.model_copy(update={"port": free_ports(1)[0], "open": True})
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
     with (tmp_path / "service.log").open("wb") as log:
