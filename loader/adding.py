@@ -11,7 +11,8 @@ from engine.dataset import Dataset, DatasetError, use_dataset
 from engine.forgetting import forget_users
 from graph.database import Database
 from graph.errors import RecommenderError
-from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.ingest import Ingest
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
 from graph.settings import Settings

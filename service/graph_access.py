@@ -9,7 +9,8 @@ from flask import Flask, current_app
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.ingest import Ingest
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 
 from graph.errors import ContentRefusedError, RecommenderError
-from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.ingest import Ingest
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction
 from stream.events import FEED, LATEST, Event, EventType
 from stream.log import EventLog

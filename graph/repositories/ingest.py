@@ -1,34 +1,18 @@
-"""Writing what happens: viewings, ratings and other interactions, and how far the event log is applied.
-
-All writers take the lock of the sequence first, so they apply one after the other and what one reads cannot change
-before it writes.
-"""
+"""What writers apply and followers ask for: batches, changes since a sequence number, how far the log is applied."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from graph.database import Database, Transaction
-from graph.repositories.interactions import Interaction, Viewing
-from graph.repositories.recommendations import HIT_WINDOW, RecommendationList, store_recommendations
-from graph.times import NEVER, native, text_of, utc_now
+from graph.repositories.ingest_transaction import IngestTransaction
+from graph.repositories.recommendations import HIT_WINDOW, RecommendationList
 
 Result = TypeVar("Result")
 
 # The IngestOffset that tells up to which sequence number finishes have led to recommendations.
 RECOMMENDATIONS = "recommendations"
-EDGE_QUERIES = {
-    "rated": "write_ratings",
-    "liked": "write_likes",
-    "listed": "write_listings",
-    "clicked": "write_clicks",
-}
-BY_USER = attrgetter("user_id", "movie_id")
-# Notes of whom a batch was about: this many batches back, and for so many users by name.
-KEPT_CHANGES = 1000
-NAMED_USERS = 500
 
 
 @dataclass(frozen=True)
@@ -73,188 +57,6 @@ class Position:
 
     offset: int = 0
     sequence: int = 0
-
-
-class IngestTransaction:
-    """One batch being applied."""
-
-    def __init__(self, transaction: Transaction, hit_window: timedelta) -> None:
-        self._transaction = transaction
-        self._hit_window = hit_window
-        [record] = transaction.run("lock_sequence")
-        self.sequence: int = record["value"] + 1
-        self._has_erasures: bool = record["erasures"]
-        self.changed = False
-        self._about: set[int] | None = set()
-
-    def note_change(self, user_ids: set[int] | None) -> None:
-        """This batch changes something about these users, or (None) about what everybody is answered."""
-        self.changed = True
-        self._about = None if user_ids is None or self._about is None else self._about | user_ids
-
-    def lock_offset(self, source: str, partition: int) -> int:
-        """The next offset to apply, locked until this batch ends."""
-        [record] = self._transaction.run("lock_offset", source=source, partition=partition)
-        return int(record["offset"])
-
-    def move_offset(self, source: str, partition: int, offset: int) -> None:
-        """Remember how far the log is applied, together with what was applied."""
-        self._transaction.run("move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence)
-
-    def read_viewings(
-        self, user_ids: set[int], since: datetime, source: str | None, part: tuple[int, int] = (0, 1)
-    ) -> list[Viewing]:
-        """Viewings that events of these users, the earliest at `since`, can change or tell about.
-
-        With a source, also all its open ones; `part`: those of the users of one partition, and how many there are.
-        """
-        [record] = self._transaction.run(
-            "read_viewings",
-            userIds=sorted(user_ids),
-            since=text_of(since),
-            source=source,
-            partition=part[0],
-            partitions=part[1],
-        )
-        return [Viewing.from_row(row) for row in record["viewings"]]
-
-    def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
-        """Make users and movies (id to title and year) that are not there yet."""
-        rows = [{"movieId": key, "title": title, "year": year} for key, (title, year) in sorted(movies.items())]
-        self._transaction.run("create_users", userIds=sorted(user_ids))
-        self._transaction.run("create_movies", movies=rows)
-
-    def create_viewings(self, viewings: list[Viewing]) -> None:
-        """Write viewings that are new, and mark the recommendations they followed as hits."""
-        if not viewings:
-            return
-        rows = [
-            viewing.to_row() | {"since": text_of(viewing.started_at - self._hit_window)}
-            for viewing in sorted(viewings, key=BY_USER)
-        ]
-        self._transaction.run("create_viewings", viewings=rows, sequence=self.sequence)
-        self._transaction.run("mark_hits", viewings=rows)
-        self.note_change({viewing.user_id for viewing in viewings})
-
-    def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:
-        """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
-        rows = [viewing.to_row() | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=BY_USER)]
-        if rows:
-            self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
-            self.note_change({viewing.user_id for viewing in viewings})
-
-    def write_interactions(self, interactions: list[Interaction]) -> None:
-        """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts.
-
-        Of ratings the last but one is kept, too, however they come: taking back the last brings it back.
-        """
-        latest: dict[tuple[str, int, int], Interaction] = {}
-        replaced = []
-        for item in sorted(interactions, key=lambda item: (item.at, item.event_id)):
-            key = item.kind, item.user_id, item.movie_id
-            if item.kind == "rated" and key in latest:
-                replaced.append(latest[key].to_row())
-            latest[key] = item
-        for kind, query in EDGE_QUERIES.items():
-            if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
-                [record] = self._transaction.run(query, rows=rows)
-                if record["written"]:
-                    self.note_change({row["userId"] for row in rows})
-                if kind == "rated" and record["written"] < len(rows):
-                    replaced += rows
-        if replaced:
-            self._transaction.run("keep_replaced_ratings", rows=replaced)
-
-    def undo_events(self, event_ids: list[str]) -> int:
-        """Take back events, those that are yet to come included; returns how many had an effect."""
-        if not event_ids:
-            return 0
-        self._transaction.run("write_undone", eventIds=event_ids)
-        removed = 0
-        for name in ("undo_viewings", "undo_ratings", "undo_marks"):
-            [record] = self._transaction.run(name, eventIds=event_ids)
-            removed += sum(record.values())
-        if removed:
-            self.note_change(None)
-        return removed
-
-    def write_erasures(self, moments: dict[int, datetime]) -> None:
-        """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""
-        if rows := [{"userId": user_id, "at": text_of(at)} for user_id, at in sorted(moments.items())]:
-            self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
-            self._has_erasures = True
-            self.note_change(set(moments))
-
-    def find_erased(self, user_ids: set[int]) -> dict[int, datetime]:
-        """Until when nothing may be kept of those of some users who are or were erased; NEVER: still are."""
-        if not (self._has_erasures and user_ids):
-            return {}
-        records = self._transaction.run("find_erased_users", userIds=sorted(user_ids))
-        return {record["userId"]: native(record["liftedAt"]) or NEVER for record in records}
-
-    def remove_user_edges(self, user_id: int, limit: int) -> dict[str, int]:
-        """Remove some of a user's edges; how many of each type."""
-        removed = {
-            row["kind"]: row["removed"]
-            for row in self._transaction.run("remove_user_edges", userId=user_id, limit=limit)
-        }
-        if removed:
-            self.note_change({user_id})
-        return removed
-
-    def remove_user(self, user_id: int) -> None:
-        """Remove an erased user who has no edges left."""
-        self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
-        self.note_change({user_id})
-
-    def retain(self, job: str, before: datetime, limit: int) -> int:
-        """Close or remove some edges from before a moment (graph.repositories.retention); returns how many."""
-        [record] = self._transaction.run(f"jobs/{job}", before=before, limit=limit, sequence=self.sequence)
-        if record["edges"]:
-            self.note_change(None)
-        return int(record["edges"])
-
-    def find_known_events(self, event_ids: list[str]) -> set[str]:
-        """Those of some events that change nothing any more: taken back, or in the graph already."""
-        return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}
-
-    def put_movie(self, movie_id: int, title: str, year: int | None, genres: list[str], available: bool) -> bool:
-        """Make a movie, or change all that is told of it; returns whether it is new."""
-        [record] = self._transaction.run(
-            "put_movie", movieId=movie_id, title=title, year=year, genres=genres, available=available
-        )
-        self.note_change(None)
-        return bool(record["created"])
-
-    def add_movies(self, movies: list[dict[str, Any]]) -> None:
-        """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
-        self._transaction.run("jobs/add_movies", movies=movies)
-        self.note_change(None)
-
-    def add_ratings(self, rows: list[tuple[int, int, float, int]]) -> int:
-        """Write bulk ratings (user id, movie id, stars, milliseconds since 1970), sorted, each pair once.
-
-        Of a pair that is rated already the later moment counts.
-
-        Returns how many were written.
-        """
-        [record] = self._transaction.run("jobs/add_ratings", rows=rows)
-        if record["written"]:
-            self.note_change(None)
-        return int(record["written"])
-
-    def store_lists(self, lists: list[tuple[str, RecommendationList]]) -> None:
-        """Store lists, each under its batch id as its user's newest, unless they are stored already."""
-        lists = sorted(lists, key=_listed_user)
-        stored = store_recommendations(self._transaction, lists, self.sequence, self._hit_window)
-        self.changed = self.changed or stored
-
-    def close(self) -> None:
-        """Give the batch its number, if it changed anything."""
-        if self.changed:
-            named = self._about is not None and len(self._about) <= NAMED_USERS
-            user_ids = sorted(self._about or ()) if named else None
-            self._transaction.run("move_sequence", value=self.sequence, userIds=user_ids, keep=KEPT_CHANGES)
 
 
 class Ingest:
@@ -336,10 +138,6 @@ class Ingest:
             transaction.run("move_offset", **key, offset=0, sequence=sequence)
 
         self._database.transact(move)
-
-
-def _listed_user(entry: tuple[str, RecommendationList]) -> int:
-    return entry[1].user_id or 0
 
 
 def _snake(row: dict[str, Any]) -> dict[str, Any]:

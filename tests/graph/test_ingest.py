@@ -8,7 +8,8 @@ import pytest
 from graph.database import Database
 from graph.errors import DatabaseUnavailableError
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.ingest import Ingest
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.movies import Movie, Movies
 from graph.server.home import Home

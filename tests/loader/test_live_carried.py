@@ -7,7 +7,8 @@ import pytest
 from loader_tools import load, read, run_loader, write_netflix
 
 from graph.database import Database
-from graph.repositories.ingest import Ingest, IngestTransaction, Position
+from graph.repositories.ingest import Ingest, Position
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.recommendations import Recommendations

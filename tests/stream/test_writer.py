@@ -13,7 +13,8 @@ from conftest import OpenLog
 from graph.database import Database
 from graph.errors import DatabaseRefusedError
 from graph.queries import query
-from graph.repositories.ingest import Ingest, IngestTransaction
+from graph.repositories.ingest import Ingest
+from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Viewing
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
