@@ -108,6 +108,11 @@ class GraphAccess:
         return Workshop(THREADS, WAITING, self.settings.deadline)
 
     @cached_property
+    def finishers(self) -> Workshop:
+        """Where lists are made for those who have just finished a movie: they do not queue behind those who browse."""
+        return Workshop(THREADS, WAITING, self.settings.deadline)
+
+    @cached_property
     def events(self) -> GroupCommit[list[Event], set[int]]:
         """Applies logged events; tells which users are erased, so that nothing of them was kept."""
         rules = FinishRules.from_settings(self.settings)
@@ -134,8 +139,9 @@ class GraphAccess:
         self.end_streams()
         if "follower" in self.__dict__:
             self.follower.end()
-        if "workshop" in self.__dict__:
-            self.workshop.end()
+        for name in ("workshop", "finishers"):
+            if name in self.__dict__:
+                getattr(self, name).end()
         if "database" in self.__dict__:
             self.database.close()
 

@@ -29,16 +29,20 @@ class GroupCommit(Generic[Item, Result]):
 
         Raises what the commit raised, and DatabaseUnavailableError when the time is up: it may yet be committed.
         """
+        try:
+            return self.submit(item).result(seconds)
+        except TimeoutError:
+            raise DatabaseUnavailableError("Neo4j does not write in time") from None
+
+    def submit(self, item: Item) -> Future[Result]:
+        """Returns at once; the future tells what became of it."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         future: Future[Result] = Future()
         self._waiting.put((item, future))
-        try:
-            return future.result(seconds)
-        except TimeoutError:
-            raise DatabaseUnavailableError("Neo4j does not write in time") from None
+        return future
 
     def _run(self) -> None:
         while True:

@@ -71,8 +71,7 @@ class IngestTransaction:
     def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
         """Make users and movies (id to title and year) that are not there yet."""
         rows = [{"movieId": key, "title": title, "year": year} for key, (title, year) in sorted(movies.items())]
-        self._transaction.run("create_users", userIds=sorted(user_ids))
-        self._transaction.run("create_movies", movies=rows)
+        self._transaction.run("create_nodes", userIds=sorted(user_ids), movies=rows)
 
     def create_viewings(self, viewings: list[Viewing]) -> None:
         """Write viewings that are new, and mark the recommendations they followed as hits."""
@@ -83,7 +82,6 @@ class IngestTransaction:
             for viewing in sorted(viewings, key=BY_USER)
         ]
         self._transaction.run("create_viewings", viewings=rows, sequence=self.sequence)
-        self._transaction.run("mark_hits", viewings=rows)
         self.note_change({viewing.user_id for viewing in viewings})
 
     def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:

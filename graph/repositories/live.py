@@ -83,8 +83,8 @@ class LiveEdges:
 
 def _write(transaction: Transaction, kind: str, edges: list[dict[str, Any]]) -> None:
     movies = {edge["movieId"]: {key: edge[key] for key in ("movieId", "title", "year")} for edge in edges}
-    transaction.run("create_users", userIds=sorted({edge["userId"] for edge in edges}))
-    transaction.run("create_movies", movies=[movies[key] for key in sorted(movies)])
+    user_ids = sorted({edge["userId"] for edge in edges})
+    transaction.run("create_nodes", userIds=user_ids, movies=[movies[key] for key in sorted(movies)])
     if kind == "RATED":
         rows = [{"userId": edge["userId"], "movieId": edge["movieId"], **edge["properties"]} for edge in edges]
         transaction.run("write_ratings", rows=rows)

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from concurrent.futures import Future
 from contextlib import suppress
 
 from flask import url_for
@@ -85,28 +86,34 @@ def _apply(access: GraphAccess, events: list[Event]) -> int:
 def _require_room(access: GraphAccess) -> None:
     """Raise EventLogError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
     with suppress(DeadlineError, OverloadedError):
-        access.workshop.do(access.backlog.require_room, ROOM_SHARE * access.settings.deadline)
+        access.finishers.do(access.backlog.require_room, ROOM_SHARE * access.settings.deadline)
 
 
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
     """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
     try:
-        return access.workshop.do(lambda: _list_finishers(access, events), LISTS_SHARE * access.settings.deadline)
+        return access.finishers.do(lambda: _list_finishers(access, events), LISTS_SHARE * access.settings.deadline)
     except (DatabaseUnavailableError, DeadlineError, OverloadedError) as error:
         logger.warning("events are applied, their users get their lists later: %s", error)
         return {}
 
 
 def _list_finishers(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
-    """Lists for those who finished a movie, each stored under the latest finish."""
+    """Lists for those who finished a movie, each stored soon after under the latest finish."""
     finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
     lists = {}
     for user_id, event in list(finishes.items())[:LISTED_USERS]:
         if user_id is not None:
             found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
-            access.lists.write((event.key, found), LISTS_SHARE * access.settings.deadline)
+            access.lists.submit((event.key, found)).add_done_callback(_tell_failure)
             lists[user_id] = schemas.Recommendations.model_validate(found)
     return lists
+
+
+def _tell_failure(stored: Future[None]) -> None:
+    """What is not stored here the worker makes again."""
+    if error := stored.exception():
+        logger.warning("a list is answered, not stored: %s", error)
 
 
 def _result(
