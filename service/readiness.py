@@ -42,8 +42,8 @@ class Readiness:
 
     def __init__(self, access: GraphAccess) -> None:
         self._access = access
-        self._model = Probe(lambda: access.models.get_current_model())
-        self._traversal = Probe(self._try_traversal)
+        self._model = Probe(self._ask_model)
+        self._traversal = Probe(lambda: access.recommendations.recommend_for_session((), limit=1))
         self._log = Probe(lambda: access.log.check())
         self._backlog = Probe(lambda: access.backlog.measure())
         self._letters = Probe(lambda: access.log.count_letters(), KEPT_SECONDS)
@@ -75,9 +75,9 @@ class Readiness:
             "worker": self._worker_state(backlog),
         }
 
-    def _try_traversal(self) -> None:
+    def _ask_model(self) -> Model | None:
         require_known_schema(self._access.database)
-        self._access.recommendations.recommend_for_session((), limit=1)
+        return self._access.models.get_current_model()
 
     def _ask_hit_rate(self) -> float | None:
         return measure_feedback(self._access.database, utc_now() - FEEDBACK_WINDOW).hit_rate
@@ -107,7 +107,7 @@ def _model_state(answer: Future[Model | None], traversal: Future[Any]) -> PartSt
     try:
         model = result_of(answer)
     except RecommenderError:
-        return PartState(ready=False, detail="not known while Neo4j is away")
+        return PartState(ready=False, detail="not known while Neo4j is not ready")
     if model is None:
         return PartState(ready=False, detail="no model: run `python -m loader bulk PATH`")
     try:

@@ -46,6 +46,7 @@ def staged_users(settings: Settings) -> set[int]:
     return set(current_dataset(settings.staging).ratings()["userId"].unique())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_loads_leave_erased_users_out(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "raw"

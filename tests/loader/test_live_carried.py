@@ -34,6 +34,15 @@ def test_what_came_live_outlives_loads(own: Settings, tmp_path: Path) -> None:
     load(own, "bulk", folder)
     let_one_of_each_kind_happen(own)
     check_a_load_carries_over_what_is_live(own, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_live_edges_mean_to_other_loads(own: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    write_netflix(folder, users=12, movies=8)
+    load(own, "bulk", folder, "--forget-live")
+    let_one_of_each_kind_happen(own)
     check_a_later_rating_of_a_load_counts_more_than_a_live_one(own, tmp_path / "later")
     check_live_edges_of_another_catalogue_are_lost_only_when_asked(own, tmp_path / "movielens")
 

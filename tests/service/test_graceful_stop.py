@@ -84,7 +84,9 @@ class Listener:
         self.at = time.monotonic()
 
 
-@pytest.mark.parametrize("round_number", range(2))
+@pytest.mark.parametrize(
+    "round_number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 10))]
+)
 def test_no_request_is_lost_when_the_service_is_told_to_stop(
     round_number: int, database: Database, neo4j: EmbeddedServer, tmp_path: Path
 ) -> None:

@@ -79,7 +79,7 @@ def test_all_of_a_user_goes_and_the_others_and_the_statistics_stay(database: Dat
     apply(database, *everything(1), *everything(2))
     offered = RecommendationList(1, "popular", None, NOON, [Recommendation(11, None, None, 1.0)])
     apply(database, told("clicked", 3, 11))
-    Ingest(database).store_recommendations("batch", offered)
+    Ingest(database).store_lists([("batch", offered)])
     for undone in ("feed:1:10:x", "feed:2:10:x"):
         apply(database, Event(type=EventType.UNDONE, source=API, at=NOON, event_id=f"undo {undone}", undoes=undone))
     others = {edge for edge in edges(database) if edge[0] != 1}
@@ -95,7 +95,7 @@ def test_all_of_a_user_goes_and_the_others_and_the_statistics_stay(database: Dat
     assert Ingest(database).get_sequence() > before
     # A list that was being made meanwhile finds nobody to offer it to.
     apply(database, *everything(1))
-    Ingest(database).store_recommendations("late", offered)
+    Ingest(database).store_lists([("late", offered)])
     assert users(database) == [2, 3]
 
 
