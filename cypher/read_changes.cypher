@@ -1,10 +1,11 @@
 // What followers of the sequence have not heard of. Parameters: after, the last number they know
 // Returns: sequence (the last number), model (the version in use), changes [[sequence, userIds]] (userIds null: everybody)
-CALL () {
+OPTIONAL MATCH (applied:Sequence {name: 'applied'})
+OPTIONAL MATCH (catalogue:Catalogue)
+WITH coalesce(applied.value, 0) AS sequence, catalogue.model AS model
+CALL (sequence) { // after the number is read, so that all its changes are seen, and none of a batch that comes meanwhile
   MATCH (change:Change)
-  WHERE change.sequence > $after
+  WHERE change.sequence > $after AND change.sequence <= sequence
   RETURN collect([change.sequence, change.userIds]) AS changes
 }
-OPTIONAL MATCH (sequence:Sequence {name: 'applied'})
-OPTIONAL MATCH (catalogue:Catalogue)
-RETURN coalesce(sequence.value, 0) AS sequence, catalogue.model AS model, changes
+RETURN sequence, model, changes

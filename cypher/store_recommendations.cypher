@@ -1,6 +1,6 @@
-// Store lists of recommendations, each as its user's newest batch; the same batch twice is stored once,
-// and none for a user who was erased meanwhile.
-// Parameters: sequence, lists [{userId, batchId, at, basis, modelVersion,
+// Store lists of recommendations, each as its user's newest batch, and remove that user's batches from before the hit
+// window. The same batch twice is stored once, and none for a user who was erased meanwhile.
+// Parameters: sequence, oldest (as text), lists [{userId, batchId, at, basis, modelVersion,
 //   recommendations [{movieId, rank, score, because, contributions}]}] (at as text)
 // Returns: stored (how many edges were made)
 UNWIND $lists AS list
@@ -8,6 +8,11 @@ MATCH (user:User {userId: list.userId})
 WHERE NOT EXISTS { (user)-[:RECOMMENDED {batchId: list.batchId}]->() }
   AND NOT EXISTS { MATCH (erased:Erased {userId: list.userId}) WHERE erased.liftedAt IS NULL }
 WITH user, list, localdatetime(list.at) AS at
+CALL (user) {
+  MATCH (user)-[old:RECOMMENDED]->()
+  WHERE old.at < localdatetime($oldest)
+  DELETE old
+}
 UNWIND list.recommendations AS row
 MATCH (movie:Movie {movieId: row.movieId})
 CREATE (user)-[:RECOMMENDED {

@@ -1,9 +1,11 @@
 """The service under load: repeated reads, reads beside a writer, reads that are all computed anew, and finishes."""
 
+import itertools
 import json
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,11 +26,12 @@ SCRIPT = Path(__file__).with_name("wrk_load.lua")
 CONNECTIONS = 8
 USERS = 600
 WRITES_PER_SECOND = 20
-# Reads after each acknowledged finish, and how long they go on: longer than an answer may be behind.
+# After every so many-th acknowledged finish, reads go on for longer than an answer may be behind.
+WATCHED_FINISH = 4
 STALENESS_SECONDS = 0.2
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 SLOWEST_SECONDS = 10
-WARMING_SECONDS = 30
+WARMING_SECONDS = 25
 
 Report = Callable[..., None]
 
@@ -39,8 +42,11 @@ def measure_service(settings: Settings, url: str, seconds: int, report: Report) 
     with Database.from_settings(settings) as database:
         users = sorted(History(database).sample_users(limit=USERS))
     client = Client(url, key)
-    load(url, 10, key=key, users=users, cold=True)  # not counted: Neo4j warms up
-    load(url, WARMING_SECONDS, key=key, users=users)  # until each process has answered for each user
+    # Not counted: Neo4j warms up, then each process until it has answered for each user.
+    load(url, WARMING_SECONDS, key=key, users=users, cold=True)
+    with finishing(client, users):
+        time.sleep(WARMING_SECONDS)
+    load(url, WARMING_SECONDS, key=key, users=users)
     report("service", reads="warm", **load(url, seconds, key=key, users=users))
     with finishing(client, users) as finishes:
         figures = load(url, seconds, key=key, users=users)
@@ -75,71 +81,80 @@ class Client:
         self._own = threading.local()
 
     def recommend(self, user_id: int) -> list[int]:
-        """The movies of a user's list, by a new connection: any process may answer."""
+        """The movies of a user's list."""
         path = f"{self._url}/v1/users/{user_id}/recommendations?limit=10"
-        answer = requests.get(path, headers=self._headers, timeout=SLOWEST_SECONDS)
+        answer = self._session().get(path, timeout=SLOWEST_SECONDS)
         answer.raise_for_status()
         return [movie["movieId"] for movie in answer.json()["recommendations"]]
 
-    def finish(self, user_id: int, movie_id: int) -> list[int] | None:
-        """Tell of a finished movie; returns the recommendations of the answer."""
+    def finish(self, user_id: int, movie_id: int) -> dict[str, Any]:
+        """Tell of a finished movie; returns what became of it."""
+        event = {"userId": user_id, "movieId": movie_id, "type": "finished"}
+        answer = self._session().post(f"{self._url}/v1/events", json=event, timeout=SLOWEST_SECONDS)
+        answer.raise_for_status()
+        result: dict[str, Any] = answer.json()["results"][0]
+        return result
+
+    def change_connection(self) -> None:
+        """Any process may answer this thread's next question."""
+        self._session().close()
+
+    def _session(self) -> requests.Session:
         if not hasattr(self._own, "session"):
             self._own.session = requests.Session()
-        event = {"userId": user_id, "movieId": movie_id, "type": "finished"}
-        answer = self._own.session.post(
-            f"{self._url}/v1/events", json=event, headers=self._headers, timeout=SLOWEST_SECONDS
-        )
-        answer.raise_for_status()
-        listed = answer.json()["results"][0]["recommendations"]
-        return listed and [movie["movieId"] for movie in listed["recommendations"]]
+            self._own.session.headers.update(self._headers)
+        return self._own.session  # type: ignore[no-any-return]
 
 
 class Finishes:
-    """Users who finish what they are recommended first, at an even rate, and how long they then get old answers."""
+    """Users who finish what they are recommended first, at an even rate, and how long some then get old answers."""
 
     def __init__(self, client: Client, users: list[int]) -> None:
         self._client = client
         self._users = np.random.default_rng(1).permutation(users).tolist()
         self._posts: list[float] = []
         self._staleness: list[float] = []
-        self._answered = self._refused = 0
+        self._outcomes: Counter[str] = Counter()
 
     def run(self, done: threading.Event) -> None:
         """Go on until it is done; what is refused is counted."""
-        begin, place = time.monotonic(), 0
+        begin = time.monotonic()
         with ThreadPoolExecutor(WRITES_PER_SECOND) as pool:
-            results = []
-            while not done.is_set():
-                results.append(pool.submit(self._finish, self._users[place % len(self._users)]))
-                place += 1
-                done.wait(max(0.0, begin + place / WRITES_PER_SECOND - time.monotonic()))
-        self._refused = sum(isinstance(result.exception(), requests.RequestException) for result in results)
+            for place in itertools.count(1):
+                pool.submit(self._finish, self._users[place % len(self._users)], watched=place % WATCHED_FINISH == 0)
+                if done.wait(max(0.0, begin + place / WRITES_PER_SECOND - time.monotonic())):
+                    return
 
     def figures(self) -> dict[str, Any]:
         """Milliseconds of the POSTs, and by how much answers were behind what was acknowledged."""
         return {
-            "post": {
-                "count": len(self._posts),
-                "withRecommendations": self._answered,
-                "refused": self._refused,
-                **percentiles(self._posts),
-            },
-            "stalenessMilliseconds": percentiles(self._staleness),
+            "post": {**self._outcomes, **percentiles(self._posts)},
+            "stalenessMilliseconds": {"watched": len(self._staleness), **percentiles(self._staleness)},
         }
 
-    def _finish(self, user_id: int) -> None:
-        movie_id = self._client.recommend(user_id)[0]
-        begin = time.monotonic()
-        listed = self._client.finish(user_id, movie_id)
-        acknowledged = time.monotonic()
-        self._posts.append((acknowledged - begin) * 1000)
-        self._answered += listed is not None
+    def _finish(self, user_id: int, *, watched: bool) -> None:
+        try:
+            movie_id = self._client.recommend(user_id)[0]
+            begin = time.monotonic()
+            result = self._client.finish(user_id, movie_id)
+            acknowledged = time.monotonic()
+            self._posts.append((acknowledged - begin) * 1000)
+            listed = "withRecommendations" if result["recommendations"] else "without"
+            self._outcomes[listed if result["applied"] else "onTheLogOnly"] += 1
+            if watched and result["applied"]:
+                self._staleness.append(self._watch(user_id, movie_id, acknowledged) * 1000)
+        except requests.RequestException:
+            self._outcomes["refused"] += 1
+
+    def _watch(self, user_id: int, movie_id: int, acknowledged: float) -> float:
+        """By how many seconds the latest answer was behind that still had the movie, which was finished."""
         stale = 0.0
         while (asked := time.monotonic()) < acknowledged + STALENESS_SECONDS:
-            if movie_id in self._client.recommend(user_id):  # a finished movie is never recommended
+            self._client.change_connection()
+            if movie_id in self._client.recommend(user_id):
                 stale = asked - acknowledged
             time.sleep(PAUSE_SECONDS)
-        self._staleness.append(stale * 1000)
+        return stale
 
 
 @contextmanager

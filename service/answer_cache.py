@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from service.follower import Follower
 
 LARGEST_BYTES = 64 << 20
-# Scores of what is trending decay, and titles may come to be known, with no change that is told.
-OLDEST_SECONDS = 60.0
+# Titles may come to be known with no change that is told; and what is trending decays.
+OLDEST_SECONDS = 600.0
+OLDEST_TRENDING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class AnswerCache:
             answer = self._answers.get(key)
             if answer is None:
                 return None
-            old = time.monotonic() - answer.made_at > OLDEST_SECONDS
-            if old or self._follower.has_changed(answer.user_id, answer.version):
+            oldest = OLDEST_TRENDING_SECONDS if answer.user_id is None else OLDEST_SECONDS
+            if time.monotonic() - answer.made_at > oldest or self._follower.has_changed(answer.user_id, answer.version):
                 self._drop(key)
                 return None
             self._answers.move_to_end(key)

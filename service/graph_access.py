@@ -1,5 +1,6 @@
 """What the views work with: one set of repositories per process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -30,8 +31,16 @@ from stream.writer import apply_events
 
 KEY = "recommender"
 # Traversals at a time in one process, and requests that may wait for their turn (docs/benchmarks.md).
-THREADS = 8
+THREADS = 3
 WAITING = 24
+
+
+@dataclass(frozen=True)
+class Write:
+    """What one request writes: logged events, or lists under their batch ids."""
+
+    events: Sequence[Event] = ()
+    lists: Sequence[tuple[str, RecommendationList]] = ()
 
 
 @dataclass
@@ -113,26 +122,25 @@ class GraphAccess:
         return Workshop(THREADS, WAITING, self.settings.deadline)
 
     @cached_property
-    def events(self) -> GroupCommit[list[Event], set[int]]:
-        """Applies logged events; tells which users are erased, so that nothing of them was kept."""
+    def writes(self) -> GroupCommit[Write, set[int]]:
+        """Writes to the graph; tells which users of logged events are erased, so that nothing of them was kept."""
         rules = FinishRules.from_settings(self.settings)
 
-        def apply(groups: list[list[Event]]) -> set[int]:
-            events = [event for group in groups for event in group]
+        def commit(writes: list[Write]) -> set[int]:
+            events = [event for write in writes for event in write.events]
+            lists = [entry for write in writes for entry in write.lists]
 
             def work(batch: IngestTransaction) -> set[int]:
-                apply_events(batch, events, rules)
+                if events:
+                    apply_events(batch, events, rules)
+                if lists:
+                    batch.store_lists(lists)
                 until = batch.find_erased({event.user_id for event in events if event.user_id})
                 return {user_id for user_id, moment in until.items() if moment == NEVER}
 
             return self.ingest.transact(work)
 
-        return GroupCommit("events", apply)
-
-    @cached_property
-    def lists(self) -> GroupCommit[tuple[str, RecommendationList], None]:
-        """Stores lists under their batch ids."""
-        return GroupCommit("lists", self.ingest.store_lists)
+        return GroupCommit("writes", commit)
 
     def close(self) -> None:
         """End what goes on in the background, and all connections."""

@@ -1,5 +1,6 @@
 """Gunicorn's configuration: `gunicorn --config python:service.gunicorn_config`. Everything comes from the settings."""
 
+import sys
 from typing import Any
 
 from graph.metrics_folder import share_metrics
@@ -20,6 +21,10 @@ graceful_timeout = 8  # longer than any request may take
 loglevel = _settings.log_level.lower()
 logger_class = "service.gunicorn_logger.Logger"
 control_socket_disable = True
+
+# A thread that has its answer from Neo4j waits so long for one that computes. With Python's own 5 ms, the seven round
+# trips of a write took a second under load (docs/benchmarks.md, "The service").
+sys.setswitchinterval(0.0005)
 
 
 def on_starting(_: Any) -> None:

@@ -219,9 +219,8 @@ def store_recommendations(
 ) -> bool:
     """Store lists under their batch ids and let those older than the hit window go. False: all were stored before."""
     rows = [_list_row(batch_id, recommended) for batch_id, recommended in lists]
-    [record] = transaction.run("store_recommendations", lists=rows, sequence=sequence)
-    before = min(recommended.generated_at for _, recommended in lists) - hit_window
-    transaction.run("remove_old_recommendations", userIds=[row["userId"] for row in rows], before=text_of(before))
+    oldest = min(recommended.generated_at for _, recommended in lists) - hit_window
+    [record] = transaction.run("store_recommendations", lists=rows, sequence=sequence, oldest=text_of(oldest))
     return bool(record["stored"])
 
 

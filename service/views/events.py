@@ -12,7 +12,7 @@ from graph.errors import DatabaseUnavailableError
 from graph.times import utc_now
 from service import schemas
 from service.deadline import DeadlineError, OverloadedError
-from service.graph_access import GraphAccess, graph_access
+from service.graph_access import GraphAccess, Write, graph_access
 from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.events import API, Event, EventType
@@ -44,7 +44,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     _require_room(access)
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
-        erased = access.events.write(events, APPLY_SHARE * access.settings.deadline)
+        erased = access.writes.write(Write(events=events), APPLY_SHARE * access.settings.deadline)
     except DatabaseUnavailableError as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
@@ -105,12 +105,12 @@ def _list_finishers(access: GraphAccess, events: list[Event]) -> dict[int, schem
     for user_id, event in list(finishes.items())[:LISTED_USERS]:
         if user_id is not None:
             found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
-            access.lists.submit((event.key, found)).add_done_callback(_tell_failure)
+            access.writes.submit(Write(lists=[(event.key, found)])).add_done_callback(_tell_failure)
             lists[user_id] = schemas.Recommendations.model_validate(found)
     return lists
 
 
-def _tell_failure(stored: Future[None]) -> None:
+def _tell_failure(stored: Future[set[int]]) -> None:
     """What is not stored here the worker makes again."""
     if error := stored.exception():
         logger.warning("a list is answered, not stored: %s", error)

@@ -57,7 +57,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     found = graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
-    g.about_everybody = found.basis != "history"
+    g.about_everybody = found.basis != "history" or not all(movie.because for movie in found.recommendations)
     return reply(schemas.Recommendations.model_validate(found))
 
 
