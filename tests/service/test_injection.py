@@ -8,7 +8,7 @@ from urllib.parse import quote
 import neo4j
 import pytest
 from flask.testing import FlaskClient
-from test_schemathesis import CATALOGUE
+from small_catalogue import SMALL_CATALOGUE
 
 from graph.database import Database
 from graph.queries import FOLDER
@@ -123,7 +123,7 @@ def read_content(database: Database) -> set[str]:
 
 @pytest.fixture
 def client(database: Database, settings: Settings) -> Iterator[FlaskClient]:
-    database.run_text(CATALOGUE)
+    database.run_text(SMALL_CATALOGUE)
     app = create_app(settings.model_copy(update={"open": True, "deadline": 10}))
     yield app.test_client()
     app.extensions[KEY].close()
