@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,10 +44,11 @@ START_SECONDS = 240
 @click.group(cls=CommandGroup, invoke_without_command=True)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Measure on this machine; without a command, everything that needs nothing installed."""
+    """Measure on this machine; without a command, everything but what takes hours or `wrk`, if that is missing."""
     report("machine", **describe_machine())
     if context.invoked_subcommand is None:
-        for command in (accuracy, diversity, traversal, backlog, push, bulk):
+        loads = (service,) if shutil.which("wrk") else ()
+        for command in (accuracy, diversity, traversal, backlog, push, *loads, bulk):
             context.invoke(command)
 
 
