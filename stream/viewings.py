@@ -53,11 +53,6 @@ class ViewingTracker:
         return [self._now[key] for key, viewing in self._before.items() if self._now[key] != viewing]
 
     @property
-    def changed(self) -> list[Viewing]:
-        """What must be written after the batch: all that are new or other than before."""
-        return [*self.updated, *self.begun]
-
-    @property
     def told(self) -> set[str]:
         """Event ids of viewings that started or ended: what followers want to hear of."""
         ended = {v.event_id for v in self.updated if self._before[v.event_id].ended_at != v.ended_at}

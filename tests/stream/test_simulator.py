@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 import requests
+from conftest import Clock
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
@@ -27,16 +28,6 @@ MOVIES = [
     Movie(3, None, 2001, [], True, 1, 3.5),
 ]
 Watching = list[tuple[int, Movie]]
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now = 5000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def audience(seed: int = 1, size: int = 10, seconds: float = 30.0, users: list[int] | None = None) -> Audience:
@@ -58,7 +49,7 @@ def test_its_answer_is_what_our_decoder_reads() -> None:
     assert isinstance(body, str)
     answer = decode_answer(response.data)
     assert answer.unreadable == []
-    expected = audience(size=300).watching(5000.0)
+    expected = audience(size=300).watching(Clock().now)
     assert [(event.user_id, event.movie_id, event.title, event.year) for event in answer.sightings] == [
         (user, movie.movie_id, movie.title, movie.year) for user, movie in expected
     ]
