@@ -9,9 +9,11 @@
 //   onlyMovieId     the one candidate that is asked for; null for all
 //   exclude, genre, yearFrom, yearTo   what is left out; genre and years may be null
 //   offset, limit, reasonLimit, now
-// Returns: movieId, title, year, score, because [{movieId, title, contribution}] (largest first), modelVersion
+// Returns: movieId, title, year, score, because [{movieId, title, contribution}] (largest first), modelVersion,
+//   sequence (number of a batch; it and all before are taken into account)
+OPTIONAL MATCH (applied:Sequence {name: 'applied'})
 MATCH (catalogue:Catalogue)
-WITH catalogue.model AS version
+WITH catalogue.model AS version, coalesce(applied.value, 0) AS sequence // read before everything else
 CALL () {
   CALL () {
     MATCH (:User {userId: $userId})-[:RATED]->(movie:Movie)
@@ -78,7 +80,7 @@ CALL (version, history, seen) {
   ORDER BY score DESC, candidate.movieId
   SKIP $offset LIMIT $limit
 }
-WITH version, history, collect({movie: candidate, score: score}) AS found, collect(candidate) AS candidates
+WITH version, sequence, history, collect({movie: candidate, score: score}) AS found, collect(candidate) AS candidates
 CALL (version, history, candidates) {
   UNWIND history AS step
   WITH step.movie AS source, step.weight AS weight
@@ -88,7 +90,7 @@ CALL (version, history, candidates) {
   ORDER BY contribution DESC, source.movieId
   RETURN candidate, collect({movieId: source.movieId, title: source.title, contribution: contribution}) AS because
 }
-WITH version, candidate, because, [entry IN found WHERE entry.movie = candidate | entry.score][0] AS score
+WITH version, sequence, candidate, because, [entry IN found WHERE entry.movie = candidate | entry.score][0] AS score
 RETURN candidate.movieId AS movieId, candidate.title AS title, candidate.year AS year, score,
-       because[..$reasonLimit] AS because, version AS modelVersion
+       because[..$reasonLimit] AS because, version AS modelVersion, sequence
 ORDER BY score DESC, movieId

@@ -69,6 +69,11 @@ class Follower:
             newest = self._version if user_id is None else self._changed.get(user_id, 0)
             return max(newest, self._changed_for_all) > since
 
+    def has_heard_of(self, user_id: int) -> bool:
+        """Whether something about this very user has changed lately."""
+        with self._state:
+            return user_id in self._changed
+
     def end(self) -> None:
         """Ask no more; returns when the last question is answered."""
         with self._state:

@@ -18,6 +18,8 @@ HISTORY_LIMIT = 50
 # Variety is sought among so many of the best.
 DIVERSE = 200
 ALL = 100_000
+# A stored list is looked at again if no more batches have come since; there are notes of a thousand.
+REACH = 500
 HIT_WINDOW = timedelta(days=7)
 
 
@@ -70,13 +72,17 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class RecommendationList:
-    """What a user is offered. `basis` is `history`, `trending` or `popular`."""
+    """What a user is offered. `basis` is `history`, `trending` or `popular`.
+
+    `based_on` is the number of a batch: it and all before are taken into account; None if that is not known.
+    """
 
     user_id: int | None
     basis: str
     model_version: str | None
     generated_at: datetime
     recommendations: list[Recommendation]
+    based_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,19 @@ class Recommendations:
             return _recommendation(record)
         return None
 
+    def get_current_list(self, user_id: int) -> RecommendationList | None:
+        """The user's newest stored list if it would be the same now, made from the history alone; else None."""
+        for record in self._database.read("get_current_list", userId=user_id, reach=REACH):
+            return RecommendationList(
+                user_id=user_id,
+                basis=record["basis"],
+                model_version=record["modelVersion"],
+                generated_at=record["at"].to_native(),
+                recommendations=[_recommendation(row) for row in record["recommendations"]],
+                based_on=record["basedOn"],
+            )
+        return None
+
     def read_recommendations_since(self, after: int, until: int) -> list[StoredBatch]:
         """Lists stored in the batches `after` < number ≤ `until`, oldest first."""
         return [
@@ -174,7 +193,8 @@ class Recommendations:
         records = self._recommend_movies(user_id, movie_ids, limit, offset, keep)
         found = [_recommendation(record) for record in records]
         if len(found) == limit:
-            return RecommendationList(user_id, "history", records[0]["modelVersion"], now, found)
+            first = records[0]
+            return RecommendationList(user_id, "history", first["modelVersion"], now, found, first["sequence"])
         led_to = [movie.movie_id for movie in found]
         if offset:
             led_to = [
@@ -238,6 +258,7 @@ def _list_row(batch_id: str, recommended: RecommendationList) -> dict[str, Any]:
     return {
         "userId": recommended.user_id,
         "batchId": batch_id,
+        "basedOn": recommended.based_on,
         "at": text_of(recommended.generated_at),
         "basis": recommended.basis,
         "modelVersion": recommended.model_version,

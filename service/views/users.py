@@ -1,11 +1,13 @@
 """What a user is offered, why, and what the user did; and the right to be forgotten."""
 
 import logging
+from dataclasses import replace
 
 from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
 
 from graph.errors import DatabaseUnavailableError
+from graph.repositories.recommendations import RecommendationList
 from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
@@ -13,6 +15,7 @@ from service.problems import PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
+from stream.recommender import LIST_LENGTH
 from stream.viewings import FinishRules
 from stream.writer import apply_events
 
@@ -54,7 +57,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
 
     Pages fit together, each movie once, until no rated movie is left. A user who is not known gets what is trending.
     """
-    found = graph_access().recommendations.recommend_for_user(
+    found = _find_stored(path.user_id, query) or graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
     g.about_everybody = found.basis != "history" or not all(movie.because for movie in found.recommendations)
@@ -105,3 +108,13 @@ def erase(path: schemas.UserPath) -> Reply:
     removed = schemas.RemovedEdges(**{REMOVED[kind]: count for kind, count in removal.edges.items()})
     erased = schemas.ErasedUser(user_id=path.user_id, applied=removal.complete, removed=removed)
     return reply(erased, 200 if removal.complete else 202)
+
+
+def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList | None:
+    """The list that a finish has just led to, perhaps in another process, if it answers the query."""
+    access = graph_access()
+    plain = query.model_copy(update={"limit": LIST_LENGTH}) == schemas.FilterQuery()
+    if not plain or query.limit > LIST_LENGTH or not access.follower.has_heard_of(user_id):
+        return None
+    found = access.recommendations.get_current_list(user_id)
+    return found and replace(found, recommendations=found.recommendations[: query.limit])

@@ -1,5 +1,6 @@
 """Every REST path over real HTTP, on the running system; every answer is checked against the OpenAPI document."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -212,6 +213,20 @@ def test_not_interested_takes_effect_at_once(get: Get, post: Get) -> None:
     post("/v1/events", {"userId": 9, "movieId": first, "type": "liked", "value": -1})
     after = get(RECOMMENDATIONS, "?limit=200", userId=9)["recommendations"]
     assert first not in {movie["movieId"] for movie in after}
+
+
+def test_after_a_finish_every_process_answers_with_its_list(system: RunningSystem, get: Get, post: Get) -> None:
+    path = f"{system.url}{RECOMMENDATIONS.format(userId=13)}"
+    for _ in range(10):  # each time a new connection: both processes follow the graph
+        first = requests.get(path, timeout=10).json()["recommendations"][0]
+    [result] = post("/v1/events", {"userId": 13, "movieId": first["movieId"], "type": "finished"})["results"]
+    told = result["recommendations"]
+    time.sleep(0.5)
+    answers = [requests.get(path, timeout=10).json() for _ in range(10)]
+    assert [answer["recommendations"] for answer in answers] == [told["recommendations"]] * 10
+    assert {answer["generatedAt"] for answer in answers} == {told["generatedAt"]}, "computed once"
+    assert get(RECOMMENDATIONS, "?limit=3", userId=13)["recommendations"] == told["recommendations"][:3]
+    assert get(RECOMMENDATIONS, "?limit=11", userId=13)["generatedAt"] != told["generatedAt"]
 
 
 def test_an_event_taken_back_is_as_if_it_had_never_happened(contract: Contract, get: Get, post: Get) -> None:
