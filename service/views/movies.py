@@ -1,5 +1,7 @@
 """The catalogue."""
 
+from collections import Counter
+
 from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -33,6 +35,13 @@ def trending(query: schemas.PageQuery) -> Reply:
     return _reply_list(graph_access().movies.find_trending_movies(utc_now(), query.offset, query.limit))
 
 
+@blueprint.get("/genres", responses={200: schemas.GenreList})
+def genres() -> Reply:
+    """The genres of the catalogue."""
+    found = graph_access().movies.list_genres()
+    return reply(schemas.GenreList.model_validate({"genres": found}))
+
+
 @blueprint.get("/<int:movieId>", responses={200: schemas.Movie, **PATH_PROBLEMS})
 def movie(path: schemas.MoviePath) -> Reply:
     """One movie."""
@@ -44,6 +53,27 @@ def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
     """The movies most similar to one."""
     _get_movie(path.movie_id)
     return _reply_list(graph_access().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
+
+
+@blueprint.get("/<int:movieId>/ratings", responses={200: schemas.RatingCounts, **PATH_PROBLEMS})
+def ratings(path: schemas.MoviePath) -> Reply:
+    """How the movie was rated: ratings by stars and by year."""
+    movie = _get_movie(path.movie_id)
+    counts = graph_access().movies.count_ratings(path.movie_id)
+    by_star, by_year = Counter[float](), Counter[int]()
+    for entry in counts:
+        by_star[entry.rating] += entry.count
+        if entry.year is not None:
+            by_year[entry.year] += entry.count
+    return reply(
+        schemas.RatingCounts(
+            movie_id=path.movie_id,
+            rating_count=movie.rating_count,
+            counted=by_star.total(),
+            stars=[{"rating": rating, "count": count} for rating, count in sorted(by_star.items())],
+            years=[{"year": year, "count": count} for year, count in sorted(by_year.items())],
+        )
+    )
 
 
 @blueprint.put(
