@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the pages, taken from a real run on ports and folders of its own, into docs/images/."""
+"""`make screenshots`: pictures of the pages from a real run on ports and folders of its own, into docs/images/."""
 
 import signal
 import subprocess

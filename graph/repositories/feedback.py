@@ -54,11 +54,12 @@ def measure_feedback(database: Database, since: datetime) -> Feedback:
 
 @dataclass(frozen=True)
 class PopularityGroup:
-    """A tenth of the movies, the most rated being the first: how often they were rated and recommended."""
+    """Some of the movies, as many as in each other group, the most rated in the first: how often they were offered."""
 
     group: int
     movies: int
     ratings: int
+    recommended_movies: int
     recommendations: int
 
 
@@ -67,10 +68,22 @@ class Reach:
     """How much of the catalogue was recommended since a moment, and how popular that is."""
 
     since: datetime
-    movies: int
-    recommended_movies: int
-    recommendations: int
     groups: list[PopularityGroup]
+
+    @property
+    def movies(self) -> int:
+        """How many there are."""
+        return sum(group.movies for group in self.groups)
+
+    @property
+    def recommended_movies(self) -> int:
+        """How many of them were recommended."""
+        return sum(group.recommended_movies for group in self.groups)
+
+    @property
+    def recommendations(self) -> int:
+        """How many recommendations were counted."""
+        return sum(group.recommendations for group in self.groups)
 
     @property
     def coverage(self) -> float | None:
@@ -80,24 +93,5 @@ class Reach:
 
 def measure_reach(database: Database, since: datetime) -> Reach:
     """What was recommended since a moment (UTC), of the latest MOST_COUNTED recommendations."""
-    rows = [
-        (record["ratingCount"], record["recommendations"])
-        for record in database.read("measure_reach", since=since, most=MOST_COUNTED)
-    ]
-    return Reach(
-        since=since,
-        movies=len(rows),
-        recommended_movies=sum(offers > 0 for _, offers in rows),
-        recommendations=sum(offers for _, offers in rows),
-        groups=group_by_popularity(rows),
-    )
-
-
-def group_by_popularity(rows: list[tuple[int, int]], groups: int = POPULARITY_GROUPS) -> list[PopularityGroup]:
-    """Movies as (ratings, recommendations), the most rated first, in groups of about the same size."""
-    found = []
-    for group in range(groups):
-        part = rows[len(rows) * group // groups : len(rows) * (group + 1) // groups]
-        ratings, offers = (sum(column) for column in zip(*part, strict=True)) if part else (0, 0)
-        found.append(PopularityGroup(group + 1, len(part), ratings, offers))
-    return found
+    records = database.read("measure_reach", since=since, most=MOST_COUNTED, groups=POPULARITY_GROUPS)
+    return Reach(since, [PopularityGroup(*record.values()) for record in records])

@@ -1,9 +1,11 @@
 """The catalogue."""
 
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
+from graph.repositories import movies as repository
 from service.schemas.base import Body, Schema
 from service.schemas.base import Genre as GenreName
 from stream.events import Year
@@ -68,6 +70,22 @@ class RatingCounts(Schema):
     counted: int = Field(description="Those that are counted here: of a movie with very many, a part")
     stars: list[StarCount]
     years: list[YearCount] = Field(description="Ratings without a time are in none")
+
+    @classmethod
+    def of(cls, movie: repository.Movie, ratings: list[repository.CountedRatings]) -> Self:
+        """From ratings by stars and year."""
+        stars, years = Counter[float](), Counter[int]()
+        for entry in ratings:
+            stars[entry.rating] += entry.count
+            if entry.year is not None:
+                years[entry.year] += entry.count
+        return cls(
+            movie_id=movie.movie_id,
+            rating_count=movie.rating_count,
+            counted=stars.total(),
+            stars=[StarCount(rating=rating, count=count) for rating, count in sorted(stars.items())],
+            years=[YearCount(year=year, count=count) for year, count in sorted(years.items())],
+        )
 
 
 class Genre(Schema):

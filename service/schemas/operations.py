@@ -35,6 +35,7 @@ class PopularityGroup(Schema):
     group: int
     movies: int
     ratings: int
+    recommended_movies: int
     recommendations: int
 
 

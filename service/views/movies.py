@@ -1,7 +1,5 @@
 """The catalogue."""
 
-from collections import Counter
-
 from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -59,21 +57,8 @@ def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
 def ratings(path: schemas.MoviePath) -> Reply:
     """How the movie was rated: ratings by stars and by year."""
     movie = _get_movie(path.movie_id)
-    counts = graph_access().movies.count_ratings(path.movie_id)
-    by_star, by_year = Counter[float](), Counter[int]()
-    for entry in counts:
-        by_star[entry.rating] += entry.count
-        if entry.year is not None:
-            by_year[entry.year] += entry.count
-    return reply(
-        schemas.RatingCounts(
-            movie_id=path.movie_id,
-            rating_count=movie.rating_count,
-            counted=by_star.total(),
-            stars=[{"rating": rating, "count": count} for rating, count in sorted(by_star.items())],
-            years=[{"year": year, "count": count} for year, count in sorted(by_year.items())],
-        )
-    )
+    counted = graph_access().movies.count_ratings(path.movie_id)
+    return reply(schemas.RatingCounts.of(movie, counted))
 
 
 @blueprint.put(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Blueprint, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 from graph.errors import RecommenderError
@@ -99,7 +99,7 @@ def find_movie(movie_id: int) -> tuple[Movie | None, bool]:
         return None, False
 
 
-def render_page(template: str, *sources: Source, **values: object) -> ResponseReturnValue:
+def render_page(template: str, *sources: Source, **values: object) -> Response:
     """A page, asked for again each time: it carries the visitor's token."""
     page = make_response(render_template(template, sources=sources, **values))
     page.headers["Cache-Control"] = "private, no-cache"

@@ -29,8 +29,8 @@ function picture() {
   return [
     element("p", {}, element("b", {}, titleOf(answer)), ` scores ${weight(answer.score)}: the sum of what each movie of the history adds.`),
     links(what, sources, answer, width),
-    element("p", { class: "hint" }, element("a", { href: path }, "GET explanation"), " has these figures, and the Cypher that draws them in Neo4j Browser:"),
-    element("details", {}, element("summary", {}, "Cypher for Neo4j Browser"), element("pre", { tabindex: 0, "aria-label": "Cypher of this explanation" }, answer.cypher)),
+    element("p", { class: "hint" }, "The figures: ", element("a", { href: path }, `GET ${path}`)),
+    element("details", {}, element("summary", {}, "Draw it in Neo4j Browser"), element("pre", { tabindex: 0, "aria-label": "Cypher of this explanation" }, answer.cypher)),
   ];
 }
 

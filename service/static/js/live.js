@@ -7,9 +7,12 @@ import { bars, trail } from "./plots.js";
 const HOUR = 3_600_000;
 const SHOWN = 60;
 const BINS = 12;
+const SMALL = { height: 84, width: 320, ends: ["1 h ago", "now"] };
+const BASIS = { history: "Next, from the history", trending: "Next, from what is trending", popular: "Next, from what is popular" };
 const opened = Date.now();
 const finishes = []; // {at, userId, node, pushed}
 const latencies = []; // [arrival, seconds]
+const rates = []; // [moment, hit rate]
 
 function follow() {
   const stream = new EventSource("/v1/stream?recent=40");
@@ -59,7 +62,7 @@ function listed(pushed) {
 
 function offer(pushed) {
   const movies = pushed.recommendations.slice(0, 3).map((movie) => element("li", {}, movieLink(movie), " ", reasons(movie.because, 2)));
-  return element("div", { class: "offer" }, element("p", { class: "hint" }, `Next, by ${pushed.basis}`), element("ol", {}, ...movies));
+  return element("div", { class: "offer" }, element("p", { class: "hint" }, BASIS[pushed.basis]), element("ol", {}, ...movies));
 }
 
 function prepend(node) {
@@ -75,6 +78,10 @@ function measured(seconds) {
   drawLatency();
 }
 
+function plot(place, hint, picture) {
+  find(place).replaceChildren(element("p", { class: "hint" }, hint), picture);
+}
+
 function drawFinishes() {
   const now = Date.now();
   while (finishes.length && finishes.at(-1).at < now - HOUR) finishes.pop();
@@ -85,8 +92,8 @@ function drawFinishes() {
   }
   const shown = counts.reduce((sum, count) => sum + count, 0);
   find("finished").textContent = shown;
-  const pairs = counts.map((count, place) => [place === BINS - 1 ? "now" : place % 4 === 0 ? `−${60 - place * 5} min` : "", count]);
-  find("finished-plot").replaceChildren(bars(`${shown} movies finished, per five minutes`, pairs, { height: 84, width: 240, every: 1 }));
+  const pairs = counts.map((count, place) => [`${60 - place * 5} minutes ago`, count]);
+  plot("finished-plot", "Movies in the last hour that this page knows of", bars(`${shown} movies finished, per five minutes`, pairs, SMALL));
 }
 
 function drawLatency() {
@@ -94,25 +101,24 @@ function drawLatency() {
   while (latencies.length && latencies[0][0] < now - HOUR) latencies.shift();
   const sorted = latencies.map(([, seconds]) => seconds).sort((one, other) => one - other);
   const middle = sorted[Math.floor(sorted.length / 2)];
-  find("latency").textContent = sorted.length ? `${middle < 1 ? `${Math.round(middle * 1000)} ms` : `${middle.toFixed(1)} s`}` : "–";
+  find("latency").textContent = sorted.length ? middle < 1 ? `${Math.round(middle * 1000)} ms` : `${middle.toFixed(1)} s` : "–";
   const points = latencies.map(([at, seconds]) => [(now - at) / 60_000, seconds]);
-  find("latency-plot").replaceChildren(
-    sorted.length ? trail(`Seconds from a finish to its list, ${sorted.length} in the last hour`, points) : element("p", { class: "hint" }, "Measured from the next finish on"),
-  );
+  if (sorted.length === 0) return plot("latency-plot", "Measured from the next finish on", trail("Nothing measured yet", [], SMALL));
+  const told = sorted.length === 1 ? "One finish" : `Median of ${sorted.length} finishes`;
+  plot("latency-plot", `${told}, until the list is on this page`, trail("Seconds from a finish to its list, over the last hour", points, SMALL));
 }
 
 async function drawHits() {
   try {
     const feedback = await get("/v1/stats/feedback", { days: 1 / 24 });
     find("hits").textContent = percent(feedback.hitRate);
-    const pairs = feedback.ranks.slice(0, 10).map((rank) => [rank.rank, rank.hits]);
-    const text = feedback.lists === 0 ? "No lists in the last hour" : `${feedback.listsWithHit} of ${feedback.lists} lists led to a viewing`;
-    find("hits-plot").replaceChildren(
-      element("p", { class: "hint" }, text),
-      ...(feedback.hits > 0 ? [bars(`Hits by rank: ${text}`, pairs, { height: 60, width: 240 })] : []),
-    );
+    rates.push([Date.now(), feedback.hitRate ?? 0]);
+    while (rates[0][0] < Date.now() - HOUR) rates.shift();
+    const text = feedback.lists === 0 ? "No lists in the last hour" : `${feedback.listsWithHit} of the hour’s ${feedback.lists} lists led to a viewing`;
+    const points = rates.map(([at, rate]) => [(Date.now() - at) / 60_000, rate]);
+    plot("hits-plot", text, trail("Hit rate over the last hour", points, SMALL));
   } catch (error) {
-    find("hits-plot").replaceChildren(element("p", { class: "hint" }, error.message));
+    plot("hits-plot", error.message, trail("Nothing measured", [], SMALL));
   }
 }
 

@@ -12,7 +12,8 @@ function current({ catalogue, current: model }) {
     facts([
       ["Version", model.version],
       ["Fitted", element("span", {}, moment(model.fittedAt), " ", moment(model.fittedAt, "time"))],
-      ["From", `${number(ratings ?? 0)} ratings of ${model.snapshot.catalogue ?? catalogue}`],
+      ["Catalogue", model.snapshot.catalogue ?? catalogue ?? "unknown"],
+      ["Ratings", ratings === undefined ? "unknown" : number(ratings)],
       ["Live likes", number(live ?? 0)],
       ["Movies", number(model.movies)],
       ["Weights", number(model.edges)],
@@ -34,9 +35,9 @@ function accuracy({ current: model, versions }) {
     const { halfWidth, judges, ...measures } = version.metrics;
     const [name, value] = Object.entries(measures)[0];
     const state = version.version === model?.version ? "in use" : version.withdrawn ? "withdrawn" : "kept";
-    return row("td", version.version, state, `${name.toUpperCase()} ${value.toFixed(4)}`, `± ${halfWidth.toFixed(4)}`, number(judges));
+    return row("td", version.version, state, name.replace("ndcg", "NDCG"), value.toFixed(4), `± ${halfWidth.toFixed(4)}`, number(judges));
   });
-  return [table("Accuracy by version", ["Version", "State", "Measure", "95 % within", "Users judged"], rows), more];
+  return [table("Accuracy by version", ["Version", "State", "Measure", "Value", "95 % within", "Users judged"], rows), more];
 }
 
 function table(caption, names, rows) {
@@ -55,15 +56,14 @@ function popularity(answer) {
   const pairs = answer.groups.map((group) => [`${group.group}`, group.recommendations / answer.recommendations]);
   const rated = answer.groups.map((group) => (ratings ? group.ratings / ratings : 0));
   const told = pairs.map(([group, share]) => `${group}: ${percent(share)}`).join(", ");
-  const format = (share) => `${Math.round(100 * share)} %`;
+  const format = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
   return [
     bars(`Share of the recommendations by popularity group. ${told}`, pairs, { height: 190, second: rated, format }),
     element("p", { class: "key" }, element("span", { class: "swatch bar" }), "recommendations ", element("span", { class: "swatch mark" }), "ratings, to compare"),
   ];
 }
 
-async function coverage(answer) {
-  const feedback = await get("/v1/stats/feedback");
+function coverage(answer, feedback) {
   return facts([
     ["Coverage", `${percent(answer.coverage)} of ${number(answer.movies)} movies`],
     ["Recommendations", number(answer.recommendations)],
@@ -73,7 +73,18 @@ async function coverage(answer) {
   ]);
 }
 
-show(find("current"), async () => current(await get("/v1/stats/model")));
-show(find("accuracy"), async () => accuracy(await get("/v1/stats/model")));
-show(find("popularity"), async () => popularity(await get("/v1/stats/reach")));
-show(find("reach"), async () => coverage(await get("/v1/stats/reach")));
+/** A GET that several parts of the page share; asked again after it failed. */
+function shared(path) {
+  let asked = null;
+  return () => (asked ??= get(path).catch((error) => {
+    asked = null;
+    throw error;
+  }));
+}
+
+const models = shared("/v1/stats/model");
+const reach = shared("/v1/stats/reach");
+show(find("current"), async () => current(await models()));
+show(find("accuracy"), async () => accuracy(await models()));
+show(find("popularity"), async () => popularity(await reach()));
+show(find("reach"), async () => coverage(await reach(), await get("/v1/stats/feedback")));

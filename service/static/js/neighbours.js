@@ -5,7 +5,7 @@ import { drawn, titleOf, weight } from "./dom.js";
 import { links, shorten } from "./links.js";
 
 const NARROW = 640;
-const HEIGHT = 440;
+const HEIGHT = 400;
 
 /** The picture for a place of this width; `walk` is called with the movie that was chosen. */
 export function neighbourhood(movie, neighbours, width, walk) {
@@ -24,7 +24,7 @@ export function neighbourhood(movie, neighbours, width, walk) {
 function circle(what, movie, sources, width) {
   const middle = [width / 2, HEIGHT / 2];
   const most = Math.max(...sources.map((source) => source.weight));
-  const places = sources.map((_, place) => placeOf(place, sources.length, middle));
+  const places = sources.map((_, place) => placeOf(place, sources.length, middle, Math.min(250, width * 0.2)));
   const lines = places.map(([x, y], place) =>
     drawn("line", { class: "link", x1: middle[0], y1: middle[1], x2: x, y2: y, "stroke-width": Math.max(1, (sources[place].weight / most) * 9) }),
   );
@@ -42,9 +42,9 @@ function circle(what, movie, sources, width) {
   );
 }
 
-function placeOf(place, count, [x, y]) {
+function placeOf(place, count, [x, y], wide) {
   const angle = (2 * Math.PI * (place + 0.5)) / count - Math.PI / 2;
-  return [x + 185 * Math.cos(angle), y + (HEIGHT / 2 - 34) * Math.sin(angle)];
+  return [x + wide * Math.cos(angle), y + (HEIGHT / 2 - 34) * Math.sin(angle)];
 }
 
 function node(source, [x, y], [centre], width, most) {

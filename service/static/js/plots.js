@@ -7,7 +7,7 @@ const LABEL = 16;
 /**
  * Bars from (label, value) pairs; `second` are values drawn as a thin mark over each bar. Labels that would touch are left out.
  */
-export function bars(what, pairs, { height = 120, second = null, width = 480, format = number } = {}) {
+export function bars(what, pairs, { height = 120, second = null, width = 480, format = number, ends = null } = {}) {
   const most = Math.max(1e-9, ...pairs.map(([, value]) => value), ...(second ?? []));
   const step = width / Math.max(1, pairs.length);
   const every = Math.ceil(pairs.length / (width / 34));
@@ -24,23 +24,32 @@ export function bars(what, pairs, { height = 120, second = null, width = 480, fo
       const y = LABEL + room - (second[place] / most) * room;
       shapes.push(drawn("line", { class: "mark", x1: left + step * 0.05, x2: left + step * 0.95, y1: y, y2: y }));
     }
-    if (place % every === 0) shapes.push(drawn("text", { class: "tick", x: middle, y: height - 3 }, String(label)));
+    if (!ends && place % every === 0) shapes.push(drawn("text", { class: "tick", x: middle, y: height - 3 }, String(label)));
     if (value > 0 && step > 26) shapes.push(drawn("text", { class: "value", x: middle, y: LABEL + room - tall - 4 }, format(value)));
     return shapes;
   });
+  if (ends) parts.push(...endLabels(ends, width, height));
   parts.push(drawn("line", { class: "axis", x1: 0, x2: width, y1: height - LABEL + 0.5, y2: height - LABEL + 0.5 }));
   return picture(what, width, height, parts);
 }
 
 /** Points over the last hour as dots joined by a line: (minutes ago, value) pairs, oldest first. */
-export function trail(what, points, { height = 64, width = 240, most = 0 } = {}) {
-  const top = Math.max(most, 1e-9, ...points.map(([, value]) => value));
-  const place = ([ago, value]) => [width - 4 - (ago / 60) * (width - 8), height - 6 - (value / top) * (height - 14)];
+export function trail(what, points, { height = 84, width = 240, ends = ["", ""] } = {}) {
+  const top = Math.max(1e-9, ...points.map(([, value]) => value));
+  const place = ([ago, value]) => [width - 4 - (ago / 60) * (width - 8), height - LABEL - 3 - (value / top) * (height - LABEL - 12)];
   const placed = points.map(place);
-  const parts = [drawn("line", { class: "axis", x1: 0, x2: width, y1: height - 3.5, y2: height - 3.5 })];
+  const parts = [drawn("line", { class: "axis", x1: 0, x2: width, y1: height - LABEL + 0.5, y2: height - LABEL + 0.5 }), ...endLabels(ends, width, height)];
   if (placed.length > 1) parts.push(drawn("polyline", { class: "line", points: placed.map((at) => at.join(",")).join(" ") }));
   parts.push(...placed.map(([x, y]) => drawn("circle", { class: "dot", cx: x, cy: y, r: 2 })));
   return picture(what, width, height, parts);
+}
+
+/** What the left and the right end stand for. */
+function endLabels([left, right], width, height) {
+  return [
+    drawn("text", { class: "tick start", x: 0, y: height - 3 }, left),
+    drawn("text", { class: "tick end", x: width, y: height - 3 }, right),
+  ];
 }
 
 function picture(what, width, height, parts) {

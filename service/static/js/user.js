@@ -39,7 +39,8 @@ function item(movie) {
 function choose(movie, button) {
   chosen = movie;
   for (const other of document.querySelectorAll(".why")) other.setAttribute("aria-pressed", String(other === button));
-  return explain(userId, movie);
+  explain(userId, movie);
+  find("why-title").scrollIntoView({ block: "nearest" });
 }
 
 /** What can be told of a movie. */
