@@ -5,7 +5,7 @@ import { element, find, moment, movieLink, percent, reasons, userLink } from "./
 import { bars, trail } from "./plots.js";
 
 const HOUR = 3_600_000;
-const SHOWN = 60;
+const SHOWN = 40;
 const BINS = 12;
 const SMALL = { height: 84, width: 320, ends: ["1 h ago", "now"] };
 const BASIS = { history: "Next, from the history", trending: "Next, from what is trending", popular: "Next, from what is popular" };
@@ -105,7 +105,7 @@ function drawLatency() {
   const points = latencies.map(([at, seconds]) => [(now - at) / 60_000, seconds]);
   if (sorted.length === 0) return plot("latency-plot", "Measured from the next finish on", trail("Nothing measured yet", [], SMALL));
   const told = sorted.length === 1 ? "One finish" : `Median of ${sorted.length} finishes`;
-  plot("latency-plot", `${told}, until the list is on this page`, trail("Seconds from a finish to its list, over the last hour", points, SMALL));
+  plot("latency-plot", `${told}, until shown here`, trail("Seconds from a finish to its list, over the last hour", points, SMALL));
 }
 
 async function drawHits() {

@@ -14,6 +14,7 @@ export function bars(what, pairs, { height = 120, second = null, width = 480, fo
   const room = height - 2 * LABEL;
   const parts = pairs.flatMap(([label, value], place) => {
     const tall = (value / most) * room;
+    const above = second ? (second[place] / most) * room : 0;
     const left = place * step;
     const middle = left + step / 2;
     const title = drawn("title", {}, `${label}: ${format(value)}`);
@@ -21,11 +22,11 @@ export function bars(what, pairs, { height = 120, second = null, width = 480, fo
       drawn("rect", { class: "bar", x: left + step * 0.12, y: LABEL + room - tall, width: step * 0.76, height: tall, rx: 1.5 }, title),
     ];
     if (second) {
-      const y = LABEL + room - (second[place] / most) * room;
+      const y = LABEL + room - above;
       shapes.push(drawn("line", { class: "mark", x1: left + step * 0.05, x2: left + step * 0.95, y1: y, y2: y }));
     }
     if (!ends && place % every === 0) shapes.push(drawn("text", { class: "tick", x: middle, y: height - 3 }, String(label)));
-    if (value > 0 && step > 26) shapes.push(drawn("text", { class: "value", x: middle, y: LABEL + room - tall - 4 }, format(value)));
+    if (value > 0 && step > 26) shapes.push(drawn("text", { class: "value", x: middle, y: LABEL + room - Math.max(tall, above) - 4 }, format(value)));
     return shapes;
   });
   if (ends) parts.push(...endLabels(ends, width, height));

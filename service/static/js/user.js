@@ -8,6 +8,7 @@ import { empty, show } from "./states.js";
 const userId = Number(find("user").dataset.user);
 const base = `/v1/users/${userId}`;
 const filters = find("filters");
+const SETTLED = 120; // milliseconds; then no process of the service answers from before an event
 const excluded = new Map();
 let chosen = null; // the movie whose explanation is shown
 
@@ -72,6 +73,7 @@ async function act(movie, event, done) {
     notice.textContent = error.message;
     notice.dataset.state = "failed";
   }
+  await new Promise((settled) => setTimeout(settled, SETTLED));
   await Promise.all([list(), history()]);
 }
 
