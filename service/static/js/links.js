@@ -4,6 +4,7 @@ import { drawn, titleOf, weight } from "./dom.js";
 
 const ROW = 30;
 const THICKEST = 9;
+const NARROW = 480;
 
 /** As much of a text as fits into so many pixels. */
 export function shorten(text, pixels, letter = 6.9) {
@@ -16,8 +17,9 @@ export function shorten(text, pixels, letter = 6.9) {
  */
 export function links(what, sources, target, width) {
   const height = Math.max(2, sources.length) * ROW + 8;
-  const left = Math.round(width * (width < 520 ? 0.52 : 0.46));
-  const right = Math.round(width * (width < 520 ? 0.74 : 0.7));
+  const narrow = width < NARROW; // then the target's title stands above the picture only
+  const left = Math.round(width * (narrow ? 0.74 : 0.46));
+  const right = narrow ? width - 12 : Math.round(width * 0.7);
   const middle = height / 2;
   const most = Math.max(...sources.map((source) => Math.abs(source.weight)));
   const parts = sources.flatMap((source, place) => {
@@ -37,7 +39,8 @@ export function links(what, sources, target, width) {
       ),
     ];
   });
-  parts.push(drawn("circle", { class: "node centre", cx: right, cy: middle, r: 8 }), ...caption(target, right + 14, middle, width - right - 14));
+  parts.push(drawn("circle", { class: "node centre", cx: right, cy: middle, r: 8 }));
+  if (!narrow) parts.push(...caption(target, right + 14, middle, width - right - 14));
   return drawn("svg", { class: "links", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": what }, ...parts);
 }
 

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { element, find, moment, number, percent } from "./dom.js";
-import { bars, facts } from "./plots.js";
+import { bars, facts, roomIn } from "./plots.js";
 import { empty, show } from "./states.js";
 
 function current({ catalogue, current: model }) {
@@ -58,9 +58,13 @@ function popularity(answer) {
   const told = pairs.map(([group, share]) => `${group}: ${percent(share)}`).join(", ");
   const format = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
   return [
-    bars(`Share of the recommendations by popularity group. ${told}`, pairs, { height: 190, second: rated, format }),
-    element("p", { class: "key" }, element("span", { class: "swatch bar" }), "recommendations ", element("span", { class: "swatch mark" }), "ratings, to compare"),
+    bars(`Share of the recommendations by popularity group. ${told}`, pairs, { height: 190, width: roomIn("popularity"), second: rated, format }),
+    element("p", { class: "key" }, key("bar", "recommendations"), key("mark", "ratings, to compare")),
   ];
+}
+
+function key(kind, text) {
+  return element("span", {}, element("span", { class: `swatch ${kind}` }), text);
 }
 
 function coverage(answer, feedback) {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { calmly, element, find, movieLink, number, titleOf } from "./dom.js";
 import { joinNeighbours, neighbourhood } from "./neighbours.js";
-import { bars, facts } from "./plots.js";
+import { bars, facts, roomIn } from "./plots.js";
 import { empty, show } from "./states.js";
 
 const NEIGHBOURS = 12;
@@ -69,7 +69,7 @@ function stars(answer) {
   const steps = halves ? [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5] : [1, 2, 3, 4, 5];
   const pairs = steps.map((rating) => [`${rating}`, counts.get(rating) ?? 0]);
   const told = pairs.map(([rating, count]) => `${rating} stars: ${count}`).join(", ");
-  return [bars(`Ratings by stars. ${told}`, pairs, { height: 170 }), ...partly(answer)];
+  return [bars(`Ratings by stars. ${told}`, pairs, { height: 170, width: roomIn("stars") }), ...partly(answer)];
 }
 
 function years(answer) {
@@ -78,7 +78,7 @@ function years(answer) {
   const [first, last] = [answer.years[0].year, answer.years.at(-1).year];
   const pairs = [];
   for (let year = first; year <= last; year += 1) pairs.push([year, counts.get(year) ?? 0]);
-  return bars(`Ratings by year, from ${first} to ${last}`, pairs, { height: 170 });
+  return bars(`Ratings by year, from ${first} to ${last}`, pairs, { height: 170, width: roomIn("years") });
 }
 
 function partly(answer) {

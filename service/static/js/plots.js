@@ -45,6 +45,11 @@ export function trail(what, points, { height = 84, width = 240, ends = ["", ""] 
   return picture(what, width, height, parts);
 }
 
+/** How wide a plot in a place may be, so that its letters keep their size. */
+export function roomIn(id) {
+  return Math.min(576, document.getElementById(id).clientWidth || 480);
+}
+
 /** What the left and the right end stand for. */
 function endLabels([left, right], width, height) {
   return [

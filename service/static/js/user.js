@@ -10,6 +10,8 @@ const base = `/v1/users/${userId}`;
 const filters = find("filters");
 const SETTLED = 120; // milliseconds; then no process of the service answers from before an event
 const excluded = new Map();
+const NOTED = 6000; // milliseconds that a notice stays
+let noted;
 let chosen = null; // the movie whose explanation is shown
 
 function list() {
@@ -64,17 +66,22 @@ function plain(text, movie, onclick) {
 }
 
 async function act(movie, event, done) {
-  const notice = find("notice");
   try {
     const result = await tell({ userId, movieId: movie.movieId, ...event });
-    notice.textContent = result.applied ? `${titleOf(movie)}: ${done}.` : `${titleOf(movie)}: received, and applied as soon as Neo4j is back.`;
-    notice.dataset.state = "done";
+    note("done", `${titleOf(movie)}: ${result.applied ? done : "received, and applied as soon as Neo4j is back"}.`);
   } catch (error) {
-    notice.textContent = error.message;
-    notice.dataset.state = "failed";
+    note("failed", error.message);
   }
   await new Promise((settled) => setTimeout(settled, SETTLED));
   await Promise.all([list(), history()]);
+}
+
+function note(state, text) {
+  const notice = find("notice");
+  notice.dataset.state = state;
+  notice.textContent = text;
+  clearTimeout(noted);
+  noted = setTimeout(() => notice.replaceChildren(), NOTED);
 }
 
 function exclude(movie) {
