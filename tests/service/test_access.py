@@ -298,7 +298,7 @@ def test_browsers_are_sent_to_the_login_page(client: FlaskClient) -> None:
     ],
 )
 def test_a_login_leads_nowhere_else(client: FlaskClient, keys: dict[str, str], target: str) -> None:
-    assert log_in(client, keys["read"], next=target).headers["Location"] == "/docs"
+    assert log_in(client, keys["read"], next=target).headers["Location"] == "/"
     assert "evil" not in client.get("/login", query_string={"next": target}).text
 
 
