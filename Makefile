@@ -33,7 +33,7 @@ setup: .venv/run.stamp .cache/jars.stamp
 	@touch $@
 
 setup-tests: setup .venv/test.stamp
-	@command -v chromium google-chrome >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing Chromium, for the tests of the pages …" >&2; \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
 	else \

@@ -17,7 +17,7 @@ SERIOUS = {"serious", "critical"}
 EVERY_TITLE_IS_NEW = """() => [...document.querySelectorAll('#recommendations .title')]
     .every(title => /\\(20\\d\\d\\)/.test(title.textContent))"""
 # Users of these tests alone.
-LIVE_USER, LOST_USER, TRYING_USER, NOBODY = 870_001, 870_002, 870_003, 870_004
+LIVE_USER, LOST_USER, PAUSED_USER, TRYING_USER, NOBODY = range(870_001, 870_006)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,17 @@ def test_a_lost_connection_is_told_and_made_good(opened: OpenPage, system: Runni
     tell(system, LOST_USER, 260)
     page.context.set_offline(False)
     expect(page.locator(f"#feed li[data-user='{LOST_USER}'].finished .offer li")).to_have_count(3)
+
+
+def test_the_feed_can_be_paused(opened: OpenPage, system: RunningSystem) -> None:
+    page = opened.go("/")
+    page.locator("#pause").click()
+    tell(system, PAUSED_USER, 296)
+    expect(page.locator("#pause")).to_contain_text("new)")
+    entry = page.locator(f"#feed li[data-user='{PAUSED_USER}']")
+    expect(entry).to_have_count(0)
+    page.locator("#pause").click()
+    expect(entry).to_have_count(1)
 
 
 def test_the_explanation_is_the_answers(opened: OpenPage, system: RunningSystem) -> None:

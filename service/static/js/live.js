@@ -13,6 +13,8 @@ const opened = Date.now();
 const finishes = []; // {at, userId, node, pushed}
 const latencies = []; // [arrival, seconds]
 const rates = []; // [moment, hit rate]
+const held = []; // what came during a pause
+let paused = false;
 
 function follow() {
   const stream = new EventSource("/v1/stream?recent=40");
@@ -21,8 +23,23 @@ function follow() {
     connected("lost", "Connection lost; trying again …");
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
   };
-  stream.addEventListener("watch", (message) => seen(JSON.parse(message.data)));
-  stream.addEventListener("recommendations", (message) => listed(JSON.parse(message.data)));
+  stream.addEventListener("watch", (message) => take(seen, JSON.parse(message.data)));
+  stream.addEventListener("recommendations", (message) => take(listed, JSON.parse(message.data)));
+}
+
+/** Show a message now, or after the pause. */
+function take(work, data) {
+  const arrived = Date.now();
+  if (!paused) return work(data, arrived);
+  held.push(() => work(data, arrived));
+  find("pause").textContent = `Go on (${held.length} new)`;
+}
+
+function pause() {
+  paused = !paused;
+  find("pause").setAttribute("aria-pressed", String(paused));
+  find("pause").textContent = paused ? "Go on" : "Pause";
+  if (!paused) for (const work of held.splice(0)) work();
 }
 
 function connected(state, text) {
@@ -51,13 +68,13 @@ function entry(viewing) {
 }
 
 /** A fresh list goes beside the finish that it follows. */
-function listed(pushed) {
+function listed(pushed, arrived) {
   const finish = finishes.find((one) => one.userId === pushed.userId && !one.pushed);
   const node = finish?.node ?? prepend(element("li", { class: "entry" }, moment(pushed.at, "time"), element("p", {}, userLink(pushed.userId), " was offered")));
   node.append(offer(pushed));
   if (!finish) return;
   finish.pushed = true;
-  if (finish.at >= opened - 1000) measured((Date.now() - finish.at) / 1000);
+  if (finish.at >= opened - 1000) measured((arrived - finish.at) / 1000);
 }
 
 function offer(pushed) {
@@ -122,6 +139,7 @@ async function drawHits() {
   }
 }
 
+find("pause").addEventListener("click", pause);
 follow();
 drawFinishes();
 drawLatency();
