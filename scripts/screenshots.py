@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from scripts.sandbox import environment_of, sandbox_settings
 IMAGES = ROOT / "docs" / "images"
 # Loading and fitting the sample takes a minute or two.
 START_SECONDS = 400
-WIDE = (1280, 860)
+# A cold Neo4j is no sight to see, nor is a page without viewings.
+WARM_USERS = range(100, 160)
+WARM_SECONDS = 60
+WIDE = (1200, 820)
 PHONE = (390, 780)
 # Who finishes what while the Live page is open.
 FINISHES = ((1, 1200), (15, 318), (42, 2571), (77, 260))
@@ -67,11 +71,24 @@ def take_shots(browser: Browser, url: str, folder: Path) -> None:
         context.close()
 
 
+def warm_up(url: str) -> None:
+    """Ask for many users' lists, and let the simulator's viewers watch for a while."""
+    for user_id in WARM_USERS:
+        requests.get(f"{url}/v1/users/{user_id}/recommendations", timeout=30)
+        finish_movie(url, user_id, 318)
+    time.sleep(WARM_SECONDS)
+
+
+def finish_movie(url: str, user_id: int, movie_id: int) -> None:
+    """Tell that a user has finished a movie."""
+    event = {"userId": user_id, "movieId": movie_id, "type": "finished"}
+    requests.post(f"{url}/v1/events", json=event, timeout=30).raise_for_status()
+
+
 def finish_movies(page: Page, url: str) -> None:
     """Let some people finish movies, one after the other."""
     for user_id, movie_id in FINISHES:
-        event = {"userId": user_id, "movieId": movie_id, "type": "finished"}
-        requests.post(f"{url}/v1/events", json=event, timeout=10).raise_for_status()
+        finish_movie(url, user_id, movie_id)
         page.wait_for_timeout(1500)
 
 
@@ -84,6 +101,7 @@ def main() -> int:
         url = f"http://127.0.0.1:{settings.port}"
         try:
             await_ready(url, START_SECONDS)
+            warm_up(url)
             with open_browser() as browser:
                 take_shots(browser, url, IMAGES)
         finally:

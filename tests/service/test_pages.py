@@ -90,10 +90,18 @@ def test_a_lost_connection_is_told_and_made_good(opened: OpenPage, system: Runni
     page = opened.go("/")
     expect(page.locator("#connection")).to_have_text("Connected")
     page.context.set_offline(True)
-    page.evaluate("window.dispatchEvent(new Event('offline'))")
     tell(system, LOST_USER, 260)
     page.context.set_offline(False)
     expect(page.locator(f"#feed li[data-user='{LOST_USER}'].finished .offer li")).to_have_count(3)
+
+
+def test_a_page_without_the_stream_says_so_and_tries_again(opened: OpenPage) -> None:
+    page = opened.page
+    page.route("**/v1/stream*", lambda route: route.abort())
+    page.goto(opened.url)
+    expect(page.locator("#connection")).to_have_text("Connection lost; trying again …")
+    page.unroute("**/v1/stream*")
+    expect(page.locator("#connection")).to_have_text("Connected", timeout=10_000)
 
 
 def test_the_feed_can_be_paused(opened: OpenPage, system: RunningSystem) -> None:

@@ -129,8 +129,8 @@ async function drawHits() {
   try {
     const feedback = await get("/v1/stats/feedback", { days: 1 / 24 });
     find("hits").textContent = percent(feedback.hitRate);
-    rates.push([Date.now(), feedback.hitRate ?? 0]);
-    while (rates[0][0] < Date.now() - HOUR) rates.shift();
+    if (feedback.hitRate !== null) rates.push([Date.now(), feedback.hitRate]);
+    while (rates.length && rates[0][0] < Date.now() - HOUR) rates.shift();
     const text = feedback.lists === 0 ? "No lists in the last hour" : `${feedback.listsWithHit} of the hour’s ${feedback.lists} lists led to a viewing`;
     const points = rates.map(([at, rate]) => [(Date.now() - at) / 60_000, rate]);
     plot("hits-plot", text, trail("Hit rate over the last hour", points, SMALL));

@@ -69,7 +69,8 @@ function key(kind, text) {
 
 function coverage(answer, feedback) {
   return facts([
-    ["Coverage", `${percent(answer.coverage)} of ${number(answer.movies)} movies`],
+    ["Coverage", percent(answer.coverage)],
+    ["Movies offered", `${number(answer.recommendedMovies)} of ${number(answer.movies)}`],
     ["Recommendations", number(answer.recommendations)],
     ["Lists", number(feedback.lists)],
     ["Hit rate", percent(feedback.hitRate)],
