@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 
-.PHONY: run test test-slow bench setup setup-tests lock check clean
+.PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
 
 run: setup
 	@$(BIN)/python -m scripts.run
@@ -16,6 +16,9 @@ test-slow: setup-tests
 
 bench: setup
 	@$(BIN)/python -m scripts.bench
+
+screenshots: setup-tests
+	@$(BIN)/python -m scripts.screenshots
 
 check: setup-tests
 	@$(BIN)/ruff check .
@@ -30,6 +33,12 @@ setup: .venv/run.stamp .cache/jars.stamp
 	@touch $@
 
 setup-tests: setup .venv/test.stamp
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium, for the tests of the pages …" >&2; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "The tests of the pages need Chromium: apt-get install chromium, or Google Chrome" >&2; exit 1; \
+	fi
 
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'

@@ -30,6 +30,7 @@ SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
 STOP_SECONDS = 10
 BANNER = """
+  Web pages         {url}
   Recommendations   {url}/v1/users/1/recommendations
   All REST paths    {url}/docs
   Live stream       curl -N {url}/v1/stream

@@ -12,7 +12,7 @@ from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
 from service.requests import register_request_checks
 from service.schemas import Problem
-from service.views import batch, events, health, login, movies, push, sessions, stats, users
+from service.views import batch, events, health, login, movies, pages, push, sessions, stats, users
 
 GUARDED = {"users", "batch", "movies", "sessions", "stats"}
 DOCS = Path(__file__).with_name("templates") / "docs.html"
@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     guard_views(app)
     caching.install(app)
     app.register_blueprint(login.blueprint)
+    app.register_blueprint(pages.blueprint)
     register_documentation(app)
     register_error_handlers(app)
     return app

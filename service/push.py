@@ -96,8 +96,10 @@ class Pusher:
         self._ended = False
         self._sequence = 0
 
-    def listen(self, user_id: int | None, after: int | None) -> Iterator[str]:
+    def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Iterator[str]:
         """Messages for a new listener; `after` is the last number it has seen, if it comes back.
+
+        One that is new begins with so many `recent` batches.
 
         Raises OverloadedError if too many listen.
         """
@@ -109,6 +111,8 @@ class Pusher:
                 self._sequence = self._ingest.get_sequence()
                 threading.Thread(target=self._follow, name="pusher", daemon=True).start()
                 self._following = True
+            if after is None and recent > 0:
+                after = max(0, self._sequence - recent)
             if after is not None:
                 for batch in self._read_changes(max(after, self._sequence - RESUMED_BATCHES), self._sequence):
                     listener.offer(batch)

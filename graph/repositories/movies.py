@@ -13,6 +13,8 @@ POPULAR_CONFIDENCE = 50
 TRENDING_HALF_LIFE_DAYS = 2.0
 # Older viewings count less than 1/128.
 TRENDING_HALF_LIVES = 7
+# Ratings of one movie that are counted; at most a few movies have more.
+MOST_COUNTED = 100_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,23 @@ class Movie:
     available: bool
     rating_count: int
     rating_mean: float | None
+
+
+@dataclass(frozen=True)
+class CountedRatings:
+    """A movie's ratings of so many stars in a year; no year where the ratings tell no time."""
+
+    rating: float
+    year: int | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Genre:
+    """A genre and how many movies have it."""
+
+    genre: str
+    movies: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,15 @@ class Movies:
         for record in self._database.read("get_movie", movieId=movie_id):
             return Movie(*record.values())
         return None
+
+    def count_ratings(self, movie_id: int) -> list[CountedRatings]:
+        """How a movie was rated, by stars and year; of at most MOST_COUNTED ratings."""
+        records = self._database.read("count_ratings", movieId=movie_id, most=MOST_COUNTED)
+        return [CountedRatings(*record.values()) for record in records]
+
+    def list_genres(self) -> list[Genre]:
+        """All genres, by name."""
+        return [Genre(*record.values()) for record in self._database.read("list_genres")]
 
     def search_movies(self, text: str, offset: int, limit: int) -> list[ScoredMovie]:
         """Movies whose title matches, accents and one-letter typos forgiven; those that are not available, too."""

@@ -11,8 +11,8 @@ from service.schemas.events import (
     UndoneEvent,
 )
 from service.schemas.history import History, HistoryEntry, Watch
-from service.schemas.movies import Movie, MovieBody, MovieList, ScoredMovie
-from service.schemas.operations import Feedback, Liveness, PartState, RankFeedback, Readiness
+from service.schemas.movies import GenreList, Movie, MovieBody, MovieList, RatingCounts, ScoredMovie
+from service.schemas.operations import Feedback, Liveness, Models, PartState, RankFeedback, Reach, Readiness
 from service.schemas.parameters import (
     EventPath,
     FeedbackQuery,
@@ -48,9 +48,11 @@ __all__ = [
     "FeedbackQuery",
     "FieldProblem",
     "FilterQuery",
+    "GenreList",
     "History",
     "HistoryEntry",
     "Liveness",
+    "Models",
     "Movie",
     "MovieBody",
     "MovieList",
@@ -60,6 +62,8 @@ __all__ = [
     "Problem",
     "PushedRecommendations",
     "RankFeedback",
+    "RatingCounts",
+    "Reach",
     "Readiness",
     "Reason",
     "RecommendationLists",

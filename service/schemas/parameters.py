@@ -87,6 +87,13 @@ class StreamQuery(Request):
     """Which pushes to follow."""
 
     user_id: UserId | None = Field(None, description="Only this user's; all if absent")
+    recent: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Begin with so many of the latest batches of changes",
+        json_schema_extra={"example": 0},
+    )
 
 
 class FeedbackQuery(Request):

@@ -12,7 +12,7 @@ from service.logins import COOKIE, LOGIN_SECONDS
 
 # A path of ours: one slash, then nothing that a browser would drop or take for another slash.
 LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
-START = "/docs"
+START = "/"
 
 blueprint = Blueprint("login", __name__)
 

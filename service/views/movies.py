@@ -33,6 +33,13 @@ def trending(query: schemas.PageQuery) -> Reply:
     return _reply_list(graph_access().movies.find_trending_movies(utc_now(), query.offset, query.limit))
 
 
+@blueprint.get("/genres", responses={200: schemas.GenreList})
+def genres() -> Reply:
+    """The genres of the catalogue."""
+    found = graph_access().movies.list_genres()
+    return reply(schemas.GenreList.model_validate({"genres": found}))
+
+
 @blueprint.get("/<int:movieId>", responses={200: schemas.Movie, **PATH_PROBLEMS})
 def movie(path: schemas.MoviePath) -> Reply:
     """One movie."""
@@ -44,6 +51,14 @@ def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
     """The movies most similar to one."""
     _get_movie(path.movie_id)
     return _reply_list(graph_access().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
+
+
+@blueprint.get("/<int:movieId>/ratings", responses={200: schemas.RatingCounts, **PATH_PROBLEMS})
+def ratings(path: schemas.MoviePath) -> Reply:
+    """How the movie was rated: ratings by stars and by year."""
+    movie = _get_movie(path.movie_id)
+    counted = graph_access().movies.count_ratings(path.movie_id)
+    return reply(schemas.RatingCounts.of(movie, counted))
 
 
 @blueprint.put(

@@ -23,5 +23,5 @@ def stream(query: StreamQuery) -> Response:
     """
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 19 else None
-    messages = graph_access().pusher.listen(query.user_id, after)
+    messages = graph_access().pusher.listen(query.user_id, after, query.recent)
     return Response(messages, content_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

@@ -1,10 +1,10 @@
-"""Figures of what the recommendations are worth."""
+"""Figures of what the recommendations are worth, and the model that they come from."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from graph.repositories.feedback import measure_feedback
+from graph.repositories.feedback import measure_feedback, measure_reach
 from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
@@ -22,6 +22,27 @@ def feedback(query: schemas.FeedbackQuery) -> Reply:
 
     Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted.
     """
-    days = min(query.days, graph_access().settings.hit_window)
-    found = measure_feedback(graph_access().database, utc_now() - timedelta(days=days))
+    found = measure_feedback(graph_access().database, _since(query))
     return reply(schemas.Feedback.model_validate(found))
+
+
+@blueprint.get("/reach", responses={200: schemas.Reach})
+def reach(query: schemas.FeedbackQuery) -> Reply:
+    """How much of the catalogue the stored lists offer, and how popular that is."""
+    return reply(schemas.Reach.model_validate(measure_reach(graph_access().database, _since(query))))
+
+
+@blueprint.get("/model", responses={200: schemas.Models})
+def model() -> Reply:
+    """The model in use and earlier versions: from what they were fitted, and how well they did."""
+    models = graph_access().models
+    found = {
+        "catalogue": models.get_catalogue(),
+        "current": models.get_current_model(),
+        "versions": models.list_models(),
+    }
+    return reply(schemas.Models.model_validate(found))
+
+
+def _since(query: schemas.FeedbackQuery) -> datetime:
+    return utc_now() - timedelta(days=min(query.days, graph_access().settings.hit_window))

@@ -97,7 +97,8 @@ def test_open_means_that_nobody_needs_a_key(open_client: Open, keys: dict[str, s
 @pytest.mark.usefixtures("keys")
 def test_with_keys_everything_needs_one_but_health_and_login(client: FlaskClient) -> None:
     paths = (READ_PATH, "/docs", "/docs/swagger", "/metrics", "/v1/stream", "/v1/users/1/history", "/v1/nothing")
-    for path in (*paths, "/health", "/health/live/", "//health/live", "/static"):
+    pages = ("/", "/users/1", "/movies/318", "/search", "/model")
+    for path in (*paths, *pages, "/health", "/health/live/", "//health/live", "/static"):
         check_refusal(client.get(path), 401)
     check_refusal(client.post("/v1/sessions/recommendations", json={}), 401)
     for path in ("/health/live", "/login", "/static/login.css"):
@@ -297,7 +298,7 @@ def test_browsers_are_sent_to_the_login_page(client: FlaskClient) -> None:
     ],
 )
 def test_a_login_leads_nowhere_else(client: FlaskClient, keys: dict[str, str], target: str) -> None:
-    assert log_in(client, keys["read"], next=target).headers["Location"] == "/docs"
+    assert log_in(client, keys["read"], next=target).headers["Location"] == "/"
     assert "evil" not in client.get("/login", query_string={"next": target}).text
 
 

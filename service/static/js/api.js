@@ -1,0 +1,37 @@
+// Requests to the REST API.
+
+export class ApiError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/** The answer to GET, decoded; `query` leaves out what is empty. */
+export async function get(path, query = {}, signal = undefined) {
+  const wanted = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const search = wanted.length ? `?${new URLSearchParams(wanted)}` : "";
+  return read(() => fetch(path + search, { headers: { Accept: "application/json" }, signal }));
+}
+
+/** Tell what a user did; the result of the event. */
+export async function tell(event) {
+  const token = document.querySelector("meta[name=csrf-token]").content;
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": token };
+  const answer = await read(() => fetch("/v1/events", { method: "POST", headers, body: JSON.stringify(event) }));
+  return answer.results[0];
+}
+
+async function read(send) {
+  let response;
+  try {
+    response = await send();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "The service cannot be reached.");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  throw new ApiError(response.status, answer.detail ?? response.statusText);
+}
