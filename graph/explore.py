@@ -62,7 +62,7 @@ def ratings_per_year(graph: Graph, users: int = 1000) -> pd.DataFrame:
 def popularity(graph: Graph) -> pd.DataFrame:
     """movieId, title, year, ratings, mean, share of all movies, most ratings first; `share` is cumulated."""
     movies = _table(graph, "read_popularity")
-    return movies.assign(share=movies["ratings"].cumsum() / max(1, movies["ratings"].sum()))
+    return movies.astype({"year": "Int64"}).assign(share=movies["ratings"].cumsum() / max(1, movies["ratings"].sum()))
 
 
 def taste(graph: Graph, user_id: int) -> pd.DataFrame:

@@ -1,9 +1,8 @@
 // 2 Tour of the data
-// The three movies with the most ratings, a few users who rated each, what was recommended to these users,
-// and the movies most similar to each; beside them the catalogue with the model in use. Click a node or an edge to read it.
+// The three movies with the most ratings, a few users who rated each, what was recommended to these users, and the movies
+// most similar to each. Click a node or an edge to read it, double-click a node to follow it further.
 // Parameters: none. Returns: a graph
 MATCH (catalogue:Catalogue)
-OPTIONAL MATCH (model:Model {version: catalogue.model})
 CALL () {
   MATCH (movie:Movie)
   RETURN movie
@@ -21,9 +20,9 @@ CALL (movie) {
 CALL (catalogue, movie) {
   MATCH similarity = (movie)-[similar:SIMILAR]->(:Movie)
   WHERE similar.version IN [catalogue.model, 'incremental']
-  WITH similarity, similar
+  WITH similarity
   ORDER BY similar.weight DESC
   LIMIT 4
   RETURN collect(similarity) AS similarities
 }
-RETURN catalogue, model, ratings, recommendations, similarities
+RETURN ratings, recommendations, similarities
