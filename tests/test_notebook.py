@@ -29,7 +29,9 @@ def test_the_notebook_runs(system: RunningSystem, monkeypatch: pytest.MonkeyPatc
     answers = texts(notebook)
     assert "The Shawshank Redemption" in answers
     assert "ndcg@20" in answers
-    pictures = [kind for cell in notebook.cells for output in cell.get("outputs", []) for kind in output.get("data", {})]
+    pictures = [
+        kind for cell in notebook.cells for output in cell.get("outputs", []) for kind in output.get("data", {})
+    ]
     assert pictures.count("image/png") == 4
     assert not [output for cell in notebook.cells for output in cell.get("outputs", []) if "stderr" in output.values()]
 
