@@ -29,20 +29,28 @@ LISTED = "RETURN EXISTS { (:User {userId: $userId})-[:RECOMMENDED]->() } AS list
 
 def main() -> None:
     """Take all pictures."""
-    IMAGES.mkdir(parents=True, exist_ok=True)
     with running_system() as settings:
-        movie_id = tell_a_story(settings, user_id=1)
-        time.sleep(LIVE_SECONDS)
-        with open_browser(settings, width=1280, height=800) as browser:
-            browser.set_parameters(userId=1, movieId=movie_id)
-            for name in NAMES:
-                take(browser, name)
+        take_all(settings, LIVE_SECONDS)
+
+
+def take_all(settings: Settings, live_seconds: float) -> None:
+    """Take all pictures of a running system, after so many seconds of its live feed."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    movie_id = tell_a_story(settings, user_id=1)
+    time.sleep(live_seconds)
+    with open_browser(settings, width=1280, height=800) as browser:
+        browser.set_parameters(userId=1, movieId=movie_id)
+        for name in NAMES:
+            take(browser, name)
 
 
 def take(browser: Neo4jBrowser, name: str) -> None:
     """One favourite's picture: all of the page for the first, the answer alone for the others."""
-    browser.run_favourite(name)
+    kind, _ = browser.run_favourite(name)
     time.sleep(SETTLE_SECONDS)
+    if kind == "graph":
+        browser.show_whole_graph()
+        time.sleep(1)
     file = IMAGES / f"browser-{Path(name).name}.png"
     if name == NAMES[0]:
         browser.page.screenshot(path=file)

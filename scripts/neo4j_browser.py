@@ -70,6 +70,13 @@ class Neo4jBrowser:
         self.run(":params {" + ", ".join(f"{name}: {value}" for name, value in parameters.items()) + "}")
         self.page.wait_for_selector("text=:params {")
 
+    def show_whole_graph(self) -> None:
+        """Let a graph have all of the frame: close the panel beside it, and fit it in."""
+        panel = self.page.locator('[title="Collapse the node properties display"]')
+        if panel.count():
+            panel.first.click()
+        self.page.click("[aria-label=zoom-to-fit]")
+
     @property
     def answer(self) -> Locator:
         """The newest answer on the page."""

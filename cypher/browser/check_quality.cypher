@@ -13,8 +13,8 @@ CALL () {
   RETURN row[0] AS check, row[1] AS found, of
   UNION ALL
   MATCH (catalogue:Catalogue)
-  RETURN 'catalogue whose model does not exist' AS check,
-         count(*) - sum(COUNT { MATCH (:Model {version: catalogue.model}) }) AS found, count(*) AS of
+  WITH count(*) AS of, sum(COUNT { MATCH (:Model {version: catalogue.model}) }) AS models
+  RETURN 'catalogue whose model does not exist' AS check, of - models AS found, of
   UNION ALL
   MATCH (user:User)
   WITH user
@@ -32,9 +32,9 @@ CALL () {
   MATCH ()-[viewing:WATCHED]->()
   WHERE viewing.source IS NOT NULL AND viewing.pollsSinceSeen IS NOT NULL
   WITH viewing LIMIT 100000
-  RETURN 'open viewing without a sign for 48 hours' AS check,
-         sum(CASE WHEN viewing.lastSeenAt < localdatetime({timezone: 'UTC'}) - duration({hours: 48}) THEN 1 ELSE 0 END)
-           AS found,
-         count(*) AS of
+  WITH count(*) AS of,
+       sum(CASE WHEN viewing.lastSeenAt < localdatetime({timezone: 'UTC'}) - duration({hours: 48}) THEN 1 ELSE 0 END)
+         AS found
+  RETURN 'open viewing without a sign for 48 hours' AS check, found, of
 }
 RETURN check, found, of

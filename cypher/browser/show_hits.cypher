@@ -9,7 +9,8 @@ ORDER BY viewing.startedAt DESC
 LIMIT 5000
 MATCH (user)-[offer:RECOMMENDED]->(movie)
 WHERE offer.hitAt = viewing.startedAt
-RETURN offer.hitAt AS hitAt, user.userId AS userId, movie.title AS title, offer.rank AS rank, offer.basis AS basis,
+RETURN toString(localdatetime.truncate('second', offer.hitAt)) AS hitAt, user.userId AS userId,
+       movie.title AS title, offer.rank AS rank, offer.basis AS basis,
        duration.inSeconds(offer.at, offer.hitAt).seconds / 60 AS minutes
 ORDER BY hitAt DESC
 LIMIT 100
