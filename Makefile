@@ -19,6 +19,7 @@ bench: setup
 
 screenshots: setup-tests
 	@$(BIN)/python -m scripts.screenshots
+	@$(BIN)/python -m scripts.browser_screenshots
 
 check: setup-tests
 	@$(BIN)/ruff check .

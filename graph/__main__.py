@@ -1,4 +1,4 @@
-"""Commands for Neo4j: `python -m graph up|down|status|backup|restore|erasures`."""
+"""Commands for Neo4j: `python -m graph up|down|status|backup|restore|erasures|favourites`."""
 
 import signal
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
 from graph.server.backup import BackupManifest, back_up, restore
 from graph.server.home import Home
@@ -94,6 +95,14 @@ def restore_command(file: Path, quiet: bool) -> None:
     start_logging(Settings.from_environment())
     manifest = restore(Settings.from_environment(), file, quiet=quiet)
     click.echo(f"Restored {_describe_counts(manifest)}, as of {manifest.made_at[:19]} UTC.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default="favourites.zip")
+def favourites(file: Path) -> None:
+    """Write FILE (favourites.zip), which adds our favourites to Neo4j Browser when it is dropped there."""
+    count = write_favourites(file)
+    click.echo(f"{file} holds {count} favourites. Drop it on Neo4j Browser's page, and {STYLE} too.")
 
 
 @main.group()

@@ -31,7 +31,9 @@ from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
-from scripts.bench_bulk import measure_bulk, measure_load_csv
+from loader.synthesis import synthesize
+from scripts.bench_bulk import measure_bulk, measure_load_csv, scaled_size
+from scripts.bench_favourites import measure_favourites
 from scripts.bench_live import measure_backlog, measure_push
 from scripts.bench_service import load, measure_service
 from scripts.bench_traversal import measure_textbook, measure_traversals
@@ -123,6 +125,18 @@ def bulk(ratings: tuple[int, ...]) -> None:
     for size in ratings:
         measure_bulk(size, report)
     measure_load_csv(min(1_000_000, *ratings), report)
+
+
+@main.command()
+@click.option("--ratings", default=1_000_000, show_default=True, help="Synthetic ratings.", type=click.IntRange(10_000))
+def favourites(ratings: int) -> None:
+    """Latency of the favourites of Neo4j Browser (`cypher/browser/`), on the sample and on synthetic ratings."""
+    with loaded_sandbox(SAMPLE) as settings:
+        measure_favourites(settings, 100_836, report)
+    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
+        synthesize(Path(temporary) / "raw", scaled_size(ratings), 1, lambda _: None)
+        with loaded_sandbox(Path(temporary) / "raw") as settings:
+            measure_favourites(settings, ratings, report)
 
 
 @main.command()
