@@ -92,7 +92,7 @@ def test_item_models_give_weights_from_source_to_target(key: str) -> None:
         assert weights[0, 1] != pytest.approx(weights[1, 0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("name", ["random", pytest.param("next", marks=pytest.mark.slow)])
 def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str) -> None:
     protocol = PROTOCOLS[name]
     settings = Settings(history_limit=3)
@@ -110,6 +110,7 @@ def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str) -> Non
     assert limited.estimate("same").mean < 0.5
 
 
+@pytest.mark.slow
 def test_the_limited_history_is_the_traversals() -> None:
     protocol = PROTOCOLS["next"]
     task = protocol.split(grouped_ratings(), 0).test

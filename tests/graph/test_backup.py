@@ -165,7 +165,9 @@ def test_who_was_erased_is_known_when_the_present_database_is_broken(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "name", [signal.SIGKILL, *(pytest.param(name, marks=pytest.mark.slow) for name in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_a_restore_that_is_stopped_leaves_the_database_as_it_was(
     filled: Settings, backup: Path, name: signal.Signals
 ) -> None:

@@ -13,7 +13,7 @@ from graph.queries import query
 from scripts.browser_screenshots import tell_a_story
 from scripts.neo4j_browser import Neo4jBrowser, open_neo4j_browser
 
-USER = 2
+USER = 42  # no other test has to do with
 TABLES = {"count_the_data", "show_hits", "rank_connections", "check_quality"}
 
 

@@ -62,6 +62,7 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
 
 
+@pytest.mark.slow
 def test_a_password_may_look_like_an_option(server: EmbeddedServer) -> None:
     ports = free_ports(2)
     server.up(*ports, memory=SMALL, password="-QYrVKQ1DPgc7piHdomnQA")
