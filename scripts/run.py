@@ -157,12 +157,19 @@ class System:
         """Start again what dies, Neo4j included."""
         while not self._stopping.wait(1):
             if self._server.running() is None:
-                say("Neo4j has ended; starting it again")
-                self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
+                self._revive_neo4j()
             revived = [part.name for part in self._parts if not self._stopping.is_set() and part.revive()]
             if revived:
                 say(f"{', '.join(revived)} had ended and was started again")
                 self._remember()
+
+    def _revive_neo4j(self) -> None:
+        """What hinders it, such as a port that somebody's connection has just taken, may be gone a second later."""
+        say("Neo4j has ended; starting it again")
+        try:
+            self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
+        except RecommenderError as error:
+            say(f"not yet: {error}")
 
 
 def is_loopback(host: str) -> bool:
