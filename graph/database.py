@@ -83,11 +83,10 @@ class Database:
 
         `interactive`: somebody waits for each answer; reads and retries end within the deadline, writes within 5 s.
         """
-        password = settings.neo4j_password
         return cls(
             settings.bolt_uri,
             settings.neo4j_user,
-            password.get_secret_value() if password else Home(settings.neo4j_home).password(),
+            read_password(settings),
             settings.neo4j_database,
             retry_seconds=READ_RETRY_SECONDS if interactive else WRITE_RETRY_SECONDS,
             read_seconds=READ_SHARE * settings.deadline if interactive else None,
@@ -159,6 +158,12 @@ class Database:
                 routing_=routing,
                 database_=self.name,
             ).records
+
+
+def read_password(settings: Settings) -> str:
+    """The configured password, or the one that the embedded database's home keeps."""
+    password = settings.neo4j_password
+    return password.get_secret_value() if password else Home(settings.neo4j_home).password()
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ import pandas as pd
 from py2neo import Graph
 from py2neo.ogm import GraphObject, Property, RelatedFrom, RelatedTo
 
+from graph.database import read_password
 from graph.queries import query
-from graph.server.home import Home
 from graph.settings import Settings
 
 
@@ -46,12 +46,8 @@ class User(GraphObject):
 def connect(settings: Settings | None = None) -> Graph:
     """The configured graph; by default as the environment says. `User.match(graph, 1).first()` is user 1."""
     settings = settings or Settings.from_environment()
-    password = settings.neo4j_password
-    return Graph(
-        settings.bolt_uri,
-        auth=(settings.neo4j_user, password.get_secret_value() if password else Home(settings.neo4j_home).password()),
-        name=settings.neo4j_database,
-    )
+    auth = (settings.neo4j_user, read_password(settings))
+    return Graph(settings.bolt_uri, auth=auth, name=settings.neo4j_database)
 
 
 def ratings_per_year(graph: Graph, users: int = 1000) -> pd.DataFrame:
