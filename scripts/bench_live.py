@@ -174,7 +174,7 @@ def post_finishes(url: str, rate: int, seconds: int, users: list[int], movies: l
 def warm_up(url: str, users: list[int], movies: list[int]) -> None:
     """Finish movies one after the other for a while: a Neo4j just started is ten times as slow."""
     for place in range(WARMING_EVENTS):
-        requests.post(f"{url}/v1/events", json=draw_finish(place, users, movies), timeout=10)
+        requests.post(f"{url}/v1/events", json=draw_finish(place, users, movies), timeout=10).raise_for_status()
 
 
 def draw_finish(place: int, users: list[int], movies: list[int]) -> dict[str, Any]:
@@ -188,16 +188,18 @@ def draw_finish(place: int, users: list[int], movies: list[int]) -> dict[str, An
 
 
 def collect_waits(url: str, source: str, seconds: int) -> list[float]:
-    """Milliseconds from each finish that a source shows to its pushed recommendations."""
-    finished_at: dict[str, datetime] = {}
+    """Milliseconds from each finish that a source shows to its pushed recommendations, for so many seconds."""
     waits: list[float] = []
-    deadline = time.monotonic() + seconds
-    for kind, data in follow(url):
-        now = datetime.now(UTC)
-        if kind == "watch" and data["status"] == "finished":
-            finished_at[data["eventId"]] = datetime.fromisoformat(data["at"])
-        elif data.get("batchId", "").startswith(f"{source}:") and (at := finished_at.get(data["batchId"])):
-            waits.append((now - at).total_seconds() * 1000)
-        if time.monotonic() > deadline:
-            break
-    return waits
+
+    def listen() -> None:
+        finished_at: dict[str, datetime] = {}
+        for kind, data in follow(url):
+            now = datetime.now(UTC)
+            if kind == "watch" and data["status"] == "finished":
+                finished_at[data["eventId"]] = datetime.fromisoformat(data["at"])
+            elif data.get("batchId", "").startswith(f"{source}:") and (at := finished_at.get(data["batchId"])):
+                waits.append((now - at).total_seconds() * 1000)
+
+    threading.Thread(target=listen, daemon=True).start()
+    time.sleep(seconds)
+    return list(waits)
