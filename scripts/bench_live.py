@@ -41,7 +41,7 @@ FINISHING = 0.9
 # Calls to the simulated feed in a minute: ten a second, so that finishes come spread.
 FEED_CALLS = 600
 VIEWING_SECONDS = 10
-WARMING_EVENTS = 500
+WARMING_SECONDS = 30
 
 Report = Callable[..., None]
 
@@ -118,11 +118,12 @@ def measure_push(settings: Settings, rate: int, seconds: int, report: Report) ->
     for source in ("post", "feed"):
         viewers = 0 if source == "post" else rate * VIEWING_SECONDS
         with live_system(settings, viewers) as url:
-            warm_up(url, users, movies)
-            posting = threading.Thread(target=post_finishes, args=(url, rate, seconds, users, movies))
+            # A Neo4j just started is ten times as slow.
+            post_finishes(url, rate, WARMING_SECONDS, users, movies, name="warming")
+            posting = threading.Thread(target=post_finishes, args=(url, rate, seconds - 5, users, movies))
             if source == "post":
                 posting.start()
-            waits = collect_waits(url, source, seconds)
+            waits = collect_waits(url, "feed:" if source == "feed" else "measured:", seconds)
             if source == "post":
                 posting.join()
         report("push", source=source, finishesPerSecond=rate, finishes=len(waits), **percentiles(waits))
@@ -158,23 +159,23 @@ def live_system(settings: Settings, viewers: int) -> Iterator[str]:
         yield url
 
 
-def post_finishes(url: str, rate: int, seconds: int, users: list[int], movies: list[int]) -> None:
+def post_finishes(
+    url: str, rate: int, seconds: int, users: list[int], movies: list[int], name: str = "measured"
+) -> None:
     """Finish so many movies a second, one after the other's due time, each moment told by our clock."""
     begin = time.monotonic()
+    thread = threading.local()
 
     def post(place: int) -> None:
         time.sleep(max(0.0, begin + place / rate - time.monotonic()))
-        event = draw_finish(place, users, movies) | {"eventId": f"post:{place}"}
-        requests.post(f"{url}/v1/events", json=event, timeout=10).raise_for_status()
+        event = draw_finish(place, users, movies) | {"eventId": f"{name}:{place}"}
+        thread.session.post(f"{url}/v1/events", json=event, timeout=10).raise_for_status()
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(post, range(rate * (seconds - 5))))
+    def connect() -> None:
+        thread.session = requests.Session()
 
-
-def warm_up(url: str, users: list[int], movies: list[int]) -> None:
-    """Finish movies one after the other for a while: a Neo4j just started is ten times as slow."""
-    for place in range(WARMING_EVENTS):
-        requests.post(f"{url}/v1/events", json=draw_finish(place, users, movies), timeout=10).raise_for_status()
+    with ThreadPoolExecutor(16, initializer=connect) as pool:
+        list(pool.map(post, range(rate * seconds)))
 
 
 def draw_finish(place: int, users: list[int], movies: list[int]) -> dict[str, Any]:
@@ -187,8 +188,8 @@ def draw_finish(place: int, users: list[int], movies: list[int]) -> dict[str, An
     }
 
 
-def collect_waits(url: str, source: str, seconds: int) -> list[float]:
-    """Milliseconds from each finish that a source shows to its pushed recommendations, for so many seconds."""
+def collect_waits(url: str, prefix: str, seconds: int) -> list[float]:
+    """Milliseconds from each finish, of an id that begins so, to its pushed recommendations, for so many seconds."""
     waits: list[float] = []
 
     def listen() -> None:
@@ -197,7 +198,7 @@ def collect_waits(url: str, source: str, seconds: int) -> list[float]:
             now = datetime.now(UTC)
             if kind == "watch" and data["status"] == "finished":
                 finished_at[data["eventId"]] = datetime.fromisoformat(data["at"])
-            elif data.get("batchId", "").startswith(f"{source}:") and (at := finished_at.get(data["batchId"])):
+            elif data.get("batchId", "").startswith(prefix) and (at := finished_at.get(data["batchId"])):
                 waits.append((now - at).total_seconds() * 1000)
 
     threading.Thread(target=listen, daemon=True).start()

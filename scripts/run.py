@@ -231,7 +231,7 @@ def follow(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 answer.raise_for_status()
                 answer.encoding = "utf-8"
                 kind = ""
-                for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+                for line in answer.iter_lines(chunk_size=None, decode_unicode=True):  # each chunk as it comes
                     name, _, value = line.partition(": ")
                     if name == "id":
                         last = value

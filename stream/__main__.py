@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 from dataclasses import asdict
 from datetime import timedelta
@@ -43,6 +44,7 @@ def worker() -> None:
     Stops on Ctrl-C or SIGTERM and carries on from there when started again.
     """
     settings = Settings.from_environment()
+    sys.setswitchinterval(0.0005)  # as in service/gunicorn_config.py
     share_metrics(settings, "worker")
     from stream.worker import run_worker  # what counts is imported once there is where to count
 
