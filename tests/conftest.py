@@ -1,5 +1,6 @@
 """A real Neo4j for every test, one of our own for those that fill the graph, one whole running system; a real Kafka."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from scripts.sandbox import environment_of, sandbox_settings
 from stream.log import EventLog
 from stream.logs import open_log
 
+# Of Java's two compilers only the fast one: a Neo4j starts with two thirds of the work, and lives a short life here.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 
 

@@ -107,7 +107,7 @@ def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) 
     assert "Retry-After" in answer.headers
     ready = system.get("/health/ready")
     assert (ready.status_code, ready.json()["parts"]["neo4j"]["ready"]) == (503, False)
-    event = {"userId": 12, "movieId": 6, "type": "finished", "eventId": "while-down"}
+    event = {"userId": 77, "movieId": 6, "type": "finished", "eventId": "while-down"}
     received = requests.post(f"{system.url}/v1/events", json=event, timeout=10)
     assert (received.status_code, received.json()["results"][0]["applied"]) == (202, False)
 
@@ -115,7 +115,7 @@ def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) 
     wait_until(lambda: is_answered(system, "/v1/users/1/recommendations"))
 
     def applied() -> bool:
-        answer = system.get("/v1/users/12/history?limit=1")
+        answer = system.get("/v1/users/77/history?limit=1")
         return answer.ok and answer.json()["history"][0]["eventId"] == "while-down"
 
     wait_until(applied)
