@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,9 @@ from engine.interactions import Interactions
 from engine.models import COMPARED, SLIM, STORABLE
 from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
 from engine.served import serve_tasks
+from engine.stars import StarsParameters
+from engine.stars_evaluation import FOLDS, calibrate, describe_tally, evaluate_stars, split_folds, split_probe
+from engine.stars_training import refit_stars
 from engine.training import NEIGHBOURS
 from engine.versions import MARGIN, refit, roll_back
 from graph.commands import CommandGroup, start_logging, told_system_failures
@@ -27,6 +30,7 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.repositories.models import Models
+from graph.repositories.stars import Stars
 from graph.schema import require_known_schema
 from graph.settings import Settings
 
@@ -85,7 +89,7 @@ def fit(key: str, margin: float, neighbours: int, every: float | None, quiet: bo
     while True:
         begin = time.monotonic()
         try:
-            with _models_alone(settings) as models:
+            with _alone(settings) as (models, _):
                 model = refit(settings, models, STORABLE[key], margin, neighbours, quiet=quiet)
             click.echo(f"model {model.version}: {model.edges:,} edges out of {model.movies:,} movies")
         except RecommenderError as error:
@@ -103,13 +107,33 @@ def fit(key: str, margin: float, neighbours: int, every: float | None, quiet: bo
 def rollback(version: str | None, quiet: bool) -> None:
     """Go back to an earlier version of the model, the one before the one in use if none is named; nothing is fitted."""
     settings = Settings.from_environment()
-    with _models_alone(settings) as models:
+    with _alone(settings) as (models, _):
         model = roll_back(settings, models, version, quiet=quiet)
     click.echo(f"model {model.version} of {model.fitted_at:%Y-%m-%d %H:%M} UTC is in use again")
 
 
+@main.command()
+@click.option(
+    "--neighbours",
+    type=click.IntRange(1, 1000),
+    default=StarsParameters.neighbours,
+    show_default=True,
+    help="STARS edges kept out of a movie.",
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def fit_stars(neighbours: int, quiet: bool) -> None:
+    """Fit predicted stars and put them to use while the service runs: STARS edges, and biases of the movies.
+
+    A new rating counts at once in what is predicted; how much it tells of other movies is learned at the next fit.
+    """
+    settings = Settings.from_environment()
+    with _alone(settings) as (models, stars):
+        fitted = refit_stars(settings, models, stars, StarsParameters(neighbours=neighbours), quiet=quiet)
+    click.echo(f"stars {fitted.version}: {len(fitted.edges):,} edges, biases of {len(fitted.movies):,} movies")
+
+
 @contextmanager
-def _models_alone(settings: Settings) -> Iterator[Models]:
+def _alone(settings: Settings) -> Iterator[tuple[Models, Stars]]:
     """The models, while nobody else loads or fits."""
     taken = "a load is running, or another fit: try again when it has ended"
     with (
@@ -118,18 +142,18 @@ def _models_alone(settings: Settings) -> Iterator[Models]:
         Database.from_settings(settings) as database,
     ):
         require_known_schema(database)
-        yield Models(database)
+        yield Models(database), Stars(database)
 
 
 @main.command()
 @click.option(
     "--protocol",
     "name",
-    type=click.Choice(["random", "next", "strong", "files"]),
+    type=click.Choice(["random", "next", "strong", "files", "stars"]),
     default="random",
     show_default=True,
     help="random: a fifth of each user's ratings is to be found. next: the last movie of each user. strong: users whom "
-    "nothing was learned from (Liang et al. 2018). files: published splits.",
+    "nothing was learned from (Liang et al. 2018). files: published splits. stars: RMSE of predicted stars.",
 )
 @click.option("--seeds", default=5, show_default=True, help="Number of splits.", type=click.IntRange(1, 100))
 @click.option(
@@ -138,6 +162,8 @@ def _models_alone(settings: Settings) -> Iterator[Models]:
 @click.option("--train", type=INPUT, help="files: lines `user item item …` to learn from.")
 @click.option("--test", type=INPUT, help="files: lines `user item item …` to be found.")
 @click.option("--held-out", type=click.IntRange(1), help="strong: users held out, twice; a tenth if not given.")
+@click.option("--folds", default=FOLDS, show_default=True, type=click.IntRange(2, 100), help="stars: folds to predict.")
+@click.option("--probe", is_flag=True, help="stars: predict the Netflix Prize's probe set, learned from all else.")
 @click.option("--model", "names", multiple=True, type=click.Choice(sorted(COMPARED)), help="Only these models.")
 @click.option("--served", is_flag=True, help="Also through the real traversal, on a Neo4j started for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -149,6 +175,8 @@ def evaluate(
     train: Path | None,
     test: Path | None,
     held_out: int | None,
+    folds: int,
+    probe: bool,
     names: tuple[str, ...],
     served: bool,
     as_json: bool,
@@ -161,10 +189,12 @@ def evaluate(
     Definitions and results: docs/evaluation.md.
     """
     settings = Settings.from_environment()
+    tell = (lambda _: None) if quiet else logger.info
+    if name == "stars":
+        return _evaluate_stars(settings, folds, probe, tell, as_json=as_json)
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
     models = [COMPARED[key] for key in names or COMPARED]
-    tell = (lambda _: None) if quiet else logger.info
     with ExitStack() as stack:
         serve = stack.enter_context(serve_tasks(settings, protocol)) if served else None
         tallies = compare_models(ratings, protocol, models, seeds, serve, tell)
@@ -173,6 +203,27 @@ def evaluate(
         click.echo(json.dumps(rows))
     else:
         click.echo(pd.DataFrame(rows).drop(columns="parameters").to_string(index=False))
+    return None
+
+
+def _evaluate_stars(
+    settings: Settings, folds: int, probe: bool, tell: Callable[[str], object], *, as_json: bool
+) -> None:
+    """RMSE and MAE of predicted stars, and whether ratings are where they are said to be."""
+    shards = [pl.read_parquet(shard) for shard in current_dataset(settings.staging).shards()]
+    ratings, _, _ = Interactions.from_tables(shards)
+    if probe:
+        tasks = list(split_probe(ratings, pl.concat(shards)["probe"].to_numpy()))
+    else:
+        tasks = list(split_folds(ratings, folds))
+    tallies, stars = evaluate_stars(tasks, StarsParameters(), tell)
+    rows, calibration = [describe_tally(tally, stars) for tally in tallies], calibrate(tallies[-1].predicted, stars)
+    if as_json:
+        click.echo(json.dumps({"models": rows, "calibration": calibration}))
+    else:
+        click.echo(pd.DataFrame(rows).to_string(index=False))
+        click.echo("\nStars given to movies of which ours predicts so many, a tenth of the ratings each:")
+        click.echo(pd.DataFrame(calibration).round(2).to_string(index=False))
 
 
 def _prepare(

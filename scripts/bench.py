@@ -36,6 +36,7 @@ from scripts.bench_bulk import measure_bulk, measure_load_csv, scaled_size
 from scripts.bench_favourites import measure_favourites
 from scripts.bench_live import measure_backlog, measure_push
 from scripts.bench_service import load, measure_service
+from scripts.bench_stars import measure_stars
 from scripts.bench_traversal import measure_textbook, measure_traversals
 from scripts.run import SAMPLE, await_ready
 from scripts.sandbox import environment_of, sandbox_settings
@@ -137,6 +138,16 @@ def favourites(ratings: int) -> None:
         synthesize(Path(temporary) / "raw", scaled_size(ratings), 1, lambda _: None)
         with loaded_sandbox(Path(temporary) / "raw") as settings:
             measure_favourites(settings, ratings, report)
+
+
+@main.command()
+@click.option("--ratings", default=1_000_000, show_default=True, help="Synthetic ratings.", type=click.IntRange(10_000))
+def stars(ratings: int) -> None:
+    """The fit of predicted stars, and latency of predictions, on synthetic ratings."""
+    with tempfile.TemporaryDirectory(prefix="bench") as temporary:
+        synthesize(Path(temporary) / "raw", scaled_size(ratings), 1, lambda _: None)
+        with loaded_sandbox(Path(temporary) / "raw") as settings:
+            measure_stars(settings, ratings, report)
 
 
 @main.command()

@@ -132,6 +132,8 @@ class System:
         load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE)]
         if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
             raise RecommenderError("the sample ratings could not be loaded")
+        if subprocess.run([sys.executable, "-m", "engine", "fit-stars"], cwd=ROOT, check=False).returncode != 0:
+            say("predicted stars could not be fitted; without them each movie's mean is told")
 
     def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"

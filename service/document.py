@@ -22,6 +22,7 @@ LINKS: dict[str, Links] = {
     "users_recommend": {
         "users_explain": {"userId": "/userId", "movieId": "/recommendations/0/movieId"},
         "users_history": {"userId": "/userId"},
+        "users_predict": {"userId": "/userId", "movies": "/recommendations/0/movieId"},
         "movies_movie": {"movieId": "/recommendations/0/movieId"},
     },
     "users_history": {"movies_movie": {"movieId": "/history/0/movieId"}},

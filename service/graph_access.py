@@ -15,6 +15,7 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations
+from graph.repositories.stars import Stars
 from graph.settings import Settings
 from graph.times import NEVER
 from service.answer_cache import AnswerCache
@@ -75,6 +76,11 @@ class GraphAccess:
         return Recommendations(
             self.database, self.settings.history_limit, trending_half_life=self.settings.trending_half_life
         )
+
+    @cached_property
+    def stars(self) -> Stars:
+        """Predicted stars."""
+        return Stars(self.database)
 
     @cached_property
     def ingest(self) -> Ingest:

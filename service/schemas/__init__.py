@@ -19,11 +19,13 @@ from service.schemas.parameters import (
     FilterQuery,
     MoviePath,
     PageQuery,
+    PredictionsQuery,
     SearchQuery,
     StreamQuery,
     UserMoviePath,
     UserPath,
 )
+from service.schemas.predictions import Prediction, Predictions, RatedReason
 from service.schemas.recommendations import (
     BatchBody,
     Explanation,
@@ -59,9 +61,13 @@ __all__ = [
     "MoviePath",
     "PageQuery",
     "PartState",
+    "Prediction",
+    "Predictions",
+    "PredictionsQuery",
     "Problem",
     "PushedRecommendations",
     "RankFeedback",
+    "RatedReason",
     "RatingCounts",
     "Reach",
     "Readiness",

@@ -66,10 +66,29 @@ class FilterQuery(PageQuery):
         0, ge=0, le=1, description="Variety: 0 for none, 1 for all that can be had", json_schema_extra={"example": 0}
     )
 
+    stars: bool = Field(
+        False, description="With the stars that the user would give each movie", json_schema_extra={"example": False}
+    )
+
     def movie_filter(self) -> MovieFilter:
         """As the repositories want it."""
         excluded = tuple(int(part) for part in (self.exclude or "").split(",") if part)
         return MovieFilter(excluded, self.genre, self.year_from, self.year_to)
+
+
+class PredictionsQuery(Request):
+    """Which movies to predict the stars of."""
+
+    movies: str = Field(
+        max_length=2200,
+        pattern=r"^[0-9]{1,10}(,[0-9]{1,10}){0,199}$",
+        description="Movie ids, up to 200, separated by commas",
+        json_schema_extra={"example": "318,50"},
+    )
+
+    def movie_ids(self) -> list[int]:
+        """The ids, as numbers."""
+        return [int(part) for part in self.movies.split(",")]
 
 
 class SearchQuery(PageQuery):

@@ -65,6 +65,7 @@ class RecommendedMovie(Schema):
     title: str | None
     year: int | None
     score: float = Field(description="What it means depends on where the movie comes from")
+    predicted_rating: float | None = Field(None, description="Stars that the user would give; null unless asked for")
     because: list[Reason] = Field(description="Empty for a movie that the history does not lead to")
 
 

@@ -61,7 +61,14 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
     )
     g.about_everybody = found.basis != "history" or not all(movie.because for movie in found.recommendations)
-    return reply(schemas.Recommendations.model_validate(found))
+    answer = schemas.Recommendations.model_validate(found)
+    if query.stars:
+        movie_ids = [movie.movie_id for movie in answer.recommendations]
+        predictions = graph_access().stars.predict_stars(path.user_id, movie_ids)
+        stars = {prediction.movie_id: prediction.stars for prediction in predictions}
+        for movie in answer.recommendations:
+            movie.predicted_rating = stars.get(movie.movie_id)
+    return reply(answer)
 
 
 @blueprint.get("/recommendations/<int:movieId>/explanation", responses={200: schemas.Explanation})
@@ -80,6 +87,21 @@ def explain(path: schemas.UserMoviePath) -> Reply:
             cypher=DRAWING.format(user_id=path.user_id, movie_id=path.movie_id),
         )
     )
+
+
+@blueprint.get("/predictions", responses={200: schemas.Predictions})
+def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
+    """How many stars the user would give some movies, and which of the user's ratings say so.
+
+    A user who is not known gets each movie's mean, with a wide interval.
+    """
+    movie_ids = query.movie_ids()
+    found = graph_access().stars.predict_stars(path.user_id, movie_ids)
+    if missing := set(movie_ids) - {prediction.movie_id for prediction in found}:
+        abort(404, f"there is no movie {min(missing)}")
+    predictions = [schemas.Prediction.model_validate(prediction) for prediction in found]
+    version = found[0].model_version
+    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=predictions))
 
 
 @blueprint.get("/history", responses={200: schemas.History})

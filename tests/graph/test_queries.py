@@ -18,7 +18,7 @@ LOOKED = [*query_names("browser"), *query_names("explore")]
 SCANS = {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "UndirectedAllRelationshipsScan"}
 SCANS |= {"DirectedRelationshipTypeScan", "UndirectedRelationshipTypeScan"}
 # Labels with a handful of nodes, the catalogue, whose size is bounded, or those who asked to be forgotten.
-SMALL_LABELS = {"Model", "Catalogue", "Sequence", "IngestOffset", "Movie", "Erased"}
+SMALL_LABELS = {"Model", "StarsModel", "Catalogue", "Sequence", "IngestOffset", "Movie", "Erased"}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +57,12 @@ class Crowd:
             client.result()
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
-        while not self._done.is_set():
-            number = next(self._numbers)
-            if self._done.wait(max(0.0, self._begin + number * self._interval - time.monotonic())):
-                return
-            self.answers.append(self._send(connection, *self._ask(number)))
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)) as connection:
+            while not self._done.is_set():
+                number = next(self._numbers)
+                if self._done.wait(max(0.0, self._begin + number * self._interval - time.monotonic())):
+                    return
+                self.answers.append(self._send(connection, *self._ask(number)))
 
     def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: Any) -> Answer:
         begin = time.monotonic()

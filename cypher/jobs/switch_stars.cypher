@@ -1,0 +1,8 @@
+// Put a version of predicted stars to use, all at once.
+// Parameters: model (properties of the StarsModel), movies [[movieId, bias, spread]]
+MERGE (model:StarsModel)
+SET model = $model
+WITH model
+UNWIND $movies AS row
+MATCH (movie:Movie {movieId: row[0]})
+SET movie.bias = row[1], movie.spread = row[2]

@@ -1,0 +1,186 @@
+"""Predicted stars: a baseline, and for each movie one ridge regression over its raters' ratings of other movies.
+
+The neighbourhood model of Koren 2008 (Factorization Meets the Neighborhood, equation 10), which he fits by gradient
+descent: a target's features are the residuals of its neighbours and whether they were rated at all, both scaled by
+(ratings of the user)^-alpha. Only users who rated the target are learned from, so each target has an exact solution.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from engine.star_kernels import fit_targets, sum_contributions
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+BASELINE_ROUNDS = 10
+# Ratings of an average movie that a movie's own spread is drawn towards.
+SPREAD_SHRINKAGE = 20
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class StarsParameters:
+    """What the fit depends on; the defaults were chosen on validation folds (docs/evaluation.md).
+
+    Raises ValueError for a value that leaves nothing to fit.
+    """
+
+    neighbours: int = 50  # K: STARS edges out of a movie
+    candidates: int = 300  # movies that a target's first regression looks at
+    ridge: float = 4.0
+    exponent: float = 0.3  # alpha: how much less each rating of a long history counts
+    popularity_exponent: float = 0.0  # how much popular movies are held back as candidates
+    user_ridge: float = 5.0  # ratings of 0 that each user's bias is drawn towards
+    movie_ridge: float = 3.0  # the same for movies
+    raters: int = 4000  # of a target that are learned from, at most
+
+    def __post_init__(self) -> None:
+        if min(self.neighbours, self.candidates, self.raters) < 1:
+            raise ValueError("neighbours, candidates and raters must be at least 1")
+        if min(self.ridge, self.user_ridge, self.movie_ridge) <= 0:
+            raise ValueError("ridges must be positive")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is expected before anything is known of tastes: `mean` + the user's bias + `movie_bias`, in stars."""
+
+    mean: float
+    movie_bias: Floats
+    user_ridge: float
+
+    def user_bias(self, stars: csr_array) -> Floats:
+        """Biases of users from what they rated (users x movies)."""
+        rest = csr_array((stars.data - self.mean - self.movie_bias[stars.indices], stars.indices, stars.indptr))
+        return _shrunk_mean(rest.sum(axis=1), np.diff(stars.indptr), self.user_ridge)
+
+    def residuals(self, stars: csr_array) -> Floats:
+        """What the baseline leaves of each stored rating, in their order."""
+        expected = np.repeat(self.user_bias(stars), np.diff(stars.indptr)) + self.movie_bias[stars.indices]
+        return (stars.data - np.float32(self.mean) - expected).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class StarsModel:
+    """A fitted model.
+
+    `neighbours`, `weights`, `rated_weights`: movies x K, neighbours -1 where there are fewer. `spread`: standard
+    deviation of each movie's residuals. `user_spread`, `movie_spread`: of the biases. `low`, `high`: the scale.
+    """
+
+    parameters: StarsParameters
+    baseline: Baseline
+    neighbours: Integers
+    weights: Floats
+    rated_weights: Floats
+    spread: Floats
+    user_spread: float
+    movie_spread: float
+    low: float
+    high: float
+
+    def predict(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
+        """Stars for pairs of a row and a column of `stars`, which has what the users are known to have rated."""
+        scales = scale_users(np.diff(stars.indptr), self.parameters.exponent)
+        rows = (stars.indptr, stars.indices, self.baseline.residuals(stars))
+        expected = self.predict_baseline(stars, users, movies)
+        tastes = sum_contributions(users, movies, rows, scales, self.neighbours, self.weights, self.rated_weights)
+        return np.clip(expected + tastes, self.low, self.high)
+
+    def predict_baseline(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
+        """The same without neighbours, and not held to the scale."""
+        expected = self.baseline.user_bias(stars)[users] + self.baseline.movie_bias[movies]
+        return expected.astype(np.float64) + self.baseline.mean
+
+    def deviation(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
+        """Standard deviation of the same predictions: of the movie's residuals and of what is not known of the user."""
+        ratings = np.diff(stars.indptr)[users]
+        unknown = self.user_spread**2 * self.baseline.user_ridge / (self.baseline.user_ridge + ratings)
+        return np.sqrt(self.spread[movies].astype(np.float64) ** 2 + unknown)
+
+
+def fit_baseline(stars: csr_array, user_ridge: float, movie_ridge: float) -> Baseline:
+    """Biases that explain the ratings (users x movies) best, regularised, users and movies by turns."""
+    mean = float(stars.data.mean(dtype=np.float64))
+    counts = np.bincount(stars.indices, minlength=stars.shape[1])
+    baseline = Baseline(mean, np.zeros(stars.shape[1], dtype=np.float32), user_ridge)
+    lengths = np.diff(stars.indptr)
+    for _ in range(BASELINE_ROUNDS):
+        rest = stars.data - np.float32(mean) - np.repeat(baseline.user_bias(stars), lengths)
+        sums = np.bincount(stars.indices, weights=rest, minlength=stars.shape[1])
+        baseline = Baseline(mean, _shrunk_mean(sums, counts, movie_ridge), user_ridge)
+    return baseline
+
+
+def fit_stars(
+    stars: csr_array,
+    parameters: StarsParameters = StarsParameters(),
+    progress: Callable[[float], object] = lambda _: None,
+) -> StarsModel:
+    """Fit ratings (users x movies, columns ascending in each row). `progress` is told the shares of the work."""
+    if stars.nnz == 0:
+        raise ValueError("there are no ratings to fit")
+    baseline = fit_baseline(stars, parameters.user_ridge, parameters.movie_ridge)
+    residuals = baseline.residuals(stars)
+    movies = stars.shape[1]
+    columns = csr_array((residuals, stars.indices, stars.indptr), shape=stars.shape).tocsc()
+    column_residuals = columns.data.astype(np.float32, copy=False)
+    counts = np.diff(columns.indptr)
+    shape = (movies, parameters.neighbours)
+    neighbours = np.full(shape, -1, dtype=np.int64)
+    weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    # Of the ratings of those who rated the target, the target's own is none of the history.
+    scales = scale_users(np.diff(stars.indptr) - 1, parameters.exponent)
+    popularity = np.maximum(counts, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
+    with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
+        for step in range(STEPS):
+            fit_targets(
+                np.arange(step, movies, STEPS),
+                (stars.indptr, stars.indices, residuals),
+                (columns.indptr, columns.indices, column_residuals),
+                scales,
+                popularity,
+                parameters.raters,
+                parameters.candidates,
+                np.float32(parameters.ridge),
+                neighbours,
+                weights,
+                rated_weights,
+            )
+            progress(1 / STEPS)
+    return StarsModel(
+        parameters,
+        baseline,
+        neighbours,
+        weights,
+        rated_weights,
+        spread=_spread(column_residuals, columns.indptr),
+        user_spread=float(baseline.user_bias(stars).std()),
+        movie_spread=float(baseline.movie_bias[counts > 0].std()),
+        low=float(stars.data.min()),
+        high=float(stars.data.max()),
+    )
+
+
+def scale_users(ratings: NDArray[np.integer], exponent: float) -> Floats:
+    """What each feature of a user with so many ratings counts."""
+    return np.asarray(np.maximum(ratings, 1).astype(np.float32) ** np.float32(-exponent), dtype=np.float32)
+
+
+def _shrunk_mean(sums: NDArray[np.number], counts: NDArray[np.integer], ridge: float) -> Floats:
+    return np.asarray(sums / (counts + ridge), dtype=np.float32)
+
+
+def _spread(residuals: Floats, indptr: NDArray[np.integer]) -> Floats:
+    """Standard deviation of each movie's residuals, those of few ratings drawn towards that of all."""
+    squares = residuals.astype(np.float64) ** 2
+    sums = np.diff(np.concatenate(([0], np.cumsum(squares)))[indptr])
+    ratings = np.diff(indptr)
+    variance = (sums + SPREAD_SHRINKAGE * squares.mean()) / (ratings + SPREAD_SHRINKAGE)
+    return np.asarray(np.sqrt(variance), dtype=np.float32)

@@ -1,0 +1,144 @@
+"""Predicted stars in the Netflix Prize's own measure, beside the baseline's and a matrix factorisation's."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import surprise
+from scipy.sparse import csr_array
+
+from engine.evaluation import CONFIDENCE, Estimate, Values, estimate_mean
+from engine.interactions import Columns, Interactions, Mask
+from engine.protocols import ProtocolError
+from engine.stars import StarsModel, StarsParameters, fit_stars
+from graph.repositories.stars import INTERVAL
+
+FOLDS = 5
+# The best of a grid on validation folds of the sample (docs/evaluation.md).
+SVD = {"n_factors": 200, "n_epochs": 100, "lr_all": 0.01, "reg_all": 0.1}
+SVD_SEED = 1
+# Predictions are told in so many groups of equal size, lowest first.
+CALIBRATION_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class StarsTask:
+    """What is learned from, and the pairs of row and column whose stars are to be predicted."""
+
+    training: csr_array
+    users: Columns
+    movies: Columns
+    stars: Values
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Predictions of one model for the pairs of all tasks, and how far off they are thought to be (nan: not told)."""
+
+    model: str
+    predicted: Values
+    deviation: Values
+
+
+Predictor = Callable[[StarsTask], tuple[Values, Values]]
+
+
+def split_folds(ratings: Interactions, folds: int = FOLDS, seed: int = 0) -> Iterator[StarsTask]:
+    """Each rating is to be predicted once, from all that are in other folds than it."""
+    if ratings.stars.nnz < folds:
+        raise ProtocolError(f"{ratings.stars.nnz} ratings cannot be cut into {folds} folds")
+    fold = np.random.default_rng(seed).permutation(ratings.stars.nnz) % folds
+    for number in range(folds):
+        yield _task(ratings, fold == number)
+
+
+def split_probe(ratings: Interactions, probe: Mask) -> Iterator[StarsTask]:
+    """The Netflix Prize's probe set is to be predicted, and not learned from."""
+    if not probe.any() or probe.all():
+        raise ProtocolError("the staged ratings have no probe set: --folds cuts them at random")
+    yield _task(ratings, probe)
+
+
+def evaluate_stars(
+    tasks: list[StarsTask], parameters: StarsParameters, tell: Callable[[str], object] = lambda _: None
+) -> tuple[list[Tally], Values]:
+    """The baseline's, the matrix factorisation's and our predictions for all tasks, and the true stars."""
+    fitted: dict[int, StarsModel] = {}
+
+    def ours(task: StarsTask) -> StarsModel:
+        if id(task) not in fitted:
+            fitted[id(task)] = fit_stars(task.training, parameters)
+        return fitted[id(task)]
+
+    def predict_ours(task: StarsTask) -> tuple[Values, Values]:
+        pairs = task.training, task.users, task.movies
+        return ours(task).predict(*pairs), ours(task).deviation(*pairs)
+
+    def predict_baseline(task: StarsTask) -> tuple[Values, Values]:
+        model = ours(task)
+        predicted = model.predict_baseline(task.training, task.users, task.movies)
+        return np.clip(predicted, model.low, model.high), np.full(len(predicted), np.nan)
+
+    predictors: dict[str, Predictor] = {
+        "baseline": predict_baseline,
+        "SVD with biases (Surprise)": predict_svd,
+        "STARS (ours)": predict_ours,
+    }
+    tallies = []
+    for name, predict in predictors.items():
+        tell(f"{name}: {len(tasks)} fits")
+        parts = [predict(task) for task in tasks]
+        tallies.append(Tally(name, np.concatenate([p for p, _ in parts]), np.concatenate([d for _, d in parts])))
+    return tallies, np.concatenate([task.stars for task in tasks])
+
+
+def predict_svd(task: StarsTask) -> tuple[Values, Values]:
+    """Surprise's SVD: Funk's matrix factorisation, with biases."""
+    training = task.training.tocoo()
+    reader = surprise.Reader(rating_scale=(float(training.data.min()), float(training.data.max())))
+    table = pd.DataFrame({"user": training.row, "movie": training.col, "stars": training.data.astype(np.float64)})
+    model = surprise.SVD(**SVD, random_state=SVD_SEED)
+    model.fit(surprise.Dataset.load_from_df(table, reader).build_full_trainset())
+    pairs = zip(task.users.tolist(), task.movies.tolist(), strict=True)
+    return np.array([model.predict(user, movie).est for user, movie in pairs]), np.full(len(task.users), np.nan)
+
+
+def describe_tally(tally: Tally, stars: Values) -> dict[str, Any]:
+    """One row of the table; the interval's share counts ratings between `low` and `high` (.8 is meant)."""
+    errors = tally.predicted - stars
+    told = ~np.isnan(tally.deviation)
+    inside = np.abs(errors[told]) <= INTERVAL * tally.deviation[told]
+    return {
+        "model": tally.model,
+        "RMSE": str(root_mean_square(errors)),
+        "MAE": str(estimate_mean(np.abs(errors))),
+        "in the interval": str(estimate_mean(inside.astype(np.float64))) if told.any() else "",
+    }
+
+
+def root_mean_square(errors: Values) -> Estimate:
+    """RMSE with its 95 % interval over ratings, by the delta method."""
+    squares = estimate_mean(errors**2)
+    root = float(np.sqrt(squares.mean))
+    return Estimate(root, squares.half_width / (2 * root) if root else 0.0, squares.users)
+
+
+def calibrate(predicted: Values, stars: Values) -> list[dict[str, float]]:
+    """Groups of equal size by predicted stars: the mean prediction, the mean of the true stars, and its half width."""
+    groups = np.array_split(np.argsort(predicted, kind="stable"), CALIBRATION_GROUPS)
+    return [
+        {
+            "predicted": float(predicted[group].mean()),
+            "given": float(stars[group].mean()),
+            "halfWidth": float(CONFIDENCE * stars[group].std() / np.sqrt(len(group))),
+        }
+        for group in groups
+        if len(group)
+    ]
+
+
+def _task(ratings: Interactions, hidden: Mask) -> StarsTask:
+    users, movies = ratings.user_of_each()[hidden], ratings.stars.indices[hidden].astype(np.int64)
+    return StarsTask(ratings.select(~hidden).stars, users, movies, ratings.stars.data[hidden].astype(np.float64))

@@ -1,0 +1,91 @@
+"""Fitting predicted stars from the staged ratings and the live ones, and putting them to use."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engine.dataset import Dataset
+from engine.forgetting import forget_users
+from engine.interactions import Interactions
+from engine.positives import COLUMNS, PAIR
+from engine.stars import StarsModel, StarsParameters, fit_stars
+from graph.repositories.models import Models
+from graph.repositories.stars import Stars, StarsVersion
+from graph.settings import Settings
+from graph.times import utc_now
+
+# User id, movie id, stars, moment.
+LiveRating = tuple[int, int, float, datetime]
+RATED = [*COLUMNS, "rating"]
+
+
+def refit_stars(
+    settings: Settings, models: Models, stars: Stars, parameters: StarsParameters, *, quiet: bool = False
+) -> StarsVersion:
+    """Fit the staged and the live ratings and put the new version to use while the service runs."""
+    dataset = Dataset(settings.staging / models.get_dataset())
+    forget_users(dataset, models.read_tombstones())
+    shards = (pl.read_parquet(file, columns=RATED) for file in dataset.shards())
+    ratings, movie_ids = read_ratings(shards, stars.read_live_ratings())
+    with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
+        model = fit_stars(ratings.stars, parameters, lambda share: bar.update(100 * share))
+    fitted = describe_version(model, movie_ids, utc_now())
+    with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
+        stars.put_to_use(fitted, bar.update)
+    stars.remove_unused()
+    return fitted
+
+
+def read_ratings(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tuple[Interactions, NDArray[np.int64]]:
+    """Ratings, and the movie id of each column. Live ones replace what is staged of the same pair.
+
+    `shards`: userId, movieId, rating and at by user and movie, each user in one of them.
+    """
+    schema = {"userId": pl.Int32(), "movieId": pl.Int32(), "rating": pl.Float32(), "at": pl.Datetime("ms")}
+    told = pl.DataFrame(live, schema=schema, orient="row").select(RATED)
+    is_told = pl.col("userId").is_in(told["userId"].unique().implode())
+    blocks, replaced = [], [told]
+    for shard in shards:
+        table = shard.select(RATED)
+        if live:
+            replaced.append(table.filter(is_told).join(told, on=PAIR, how="anti"))
+            table = table.filter(~is_told)
+        blocks.append(table)
+    blocks.append(pl.concat(replaced).sort(PAIR))
+    ratings, _, movie_ids = Interactions.from_tables(blocks)
+    return ratings, movie_ids
+
+
+def describe_version(model: StarsModel, movie_ids: NDArray[np.int64], now: datetime) -> StarsVersion:
+    """A fitted model as edges and properties; `movie_ids`: of its columns."""
+    target, place = np.nonzero(model.neighbours >= 0)
+    neighbour = model.neighbours[target, place]
+    edges = zip(
+        movie_ids[target].tolist(),
+        movie_ids[neighbour].tolist(),
+        model.weights[target, place].tolist(),
+        model.rated_weights[target, place].tolist(),
+        strict=True,
+    )
+    biases = zip(movie_ids.tolist(), model.baseline.movie_bias.tolist(), model.spread.tolist(), strict=True)
+    # Of a movie that the fit has not seen neither its bias is known nor how far ratings lie from it.
+    unseen = float(np.hypot(np.sqrt((model.spread.astype(np.float64) ** 2).mean()), model.movie_spread))
+    return StarsVersion(
+        version=f"{now:%Y%m%d-%H%M%S}",
+        fitted_at=now,
+        edges=list(edges),
+        movies=list(biases),
+        properties={
+            "mean": model.baseline.mean,
+            "userRidge": model.baseline.user_ridge,
+            "exponent": model.parameters.exponent,
+            "spread": unseen,
+            "userSpread": model.user_spread,
+            "low": model.low,
+            "high": model.high,
+        },
+    )

@@ -1,0 +1,124 @@
+"""Predicted stars: the STARS edges, the movies' biases, and the traversal that predicts with them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from neo4j import Record
+
+from graph.database import Database
+from graph.repositories.models import REMOVE_ROWS, WRITE_ROWS
+
+REASONS = 6
+# Four of five ratings are within so many standard deviations of a normal distribution.
+INTERVAL = 1.2816
+# Without a model the mean of a movie's ratings is all there is.
+PLAIN_DEVIATION, PLAIN_LOW, PLAIN_HIGH = 1.1, 0.5, 5.0
+
+
+@dataclass(frozen=True)
+class RatedReason:
+    """A rating of the user and the stars that it adds to a prediction, or takes from it."""
+
+    movie_id: int
+    title: str | None
+    rating: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Stars that a user would give; four of five ratings are between `low` and `high`.
+
+    `basis`: `ratings` (of movies that tell of this one), `baseline` (the user's and the movie's means alone) or `movie`
+    (its mean: the user is not known, or nothing is fitted). `rating` is what the user gave, if anything.
+    """
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    stars: float
+    low: float
+    high: float
+    basis: str
+    rating: float | None
+    because: list[RatedReason]
+    model_version: str | None
+
+
+@dataclass(frozen=True)
+class StarsVersion:
+    """A fitted version as it is stored.
+
+    `edges`: target and neighbour (movie ids), weight, weight of having been rated. `movies`: movie id, bias, spread.
+    `properties`: all that the traversal takes from the model's node.
+    """
+
+    version: str
+    fitted_at: datetime
+    edges: Sequence[tuple[int, int, float, float]]
+    movies: Sequence[tuple[int, float, float]]
+    properties: dict[str, float]
+
+
+class Stars:
+    """Reads and writes of predicted stars."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def predict_stars(self, user_id: int, movie_ids: Sequence[int]) -> list[Prediction]:
+        """A prediction for each movie that there is, in the order given."""
+        parameters = {"userId": user_id, "movieIds": list(movie_ids), "reasonLimit": REASONS}
+        found = {row["movieId"]: _prediction(row) for row in self._database.read("predict_stars", **parameters)}
+        return [found[movie_id] for movie_id in movie_ids if movie_id in found]
+
+    def get_stars_model(self) -> dict[str, Any] | None:
+        """Properties of the model in use, None if nothing is fitted."""
+        return next((dict(record["properties"]) for record in self._database.read("get_stars_model")), None)
+
+    def put_to_use(self, fitted: StarsVersion, progress: Callable[[int], object] = lambda _: None) -> None:
+        """Write a version's edges beside the old ones, and switch in one transaction."""
+        self.remove_unused()
+        for start in range(0, len(fitted.edges), WRITE_ROWS):
+            edges = [list(edge) for edge in fitted.edges[start : start + WRITE_ROWS]]
+            self._database.write("jobs/write_stars", version=fitted.version, edges=edges)
+            progress(len(edges))
+        model = {"version": fitted.version, "fittedAt": fitted.fitted_at, **fitted.properties}
+        self._database.write("jobs/switch_stars", model=model, movies=[list(movie) for movie in fitted.movies])
+
+    def remove_unused(self) -> None:
+        """Remove the edges of versions not in use, in small transactions."""
+        while self._database.write("jobs/remove_unused_stars", limit=REMOVE_ROWS)[0]["removed"]:
+            pass
+
+    def read_live_ratings(self) -> list[tuple[int, int, float, datetime]]:
+        """(user id, movie id, stars, moment) of all ratings since the bulk load."""
+        records = self._database.read("jobs/read_live_ratings")
+        return [(row["userId"], row["movieId"], row["rating"], row["at"].to_native()) for row in records]
+
+
+def _prediction(record: Record) -> Prediction:
+    has_model = record["modelVersion"] is not None
+    lowest, highest = (record["low"], record["high"]) if has_model else (PLAIN_LOW, PLAIN_HIGH)
+    stars = record["stars"]
+    if stars is None:  # nobody has rated it, and nothing is known of the user
+        stars = (lowest + highest) / 2
+    margin = INTERVAL * (record["deviation"] if has_model else PLAIN_DEVIATION)
+    known = record["known"] and has_model
+    return Prediction(
+        movie_id=record["movieId"],
+        title=record["title"],
+        year=record["year"],
+        stars=min(max(stars, lowest), highest),
+        low=min(max(stars - margin, lowest), highest),
+        high=min(max(stars + margin, lowest), highest),
+        basis="movie" if not known else "baseline" if record["tastes"] is None else "ratings",
+        rating=record["own"],
+        because=[
+            RatedReason(reason["movieId"], reason["title"], reason["rating"], reason["contribution"])
+            for reason in record["because"]
+        ],
+        model_version=record["modelVersion"],
+    )
