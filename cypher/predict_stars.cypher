@@ -12,26 +12,33 @@ CALL (model, user) {
 }
 WITH model, user, ratings, rest / (model.userRidge + ratings) AS userBias
 CALL (model, user, ratings, userBias) {
-  MATCH (user)-[rated:RATED]->(neighbour:Movie)<-[edge:STARS]-(target:Movie)
+  MATCH (user)-[rated:RATED]->(neighbour:Movie)<-[edge:STARS]-(movie:Movie)
   USING JOIN ON neighbour // else each neighbour's ratings would be searched for the user's
-  WHERE target.movieId IN $movieIds AND edge.version = model.version
-  WITH target, neighbour, rated.rating AS rating,
+  WHERE movie.movieId IN $movieIds AND edge.version = model.version
+  WITH movie, neighbour, rated.rating AS rating,
        ratings ^ -model.exponent * (edge.ratedWeight +
          edge.weight * (rated.rating - model.mean - userBias - coalesce(neighbour.bias, 0.0))) AS contribution
-  ORDER BY abs(contribution) DESC, neighbour.movieId
-  WITH target, sum(contribution) AS tastes,
-       collect({movieId: neighbour.movieId, title: neighbour.title, rating: rating, contribution: contribution})
-         [..$reasonLimit] AS because
-  RETURN collect({target: target, tastes: tastes, because: because}) AS found
+  ORDER BY abs(contribution) DESC
+  WITH movie, sum(contribution) AS tastes,
+       collect({neighbour: neighbour, rating: rating, contribution: contribution})[..$reasonLimit] AS reasons
+  RETURN movie, tastes, reasons, null AS own
+  UNION ALL
+  MATCH (user)-[rated:RATED]->(movie)
+  WHERE movie.movieId IN $movieIds
+  RETURN movie, null AS tastes, null AS reasons, rated.rating AS own
+  UNION ALL
+  UNWIND $movieIds AS movieId
+  MATCH (movie:Movie {movieId: movieId})
+  RETURN movie, null AS tastes, null AS reasons, null AS own
 }
-UNWIND $movieIds AS movieId
-MATCH (movie:Movie {movieId: movieId})
-OPTIONAL MATCH (user)-[own:RATED]->(movie)
-WITH *, head([entry IN found WHERE entry.target = movie]) AS told
-RETURN movieId, movie.title AS title, movie.year AS year,
+WITH model, user, ratings, userBias, movie, max(tastes) AS tastes, max(own) AS own,
+     coalesce(head(collect(reasons)), []) AS reasons
+RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year,
        CASE WHEN user IS NULL OR model IS NULL THEN movie.ratingMean
-            ELSE model.mean + userBias + coalesce(movie.bias, 0.0) + coalesce(told.tastes, 0.0) END AS stars,
+            ELSE model.mean + userBias + coalesce(movie.bias, 0.0) + coalesce(tastes, 0.0) END AS stars,
        sqrt(coalesce(movie.spread, model.spread) ^ 2 +
             model.userSpread ^ 2 * model.userRidge / (model.userRidge + ratings)) AS deviation,
-       told.tastes AS tastes, user IS NOT NULL AS known, own.rating AS own, coalesce(told.because, []) AS because,
+       tastes, user IS NOT NULL AS known, own,
+       [reason IN reasons | {movieId: reason.neighbour.movieId, title: reason.neighbour.title, rating: reason.rating,
+                             contribution: reason.contribution}] AS because,
        model.low AS low, model.high AS high, model.version AS modelVersion

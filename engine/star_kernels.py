@@ -21,12 +21,13 @@ def fit_targets(
     neighbours: Integers,
     weights: Floats,
     rated_weights: Floats,
+    errors: Floats,
 ) -> None:
-    """For each target the neighbours that explain its raters' residuals best, written into its rows of the last three.
+    """For each target the neighbours that explain its raters' residuals best, written into its rows of the last four.
 
     `rows`, `columns`: the residuals as CSR (users x movies) and as CSC: pointers, indices, values. `scales`: of each
     user's features. `popularity`: what a candidate's shared raters are divided by. `neighbours`, `weights`,
-    `rated_weights`: targets x K, -1 where there are fewer.
+    `rated_weights`: targets x K, -1 where there are fewer. `errors`: mean squared error for a rater left out.
     """
     indptr, indices, residuals = rows
     column_indptr, column_users, column_residuals = columns
@@ -45,6 +46,8 @@ def fit_targets(
         chosen = _largest(shared / popularity, candidates)
         width = len(chosen)
         if width == 0:
+            for own in range(begin, begin + rated):
+                errors[target] += column_residuals[own] ** 2 / rated
             continue
         column_of = np.full(movies, -1, dtype=np.int64)
         column_of[chosen] = np.arange(width)
@@ -63,8 +66,9 @@ def fit_targets(
         explained = solved * solved * (features * features).sum(axis=0)
         kept = _largest(explained[:width] + explained[width:], neighbours.shape[1])
         if len(kept) < width:
-            own = np.ascontiguousarray(features[:, np.concatenate((kept, kept + width))])
-            solved = _solve_ridge(own, wanted, ridge)
+            features = np.ascontiguousarray(features[:, np.concatenate((kept, kept + width))])
+            solved = _solve_ridge(features, wanted, ridge)
+        errors[target] = _left_out_error(features, wanted - features @ solved, ridge)
         neighbours[target, : len(kept)] = chosen[kept]
         weights[target, : len(kept)] = solved[: len(kept)]
         rated_weights[target, : len(kept)] = solved[len(kept) :]
@@ -91,6 +95,16 @@ def _solve_ridge(features: Floats, wanted: Floats, ridge: np.float32) -> Floats:
     if rows < columns:
         return features.T @ np.linalg.solve(system, wanted)
     return np.linalg.solve(system, features.T @ wanted)
+
+
+@njit(cache=True)
+def _left_out_error(features: Floats, rest: Floats, ridge: np.float32) -> np.float32:
+    """Mean squared error of each row as predicted from all others: what is left of it / (1 - its leverage)."""
+    system = features.T @ features
+    for place in range(len(system)):
+        system[place, place] += ridge
+    leverage = (np.linalg.solve(system, np.ascontiguousarray(features.T)) * features.T).sum(axis=0)
+    return np.float32(((rest / (1 - leverage)) ** 2).mean())
 
 
 @njit(parallel=True, cache=True)

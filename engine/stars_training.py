@@ -1,5 +1,6 @@
 """Fitting predicted stars from the staged ratings and the live ones, and putting them to use."""
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from engine.forgetting import forget_users
 from engine.interactions import Interactions
 from engine.positives import COLUMNS, PAIR
 from engine.stars import StarsModel, StarsParameters, fit_stars
+from engine.training import READERS_SECONDS
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars, StarsVersion
 from graph.settings import Settings
@@ -36,6 +38,7 @@ def refit_stars(
     fitted = describe_version(model, movie_ids, utc_now())
     with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
         stars.put_to_use(fitted, bar.update)
+    time.sleep(READERS_SECONDS)
     stars.remove_unused()
     return fitted
 

@@ -7,7 +7,7 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from graph.settings import Settings
-from service import access, bodies, caching, graph_access, headers, observation, readiness
+from service import access, bodies, caching, door, graph_access, headers, observation, readiness
 from service.document import complete_document
 from service.problems import register_error_handlers, validation_response
 from service.requests import register_request_checks
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.register_blueprint(pages.blueprint)
     register_documentation(app)
     register_error_handlers(app)
+    door.install(app)
     return app
 
 

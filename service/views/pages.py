@@ -48,6 +48,7 @@ def user(userId: int) -> ResponseReturnValue:  # noqa: N803
     return render_page(
         "user.html",
         Source("Recommendations and their explanation", f"/v1/users/{userId}/recommendations", "recommend_movies"),
+        Source("Predicted stars", f"/v1/users/{userId}/predictions?movies=318,260", "predict_stars"),
         Source("History", f"/v1/users/{userId}/history", "get_history"),
         user_id=userId,
     )

@@ -84,11 +84,24 @@ def test_published_splits(staged: Settings, tmp_path: Path) -> None:
     assert float(row["recall@20"].split()[0]) == 1  # of 20 movies everything is found
 
 
+def test_predicted_stars(staged: Settings) -> None:
+    result = evaluate(staged, "--protocol", "stars", "--folds", "3", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.output)
+    assert [row["model"] for row in told["models"]] == ["baseline", "SVD with biases (Surprise)", "STARS (ours)"]
+    assert all(0.5 < float(row["RMSE"].split(" ± ")[0]) < 1.5 for row in told["models"])
+    assert len(told["calibration"]) == 10
+    table = evaluate(staged, "--protocol", "stars", "--folds", "2").output
+    assert "in the interval" in table
+    assert "predicted  given" in table
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["--protocol", "files"], 2, "needs --train and --test"),
         (["--protocol", "strong", "--held-out", "60"], 1, "too few to hold out 60 twice"),
+        (["--protocol", "stars", "--probe"], 1, "no probe set"),
         (["--seeds", "0"], 2, "0 is not in the range"),
         (["--model", "magic"], 2, "'magic' is not one of"),
     ],

@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LATEST_SECONDS = 2.5
 LISTENERS = 1000
+SOAK_MINUTES = 60
+# By then caches and pools have their size.
+SETTLED_MINUTES = 15
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def ask_and_tell(number: int) -> Ask:
     """What applications do: lists, some anew, now and then a finished movie."""
     if number % 10 == 0:
         event = {"userId": 1 + number % USERS, "movieId": 1 + number % 59, "type": "finished"}
-        return "POST", "/v1/events", {**event, "eventId": f"told-{number}"}
+        return "POST", "/v1/events", {**event, "eventId": f"told-{number}-{time.monotonic_ns()}"}
     return ask_anew(number) if number % 2 else ("GET", f"/v1/users/{1 + number % USERS}/recommendations", None)
 
 
@@ -135,6 +138,26 @@ def test_whatever_becomes_of_neo4j_answers_come_in_time(
     logged = {event.event_id for _, event in log.read(0, 0, 1_000_000) if event}
     assert {result["eventId"] for result in told if result["received"]} <= logged
     assert statuses(crowd.answers)[202], "some were told while Neo4j was away"
+
+
+@pytest.mark.timeout(SOAK_MINUTES * 60 + 600)
+def test_an_hour_at_half_load_leaks_nothing(service: GunicornService) -> None:
+    crowd = Crowd(service.settings.port, ask_and_tell, clients=8)
+    with crowd.asking():
+        time.sleep(15)
+    half, memory = len(crowd.answers) / 15 / 2, [memory_of(service)]
+    for minute in range(SOAK_MINUTES):
+        crowd = Crowd(service.settings.port, ask_and_tell, clients=8, per_second=half)
+        with crowd.asking():
+            time.sleep(60)
+        memory.append(memory_of(service))
+        if minute % 5 == 4:
+            told = ", ".join(f"{size / 1e6:.0f}" for size in memory[-5:])
+            print(f"minute {minute + 1}: {half:.0f}/s, {describe(crowd.answers)}; {told} MB", flush=True)
+        require_sane(crowd.answers, {200, 202, 503})  # the machine may have other work, too
+    grown = memory[-1] - memory[SETTLED_MINUTES]
+    print(f"from minute {SETTLED_MINUTES} to {SOAK_MINUTES} the two processes grew by {grown / 1e6:.1f} MB")
+    assert grown < 0.1 * memory[SETTLED_MINUTES]
 
 
 def freeze(server: EmbeddedServer, _: Settings) -> None:

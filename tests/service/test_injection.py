@@ -71,8 +71,9 @@ READS: dict[str, Call] = {
         f"query {name}": lambda client, text, name=name: client.get(  # type: ignore[misc]
             "/v1/users/1/recommendations", query_string={name: text[:50]}
         )
-        for name in ("limit", "offset", "exclude", "genre", "yearFrom", "yearTo", "diversity")
+        for name in ("limit", "offset", "exclude", "genre", "yearFrom", "yearTo", "diversity", "stars")
     },
+    "query movies": lambda client, text: client.get("/v1/users/1/predictions", query_string={"movies": text}),
     "query name": lambda client, text: client.get("/v1/movies/popular", query_string={text: "1"}),
     "query days": lambda client, text: client.get("/v1/stats/feedback", query_string={"days": text}),
     "session genre": lambda client, text: client.post(

@@ -128,6 +128,14 @@ def test_the_explanation_is_the_answers(opened: OpenPage, system: RunningSystem)
     assert len(page.query_selector_all("#explanation svg path")) == len(wanted)
 
 
+def test_predicted_stars_stand_beside_the_list(opened: OpenPage, system: RunningSystem) -> None:
+    movies = movies_of(page := opened.go("/users/20"))
+    answer = system.get(f"/v1/users/20/predictions?movies={','.join(map(str, movies))}").json()
+    assert {entry["basis"] for entry in answer["predictions"]} == {"ratings"}
+    shown = [element.inner_text() for element in page.query_selector_all("#recommendations .stars")]
+    assert shown == [f"{entry['stars']:.1f} ★" for entry in answer["predictions"]]
+
+
 def test_a_search_finds_a_misspelt_title(opened: OpenPage) -> None:
     page = opened.go("/search")
     page.locator("#query").press_sequentially("shawshenk redemtion")

@@ -229,6 +229,37 @@ def test_after_a_finish_every_process_answers_with_its_list(system: RunningSyste
     assert get(RECOMMENDATIONS, "?limit=11", userId=13)["generatedAt"] != told["generatedAt"]
 
 
+def test_predicted_stars(get: Get, post: Get) -> None:
+    predictions = "/v1/users/{userId}/predictions"
+    answer = get(predictions, "?movies=318,50,1", userId=15)
+    assert [entry["movieId"] for entry in answer["predictions"]] == [318, 50, 1]
+    for entry in answer["predictions"]:
+        assert entry["basis"] == "ratings"
+        assert 0.5 <= entry["low"] < entry["stars"] < entry["high"] <= 5
+        assert entry["because"]
+    before = answer["predictions"][0]["stars"]
+    movies = [entry["movieId"] for entry in get("/v1/movies/popular", "?limit=40")["movies"]]
+    post("/v1/events", [{"userId": 15, "movieId": movie, "type": "rated", "rating": 0.5} for movie in movies])
+    assert get(predictions, "?movies=318", userId=15)["predictions"][0]["stars"] < before - 0.3, "the bias follows"
+
+    [nobody] = get(predictions, "?movies=318", userId=UNKNOWN_USER)["predictions"]
+    assert (nobody["basis"], nobody["stars"]) == ("movie", pytest.approx(get("/v1/movies/318")["ratingMean"]))
+    assert nobody["high"] - nobody["low"] > answer["predictions"][0]["high"] - answer["predictions"][0]["low"]
+    assert "there is no movie 999999" in get(predictions, "?movies=318,999999", userId=15, status=404)["detail"]
+    for wrong in ("", "?movies=", "?movies=1,", "?movies=" + ",".join(["1"] * 201)):
+        assert "movies" in get(predictions, wrong, userId=15, status=422)["detail"]
+    assert len(get(predictions, "?movies=" + ",".join(["1"] * 200), userId=15)["predictions"]) == 200
+
+
+def test_recommendations_with_predicted_stars(get: Get) -> None:
+    plain, told = (get(RECOMMENDATIONS, query, userId=16)["recommendations"] for query in ("", "?stars=true"))
+    assert {movie["predictedRating"] for movie in plain} == {None}
+    assert [movie["movieId"] for movie in told] == [movie["movieId"] for movie in plain]
+    ids = ",".join(str(movie["movieId"]) for movie in told)
+    predicted = get("/v1/users/{userId}/predictions", f"?movies={ids}", userId=16)["predictions"]
+    assert [movie["predictedRating"] for movie in told] == [entry["stars"] for entry in predicted]
+
+
 def test_an_event_taken_back_is_as_if_it_had_never_happened(contract: Contract, get: Get, post: Get) -> None:
     before = get(RECOMMENDATIONS, "?limit=50", userId=10)["recommendations"]
     event = {"userId": 10, "movieId": before[0]["movieId"], "type": "finished", "eventId": "/a//strange%20id?"}

@@ -15,7 +15,7 @@ let noted;
 let chosen = null; // the movie whose explanation is shown
 
 function list() {
-  const query = { limit: 10, exclude: [...excluded.keys()].join(","), ...Object.fromEntries(new FormData(filters)) };
+  const query = { limit: 10, stars: true, exclude: [...excluded.keys()].join(","), ...Object.fromEntries(new FormData(filters)) };
   if (!filters.checkValidity()) return undefined;
   return show(find("recommendations"), async () => {
     const answer = await get(`${base}/recommendations`, query);
@@ -33,10 +33,16 @@ function item(movie) {
   return element(
     "li",
     { "data-movie": movie.movieId },
-    element("div", { class: "line" }, element("span", { class: "title" }, movieLink(movie)), element("span", { class: "score" }, movie.because.length ? weight(movie.score) : "")),
+    element("div", { class: "line" }, element("span", { class: "title" }, movieLink(movie)), predicted(movie), element("span", { class: "score" }, movie.because.length ? weight(movie.score) : "")),
     reasons(movie.because),
     element("div", { class: "actions" }, why, ...actions(movie), plain("Exclude", movie, () => exclude(movie))),
   );
+}
+
+/** The stars that the user would give. */
+function predicted(movie) {
+  if (movie.predictedRating === null) return null;
+  return element("span", { class: "stars", title: "Predicted stars of this user" }, `${movie.predictedRating.toFixed(1)} ★`);
 }
 
 function choose(movie, button) {

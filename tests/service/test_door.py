@@ -1,0 +1,72 @@
+"""The door: what is let in at a time, and how the rest is refused."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from service.door import Door, Environ
+
+
+class Slow:
+    """An application whose requests end when they may."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+        self.inside = threading.Semaphore(0)
+
+    def __call__(self, _: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.inside.release()
+        assert self.may_end.wait(10)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"done"]
+
+
+@pytest.fixture
+def slow() -> Slow:
+    return Slow()
+
+
+def ask_aside(door: Door, answers: list[int], path: str = "/v1/movies/1", method: str = "GET") -> threading.Thread:
+    thread = threading.Thread(target=lambda: answers.append(Client(door).open(path, method=method).status_code))
+    thread.start()
+    return thread
+
+
+def test_those_for_whom_there_is_no_room_are_refused_soon(slow: Slow) -> None:
+    door, answers = Door(slow, room=2), list[int]()
+    threads = [ask_aside(door, answers) for _ in range(2)]
+    assert all(slow.inside.acquire(timeout=5) for _ in range(2))
+    refused = Client(door).get("/v1/movies/2")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert refused.content_type == "application/problem+json"
+    assert json.loads(refused.data)["status"] == 503
+    slow.may_end.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [200, 200]
+    assert Client(door).get("/v1/movies/2").status_code == 200, "there is room again"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/events"), ("GET", "/v1/stream"), ("GET", "/health/live")])
+def test_what_may_take_long_or_must_be_told_takes_no_room(slow: Slow, method: str, path: str) -> None:
+    door, answers = Door(slow, room=1), list[int]()
+    threads = [ask_aside(door, answers, path, method) for _ in range(3)]
+    assert all(slow.inside.acquire(timeout=5) for _ in range(3))
+    slow.may_end.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 3
+
+
+def test_room_is_given_back_by_requests_that_fail() -> None:
+    def fail(*_: object) -> Iterable[bytes]:
+        raise ValueError
+
+    door = Door(fail, room=1)
+    for _ in range(3):
+        with pytest.raises(ValueError):
+            Client(door).get("/v1/movies/1")
