@@ -29,6 +29,7 @@ from service.schemas.predictions import Prediction, Predictions, RatedReason
 from service.schemas.recommendations import (
     BatchBody,
     Explanation,
+    OfferedMovie,
     PushedRecommendations,
     Reason,
     RecommendationLists,
@@ -59,6 +60,7 @@ __all__ = [
     "MovieBody",
     "MovieList",
     "MoviePath",
+    "OfferedMovie",
     "PageQuery",
     "PartState",
     "Prediction",

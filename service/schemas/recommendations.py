@@ -65,8 +65,13 @@ class RecommendedMovie(Schema):
     title: str | None
     year: int | None
     score: float = Field(description="What it means depends on where the movie comes from")
-    predicted_rating: float | None = Field(None, description="Stars that the user would give; null unless asked for")
     because: list[Reason] = Field(description="Empty for a movie that the history does not lead to")
+
+
+class OfferedMovie(RecommendedMovie):
+    """A recommended movie, with the stars that the user would give it, if they are asked for."""
+
+    predicted_rating: float | None = None
 
 
 class Recommendations(Schema):
@@ -81,7 +86,7 @@ class Recommendations(Schema):
     )
     model_version: str | None
     generated_at: Timestamp
-    recommendations: list[RecommendedMovie]
+    recommendations: list[OfferedMovie]
 
 
 class RecommendationLists(Schema):

@@ -129,8 +129,8 @@ def test_the_explanation_is_the_answers(opened: OpenPage, system: RunningSystem)
 
 
 def test_predicted_stars_stand_beside_the_list(opened: OpenPage, system: RunningSystem) -> None:
-    movies = movies_of(page := opened.go("/users/20"))
-    answer = system.get(f"/v1/users/20/predictions?movies={','.join(map(str, movies))}").json()
+    movies = movies_of(page := opened.go("/users/1"))
+    answer = system.get(f"/v1/users/1/predictions?movies={','.join(map(str, movies))}").json()
     assert {entry["basis"] for entry in answer["predictions"]} == {"ratings"}
     shown = [element.inner_text() for element in page.query_selector_all("#recommendations .stars")]
     assert shown == [f"{entry['stars']:.1f} ★" for entry in answer["predictions"]]

@@ -20,6 +20,8 @@ from scripts.sandbox import environment_of
 CONFIGURATION = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "503"]
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 414, 415, 422, 428, 429, "5xx"]
 """
 
 
@@ -67,7 +69,7 @@ def run_schemathesis(url: str, folder: Path, seed: int, *options: str) -> int:
 
 
 def test_no_answer_surprises_schemathesis(served: str, tmp_path: Path) -> None:
-    assert run_schemathesis(served, tmp_path, 1, "--max-time", "25") > 250
+    assert run_schemathesis(served, tmp_path, 1, "--max-time", "25") > 50
 
 
 @pytest.mark.slow
@@ -76,5 +78,5 @@ def test_no_answer_surprises_schemathesis_in_the_long_run(served: str, tmp_path:
     cases, seed = 0, 0
     while cases < 50_000:
         seed += 1
-        cases += run_schemathesis(served, tmp_path, seed, "--max-examples", "2000")
+        cases += run_schemathesis(served, tmp_path, seed, "--max-examples", "1000")
         print(f"{cases} cases with the seeds up to {seed}")
