@@ -17,11 +17,12 @@ SERIOUS = {"serious", "critical"}
 EVERY_TITLE_IS_NEW = """() => [...document.querySelectorAll('#recommendations .title')]
     .every(title => /\\(20\\d\\d\\)/.test(title.textContent))"""
 # Users of these tests alone.
-LIVE_USER, LOST_USER, PAUSED_USER, TRYING_USER, NOBODY = range(870_001, 870_006)
+LIVE_USER, LOST_USER, PAUSED_USER, TRYING_USER, NOBODY, SEEN_USER = range(870_001, 870_007)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(system: RunningSystem) -> Iterator[Browser]:
+    tell(system, SEEN_USER, 318)  # there is a list for the pages to tell of
     with open_browser() as browser:
         yield browser
 
