@@ -12,10 +12,11 @@ from scipy.sparse import csr_array
 from engine.evaluation import CONFIDENCE, Estimate, Values, estimate_mean
 from engine.interactions import Columns, Interactions, Mask
 from engine.protocols import ProtocolError
-from engine.stars import StarsModel, StarsParameters, fit_stars
+from engine.stars import StarsParameters, fit_stars
 from graph.repositories.stars import INTERVAL
 
 FOLDS = 5
+BASELINE, SVD_NAME, OURS = "baseline", "SVD with biases (Surprise)", "STARS (ours)"
 # The best of a grid on validation folds of the sample (docs/evaluation.md).
 SVD = {"n_factors": 200, "n_epochs": 100, "lr_all": 0.01, "reg_all": 0.1}
 SVD_SEED = 1
@@ -42,9 +43,6 @@ class Tally:
     deviation: Values
 
 
-Predictor = Callable[[StarsTask], tuple[Values, Values]]
-
-
 def split_folds(ratings: Interactions, folds: int = FOLDS, seed: int = 0) -> Iterator[StarsTask]:
     """Each rating is to be predicted once, from all that are in other folds than it."""
     if ratings.stars.nnz < folds:
@@ -65,32 +63,17 @@ def evaluate_stars(
     tasks: list[StarsTask], parameters: StarsParameters, tell: Callable[[str], object] = lambda _: None
 ) -> tuple[list[Tally], Values]:
     """The baseline's, the matrix factorisation's and our predictions for all tasks, and the true stars."""
-    fitted: dict[int, StarsModel] = {}
-
-    def ours(task: StarsTask) -> StarsModel:
-        if id(task) not in fitted:
-            fitted[id(task)] = fit_stars(task.training, parameters)
-        return fitted[id(task)]
-
-    def predict_ours(task: StarsTask) -> tuple[Values, Values]:
-        pairs = task.training, task.users, task.movies
-        return ours(task).predict(*pairs), ours(task).deviation(*pairs)
-
-    def predict_baseline(task: StarsTask) -> tuple[Values, Values]:
-        model = ours(task)
-        predicted = model.predict_baseline(task.training, task.users, task.movies)
-        return np.clip(predicted, model.low, model.high), np.full(len(predicted), np.nan)
-
-    predictors: dict[str, Predictor] = {
-        "baseline": predict_baseline,
-        "SVD with biases (Surprise)": predict_svd,
-        "STARS (ours)": predict_ours,
-    }
-    tallies = []
-    for name, predict in predictors.items():
-        tell(f"{name}: {len(tasks)} fits")
-        parts = [predict(task) for task in tasks]
-        tallies.append(Tally(name, np.concatenate([p for p, _ in parts]), np.concatenate([d for _, d in parts])))
+    parts: dict[str, list[tuple[Values, Values]]] = {name: [] for name in (BASELINE, SVD_NAME, OURS)}
+    for number, task in enumerate(tasks, start=1):
+        tell(f"fitting {number} of {len(tasks)}")
+        model, pairs = fit_stars(task.training, parameters), (task.training, task.users, task.movies)
+        baseline = np.clip(model.predict_baseline(*pairs), model.low, model.high)
+        parts[BASELINE].append((baseline, np.full(len(baseline), np.nan)))
+        parts[SVD_NAME].append(predict_svd(task))
+        parts[OURS].append((model.predict(*pairs), model.deviation(*pairs)))
+    tallies = [
+        Tally(name, *(np.concatenate(values) for values in zip(*own, strict=True))) for name, own in parts.items()
+    ]
     return tallies, np.concatenate([task.stars for task in tasks])
 
 
