@@ -1,6 +1,6 @@
 """What the fit learns from: staged ratings and what happened live since, but for a few newest likes that judge it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,16 +69,21 @@ def build_positives(
         "at": pl.Datetime("ms"),
     }
     told = pl.DataFrame(live, schema=schema, orient="row")
+    staged = (shard.filter(pl.col("rating") >= liked_from).select(COLUMNS) for shard in shards)
+    tables = replace_told(staged, told, told.filter("liked").select(COLUMNS))
+    return _join([_Block.of(table, interval) for table in tables])
+
+
+def replace_told(tables: Iterable[pl.DataFrame], told: pl.DataFrame, added: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Tables of staged ratings without the pairs in `told`; the users told of all in the last one, with `added`."""
     is_told = pl.col("userId").is_in(told["userId"].unique().implode())
-    blocks, replaced = [], [told.filter("liked").select(COLUMNS)]
-    for shard in shards:
-        liked = shard.filter(pl.col("rating") >= liked_from).select(COLUMNS)
-        if live:
-            replaced.append(liked.filter(is_told).join(told, on=PAIR, how="anti"))
-            liked = liked.filter(~is_told)
-        blocks.append(_Block.of(liked, interval))
-    blocks.append(_Block.of(pl.concat(replaced).sort(PAIR), interval))
-    return _join(blocks)
+    replaced = [added]
+    for table in tables:
+        if len(told):
+            replaced.append(table.filter(is_told).join(told, on=PAIR, how="anti"))
+            table = table.filter(~is_told)
+        yield table
+    yield pl.concat(replaced).sort(PAIR)
 
 
 def judge_interval(users: int) -> int:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import Interactions
-from engine.positives import COLUMNS, PAIR
+from engine.positives import COLUMNS, replace_told
 from engine.stars import StarsModel, StarsParameters, fit_stars
 from engine.training import READERS_SECONDS
 from graph.repositories.models import Models
@@ -50,16 +50,8 @@ def read_ratings(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tupl
     """
     schema = {"userId": pl.Int32(), "movieId": pl.Int32(), "rating": pl.Float32(), "at": pl.Datetime("ms")}
     told = pl.DataFrame(live, schema=schema, orient="row").select(RATED)
-    is_told = pl.col("userId").is_in(told["userId"].unique().implode())
-    blocks, replaced = [], [told]
-    for shard in shards:
-        table = shard.select(RATED)
-        if live:
-            replaced.append(table.filter(is_told).join(told, on=PAIR, how="anti"))
-            table = table.filter(~is_told)
-        blocks.append(table)
-    blocks.append(pl.concat(replaced).sort(PAIR))
-    ratings, _, movie_ids = Interactions.from_tables(blocks)
+    staged = (shard.select(RATED) for shard in shards)
+    ratings, _, movie_ids = Interactions.from_tables(replace_told(staged, told, told))
     return ratings, movie_ids
 
 
