@@ -1,16 +1,34 @@
 """What the documents say is what the product has."""
 
+import importlib
+import json
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
+from conftest import RunningSystem
 
 from graph.settings import ROOT, Settings
+from scripts.sandbox import environment_of
 from service.app import create_app
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = "graph|engine|loader|stream|service|scripts|tests|cypher|docs"
+COMMANDS = sorted(
+    {
+        line.strip()
+        for path in DOCUMENTS
+        for line in re.findall(
+            r"python -m ((?:graph|engine|loader|stream|service|scripts\.bench) [^`#&\n]*)",
+            path.read_text(encoding="utf-8"),
+        )
+    }
+)
 
 
 def test_every_setting_is_in_the_configuration_table() -> None:
@@ -38,16 +56,43 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_targets_and_commands_exist(document: Path) -> None:
+def test_targets_and_paths_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for target in set(re.findall(r"`?make ([a-z-]+)`?", text)):
         planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
         assert planned.returncode == 0, target
-    for module, command in set(re.findall(r"python -m (graph|engine|loader|stream|scripts\.bench) (\w+)", text)):
-        source = (ROOT / module.replace(".", "/")).with_suffix(".py")
-        source = source if source.exists() else ROOT / module / "__main__.py"
-        text = source.read_text(encoding="utf-8")
-        assert f"def {command}(" in text or f'command("{command}")' in text, f"{module} {command}"
+    for path in set(re.findall(rf"`((?:{FOLDERS})/[\w./*-]*)`", text)):
+        assert list(ROOT.glob(path.rstrip("/"))), path
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_and_its_options_exist(line: str) -> None:
+    module, *words = line.split()
+    command = importlib.import_module(module if "." in module else f"{module}.__main__").main
+    names = [word for word in words if re.fullmatch("[a-z-]+", word) and not word.startswith("--")]
+    while isinstance(command, click.Group):
+        command = command.commands[names.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_every_call_is_answered(system: RunningSystem) -> None:
+    """The README's calls, as they stand there, but for the port."""
+    lines = README.replace("\\\n", "")
+    calls = sorted(set(re.findall(r"\bcurl (?!-N)[^|`\n]*", lines)))
+    assert len(calls) >= 4
+    for call in calls:
+        command = ["curl", "--fail", *shlex.split(call.replace("http://127.0.0.1:8000", system.url))[1:]]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert answer.returncode == 0, call
+        assert json.loads(answer.stdout)
+
+
+def test_the_python_of_the_documents_runs(system: RunningSystem) -> None:
+    blocks = [block for path in DOCUMENTS for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], cwd=ROOT, env=environment_of(system.settings), check=True)
 
 
 def test_nothing_is_left_to_fill_in() -> None:

@@ -101,24 +101,31 @@ def watched(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def filled(own: Settings) -> Settings:
+def once_filled(own: Settings) -> Settings:
     server_of(own).up(own.neo4j_bolt_port, own.neo4j_http_port)
     with Database.from_settings(own) as database:
         database.run_text(FILL)
     return own
 
 
+@pytest.fixture
+def filled(once_filled: Settings) -> Settings:
+    """A database with ratings, of a server that runs whatever other tests did to it."""
+    server_of(once_filled).up(once_filled.neo4j_bolt_port, once_filled.neo4j_http_port)
+    return once_filled
+
+
 @pytest.fixture(scope="module")
-def backup(filled: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def backup(once_filled: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup by the command, of a server that runs on; ended ones are started by others, too, as scripts.run does."""
     file = tmp_path_factory.mktemp("backup") / "graph.backup"
-    before = server_of(filled).running()
-    with watched(filled):
-        code, output = run(filled, "backup", file)
+    before = server_of(once_filled).running()
+    with watched(once_filled):
+        code, output = run(once_filled, "backup", file)
     assert (code, "380 RATED" in output) == (0, True), output
     assert float(output.split("stood still for ")[1].split()[0]) < 60
-    assert counts(filled) == COUNTS
-    assert server_of(filled).running() != before
+    assert counts(once_filled) == COUNTS
+    assert server_of(once_filled).running() != before
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(file.parent.iterdir()) == [file]
     return file
@@ -171,7 +178,6 @@ def test_who_was_erased_is_known_when_the_present_database_is_broken(
 def test_a_restore_that_is_stopped_leaves_the_database_as_it_was(
     filled: Settings, backup: Path, name: signal.Signals
 ) -> None:
-    server_of(filled).up(filled.neo4j_bolt_port, filled.neo4j_http_port)
     before = counts(filled)
     process = start(filled, "restore", backup)
     wait_until(lambda: (filled.neo4j_home / "aside" / "process.json").exists(), 120)
@@ -191,7 +197,6 @@ def test_a_restore_that_is_stopped_leaves_the_database_as_it_was(
 def test_a_backup_that_is_damaged_or_does_not_hold_what_it_says_is_not_used(
     filled: Settings, backup: Path, tmp_path: Path
 ) -> None:
-    server_of(filled).up(filled.neo4j_bolt_port, filled.neo4j_http_port)
     before = counts(filled)
     short = rewrite(backup, tmp_path / "short", length=2_000)
     with pytest.raises(RecommenderError, match="database load failed"):
@@ -237,7 +242,6 @@ def test_folders_that_are_not_ours_are_left_alone(backup: Path, tmp_path: Path) 
 def test_a_backup_that_fails_leaves_no_file_and_the_server_running(
     filled: Settings, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server_of(filled).up(filled.neo4j_bolt_port, filled.neo4j_http_port)
     size = backup.stat().st_size
     with pytest.raises(BackupError, match="exists already"):
         back_up(filled, backup)
