@@ -38,10 +38,15 @@ class Poller:
         self._backoff = Backoff(uniform)
         self._clock = clock
         self._due = float("-inf")
+        self._leads = False
 
     def step(self) -> float:
         """Stay the leading worker and, if this is the one, poll when it is time; returns how long to wait then."""
-        if self._log.lead() and self._clock() >= self._due:
+        if self._log.lead() is not self._leads:
+            self._leads = not self._leads
+            told = f"leads: it polls {self._client.url}" if self._leads else "leads no more"
+            logger.info("this worker %s", told)
+        if self._leads and self._clock() >= self._due:
             self._due = self._clock() + self.poll_once()
         return STEP_SECONDS
 
@@ -66,7 +71,9 @@ class Poller:
         FEED_CALLS.labels("answered").inc()
         FEED_ROWS.labels("decoded").inc(len(answer.sightings))
         FEED_ROWS.labels("unreadable").inc(len(answer.unreadable))
-        self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
+        # Of an answer without a readable row nobody knows who is watching: its marker would end what is going on.
+        if answer.sightings or not answer.unreadable:
+            self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
         logger.info("the feed shows %d viewings", len(answer.sightings))
         for body, reason in answer.unreadable:
             logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)

@@ -278,6 +278,38 @@ def test_unreadable_rows_become_dead_letters(
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
+def test_a_poll_of_which_no_row_is_readable_ends_no_viewing(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog
+) -> None:
+    """Somebody is watching, and nobody knows who."""
+    feed.answer = response(split_frame(("nobody", 8), (6, -1)))
+    Poller(client, log, 5).poll_once()
+    assert log.read(0, 0, 100) == []
+    assert len(log.dead_letters()) == 2
+
+
+def test_who_leads_is_told_once_when_it_changes(
+    client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "stream")
+    other = SqliteEventLog(log.path)
+    assert other.lead()
+    poller = Poller(client, log, 5)
+    poller.step()
+    assert caplog.messages == []
+    other.close()
+    for _ in range(3):
+        poller.step()
+    log.close()
+    assert other.lead()
+    for _ in range(3):
+        poller.step()
+    assert [message for message in caplog.messages if "lead" in message] == [
+        f"this worker leads: it polls {client.url}",
+        "this worker leads no more",
+    ]
+
+
 def test_a_failure_costs_the_drawn_wait_and_is_told(
     dead_client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
