@@ -49,14 +49,15 @@ def fit_dataset(
     neighbours: int = NEIGHBOURS,
     progress: Callable[[float], object] = lambda _: None,
 ) -> tuple[FittedModel, Positives]:
-    """Fit the staged ratings; `live` replaces what is staged of the same pairs; `neighbours`: edges kept of a movie.
+    """Fit the staged ratings; `live` replaces what is staged of the same pairs; `neighbours`: edges out of a movie.
 
     The model's metrics tell how well it finds what was held out of the fit; that comes back too, to judge others by.
     `progress`: as of fit_similarities.
     """
     manifest = dataset.manifest()
     positives = read_positives(dataset, live, model)
-    similarities = keep_strongest(model.fit(positives.matrix, model.parameters, progress), neighbours)
+    parameters = {**model.parameters, "neighbours": neighbours}
+    similarities = keep_strongest(model.fit(positives.matrix, parameters, progress), neighbours)
     edges = table_of_edges(similarities, positives.movie_ids)
     described = Model(
         version=f"{now:%Y%m%d-%H%M%S}",

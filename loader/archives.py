@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, cast
 
+from loader.forms import is_wanted
 from loader.limits import DAMAGE, Meter, Watch, printable
 from loader.tar import BLOCK, Stream, is_tar, tar_members
 
@@ -119,13 +120,11 @@ def archive_kind(path: Path) -> Kind | None:
             return "tar.gz"  # reading it tells what is wrong
 
 
-def read_archive(
-    path: Path, kind: Kind, progress: Callable[[int], object], wanted: Callable[[str], bool]
-) -> Iterator[Member]:
+def read_archive(path: Path, kind: Kind, progress: Callable[[int], object]) -> Iterator[Member]:
     """The wanted members of an archive, in the order they have on disk."""
     with ArchiveFile(path) as file:
         meter = Meter(file, progress)
-        archive = Archive(path, Watch(path, meter), wanted)
+        archive = Archive(path, Watch(path, meter))
         if kind == "zip":
             yield from archive.read_zip(file)
         else:
@@ -136,10 +135,9 @@ def read_archive(
 class Archive:
     """Finds the wanted members of one archive."""
 
-    def __init__(self, path: Path, watch: Watch, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, path: Path, watch: Watch) -> None:
         self._path = path
         self._watch = watch
-        self._wanted = wanted
 
     def read_zip(self, file: FileIO) -> Iterator[Member]:
         """Members of a zip."""
@@ -165,7 +163,7 @@ class Archive:
         # directory has no checksum, and damage there could make any name one that is not wanted.
         with self._watch.explaining():
             stream = directory.open(member)
-        if self._is_read(member.filename):
+        if _is_read(member.filename):
             counted = ChunkedStream(chunks(stream), self._watch.count)
             yield from self._read_member(member.filename, counted, 1)
 
@@ -180,7 +178,7 @@ class Archive:
                 return
             self._watch.member = folder + member.name
             self._watch.admit(member.name, _tar_oddity(member))
-            if not member.isdir() and self._is_read(member.name):
+            if not member.isdir() and _is_read(member.name):
                 yield from self._read_member(folder + member.name, content, depth)
 
     def _read_member(self, name: str, stream: Stream, depth: int) -> Iterator[Member]:
@@ -193,12 +191,6 @@ class Archive:
         if head == GZIP:
             inner = ChunkedStream(gunzip(inner), self._watch.count)
         yield from self._read_tar(inner, f"{name}/", depth + 1)
-
-    def _is_read(self, name: str) -> bool:
-        *folders, basename = name.split("/")
-        if "__MACOSX" in folders or basename.startswith("._"):
-            return False  # where macOS keeps a file's attributes, under the file's own name
-        return basename.lower().endswith(TAR_NAMES) or self._wanted(basename)
 
 
 def chunks(stream: Stream) -> Iterator[bytes]:
@@ -224,6 +216,13 @@ def gunzip(stream: Stream) -> Iterator[bytes]:
         data = inflater.unused_data.lstrip(b"\0")
         while not data and (more := stream.read(COMPRESSED_CHUNK)):
             data = more.lstrip(b"\0")
+
+
+def _is_read(name: str) -> bool:
+    *folders, basename = name.split("/")
+    if "__MACOSX" in folders or basename.startswith("._"):
+        return False  # where macOS keeps a file's attributes, under the file's own name
+    return basename.lower().endswith(TAR_NAMES) or is_wanted(basename)
 
 
 def _require_all_members(directory: zipfile.ZipFile, file: FileIO) -> None:

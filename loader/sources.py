@@ -4,19 +4,14 @@ from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
-from loader import forms
 from loader.archives import ChunkedStream, Member, archive_kind, chunks, read_archive
+from loader.forms import holds_ratings, is_wanted
 from loader.limits import Meter, SourceError, Watch
 
 __all__ = ["Member", "SourceError", "input_files", "read_members"]
 
-# Says of a file's name whether it is meant.
-Predicate = Callable[[str], bool]
 
-
-def input_files(
-    path: Path, wanted: Predicate = forms.is_wanted, holds_ratings: Predicate = forms.holds_ratings
-) -> list[Path]:
+def input_files(path: Path) -> list[Path]:
     """The files on disk that make up an input, in the order they are read.
 
     Of a folder these are the wanted files in it and, in its `training_set/`, those with ratings; if none has ratings,
@@ -26,7 +21,7 @@ def input_files(
         raise SourceError(f"{path} does not exist")
     try:
         if path.is_dir():
-            return _folder_files(path, wanted, holds_ratings)
+            return _folder_files(path)
         if path.is_file() and archive_kind(path):
             return [path]
     except OSError as error:
@@ -34,34 +29,29 @@ def input_files(
     raise SourceError(f"{path} is neither a folder nor a .zip, .tar or .tar.gz archive")
 
 
-def read_members(
-    path: Path,
-    progress: Callable[[int], object],
-    wanted: Predicate = forms.is_wanted,
-    holds_ratings: Predicate = forms.holds_ratings,
-) -> Iterator[Member]:
+def read_members(path: Path, progress: Callable[[int], object]) -> Iterator[Member]:
     """The wanted files of an input and of the archives in it, one after the other.
 
     `progress` is told the bytes consumed on disk, which in the end add up to the size of `input_files`. Raises
     SourceError, also while a member is read, for an archive that is damaged or that holds what it should not.
     """
-    files = input_files(path, wanted, holds_ratings)
+    files = input_files(path)
     try:
         for file in files:
             # What has a wanted name in a folder was not looked into: it is no archive.
-            kind = None if file != path and wanted(file.name) else archive_kind(file)
-            yield from read_archive(file, kind, progress, wanted) if kind else _read_plain(file, progress)
+            kind = None if file != path and is_wanted(file.name) else archive_kind(file)
+            yield from read_archive(file, kind, progress) if kind else _read_plain(file, progress)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def _folder_files(folder: Path, wanted: Predicate, holds_ratings: Predicate) -> list[Path]:
+def _folder_files(folder: Path) -> list[Path]:
     present = _plain_files(folder)
-    files = [file for file in present if wanted(file.name)]
+    files = [file for file in present if is_wanted(file.name)]
     files += [file for file in _plain_files(folder / "training_set") if holds_ratings(file.name)]
     if any(holds_ratings(file.name) for file in files):
         return files
-    return files + [file for file in present if not wanted(file.name) and archive_kind(file)]
+    return files + [file for file in present if not is_wanted(file.name) and archive_kind(file)]
 
 
 def _plain_files(folder: Path) -> list[Path]:

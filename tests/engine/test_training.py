@@ -15,8 +15,9 @@ from click.testing import CliRunner
 import engine.training
 from engine.__main__ import main
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
-from engine.models import SLIM
-from engine.training import FittedModel, fit_dataset, fit_once, put_to_use
+from engine.models import SLIM, STORABLE
+from engine.similarity import keep_strongest
+from engine.training import FittedModel, fit_dataset, fit_once, put_to_use, table_of_edges
 from graph.database import Database
 from graph.repositories.models import Models
 from graph.settings import Settings
@@ -25,9 +26,9 @@ from scripts.sandbox import environment_of
 NOON = datetime(2026, 1, 1, 12)
 
 
-def write_dataset(folder: Path, parts: int = 1) -> Dataset:
+def write_dataset(folder: Path, parts: int = 1, movies: int = 12, ratings: int = 150) -> Dataset:
     random = np.random.default_rng(3)
-    user, movie = np.divmod(random.choice(30 * 12, 150, replace=False), 12)
+    user, movie = np.divmod(random.choice(30 * movies, ratings, replace=False), movies)
     stars = random.choice([1.0, 3.0, 5.0], len(user))
     dataset = Dataset(folder)
     dataset.folder.mkdir(parents=True)
@@ -37,7 +38,7 @@ def write_dataset(folder: Path, parts: int = 1) -> Dataset:
     for number in range(parts):
         shard = frame.cast(RATING_SCHEMA).filter(pl.col("userId") % parts == number).sort("userId", "movieId")
         shard.write_parquet(dataset.shard_file(number))
-    dataset.write_manifest(Manifest("movielens", "made here", len(user), 30, 12))
+    dataset.write_manifest(Manifest("movielens", "made here", len(user), 30, movies))
     return dataset
 
 
@@ -73,6 +74,20 @@ def test_the_number_of_shards_makes_no_difference_to_the_fit(tmp_path: Path) -> 
     expected, found = edges_of(whole), edges_of(parted)
     assert found.keys() == expected.keys()
     assert [found[pair][0] for pair in expected] == pytest.approx([weight for weight, _ in expected.values()], rel=1e-4)
+
+
+@pytest.mark.parametrize("key", ["slim", "cosine"])
+@pytest.mark.parametrize("neighbours", [5, 100])
+def test_the_number_of_neighbours_is_the_fits_own(tmp_path: Path, key: str, neighbours: int) -> None:
+    """More than the model's usual 50 as well as fewer, which are weighed again without the others."""
+    dataset, model = write_dataset(tmp_path / "wide", movies=130, ratings=3000), STORABLE[key]
+    fitted, positives = fit_dataset(dataset, NOON, model=model, neighbours=neighbours)
+    wanted = model.fit(positives.matrix, {**model.parameters, "neighbours": neighbours}, lambda _: None)
+    assert fitted.edges.group_by("source").len()["len"].max() == neighbours
+    assert edges_of(fitted) == edges_of(
+        FittedModel(fitted.model, table_of_edges(keep_strongest(wanted, neighbours), positives.movie_ids))
+    )
+    assert fitted.model.parameters["neighbours"] == neighbours
 
 
 @pytest.fixture

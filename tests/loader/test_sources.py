@@ -197,14 +197,6 @@ def test_folders_in_archives_are_no_members() -> None:
     assert read_bytes(zip_of({f"{name}/": b"" for name in names})) == {}
 
 
-def test_the_caller_says_what_is_wanted(tmp_path: Path) -> None:
-    write_files(tmp_path, {"a.tar": tar_of({"x/stars": b"1", "mv_1.txt": b"2"}), "stars": b"3", "mv_1.txt": b"4"})
-    names = {"stars"}.__contains__
-    assert [file.name for file in input_files(tmp_path, names, names)] == ["stars"]
-    read = [member.stream.read(9) for member in read_members(tmp_path, lambda _: None, names, lambda _: False)]
-    assert read == [b"3", b"1"]
-
-
 def test_a_folder_is_read_in_order_its_archives_only_without_ratings(tmp_path: Path) -> None:
     files = {"u.data": b"", "combined_data_2.txt": b"", "training_set/mv_2.txt": b"", "training_set/mv_1.txt": b""}
     write_files(tmp_path, {**files, "training_set/probe.txt": b"", "deeper/mv_3.txt": b"", "a.zip": zip_of(PLAIN)})
