@@ -21,5 +21,5 @@ class DatabaseRefusedError(RecommenderError):
     """Neo4j answered and refused: wrong password, wrong database, failed constraint."""
 
 
-class ContentRefusedError(DatabaseRefusedError):
+class ContentRefusedError(RecommenderError):
     """Neo4j refused what was to be written, not who writes or how: the same again will be refused again."""

@@ -1,6 +1,7 @@
 """Everything that can be configured, read once from the environment and frozen."""
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,6 +116,14 @@ class Settings(BaseModel):
     def staging(self) -> Path:
         """Folder of the staged ratings (`engine.dataset`)."""
         return self.data / "staging"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def keys_path(self) -> Path:

@@ -4,7 +4,6 @@ The parts are the same commands that docker-compose.yml runs. A part that dies i
 a killed run are ended first.
 """
 
-import ipaddress
 import json
 import os
 import signal
@@ -92,7 +91,7 @@ class System:
             "worker": ["stream", "worker"],
         }
         self._environment: dict[str, str] = {}
-        if "RECOMMENDER_OPEN" not in os.environ and is_loopback(settings.host):
+        if "RECOMMENDER_OPEN" not in os.environ and settings.is_loopback and not settings.keys_path.exists():
             self._environment["RECOMMENDER_OPEN"] = "1"
         self._is_open = settings.open or bool(self._environment)
         self.url = f"http://{settings.host}:{settings.port}"
@@ -172,14 +171,6 @@ class System:
             self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
         except RecommenderError as error:
             say(f"not yet: {error}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def await_ready(url: str, seconds: float) -> None:

@@ -40,7 +40,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         self._open = settings.open
-        self.ring = KeyRing(settings.keys_path)
+        self.ring = KeyRing(settings.keys_path, required=settings.keys is not None)
         self.logins = Logins(settings.data / "login-secret", self.ring)
         self._limits = RateLimits(settings.data / "rate-limits")
 

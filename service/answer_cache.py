@@ -29,11 +29,10 @@ class Answer:
 
 
 class AnswerCache:
-    """The latest answers of one process, by path and query; the least used go first."""
+    """The latest answers of one process, by path and query. The least used go first, and the old ones in any case."""
 
-    def __init__(self, follower: Follower, largest_bytes: int = LARGEST_BYTES) -> None:
+    def __init__(self, follower: Follower) -> None:
         self._follower = follower
-        self._largest_bytes = largest_bytes
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -57,8 +56,12 @@ class AnswerCache:
             self._drop(key)
             self._answers[key] = answer
             self._bytes += len(answer.body)
-            while self._bytes > self._largest_bytes:
+            while self._bytes > LARGEST_BYTES or self._made_first() < answer.made_at - OLDEST_SECONDS:
                 self._drop(next(iter(self._answers)))
+
+    def _made_first(self) -> float:
+        """When the least used answer was made."""
+        return next(iter(self._answers.values())).made_at
 
     def _drop(self, key: str) -> None:
         if (answer := self._answers.pop(key, None)) is not None:

@@ -30,6 +30,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=validation_response,
     )
     settings = settings or Settings.from_environment()
+    # Or another site's page could call it, by a name that leads here; werkzeug cannot compare IPv6 addresses.
+    if settings.open and settings.is_loopback and ":" not in settings.host:
+        app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", settings.host]
     observation.install(app)
     bodies.install(app)
     register_request_checks(app)

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from graph.errors import RecommenderError
+from graph.files import write_durably
 from graph.locks import exclusive
-from service.private_files import write_private
 
 PREFIX = "mrk_"
 MOST_KEYS = 1024
@@ -55,8 +55,10 @@ class KeyFile(BaseModel):
 class KeyRing:
     """The keys of a file, read again whenever it has changed."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, required: bool = False) -> None:
+        """`required`: a file that is not there is an error from the start on, not only once it has been read."""
         self._file = file
+        self._required = required
         self._held: tuple[object, tuple[Key, ...]] | None = None
 
     def keys(self) -> tuple[Key, ...] | None:
@@ -68,11 +70,10 @@ class KeyRing:
             if held is None or held[0] != mark:
                 self._held = held = (mark, tuple(read_keys(self._file)))
         except FileNotFoundError:
-            if held is None:
+            if held is None and not self._required:
                 return None
-            raise KeysError(
-                f"{self._file} has gone: put it back, or start the service again to run without keys"
-            ) from None
+            told = "put it back, or make a key (`python -m service keys add`)"
+            raise KeysError(f"there is no {self._file}: {told}") from None
         except OSError as error:
             raise KeysError(f"the keys cannot be read: {error}") from error
         return held[1]
@@ -142,4 +143,4 @@ def _read_if_there(file: Path) -> list[Key]:
 
 
 def _write_keys(file: Path, keys: Sequence[Key]) -> None:
-    write_private(file, KeyFile(keys=list(keys)).model_dump_json(by_alias=True, indent=2) + "\n")
+    write_durably(file, KeyFile(keys=list(keys)).model_dump_json(by_alias=True, indent=2) + "\n", mode=0o600)

@@ -50,7 +50,7 @@ def _tell(response: Response, seconds: float) -> None:
     if logger.isEnabledFor(logging.INFO):
         size = response.content_length
         fields = {"method": method, "route": route, "status": response.status_code}
-        fields |= {"milliseconds": round(seconds * 1000, 1), "bytes": size}
+        fields |= {"milliseconds": round(seconds * 1000, 1), "bytes": size, "key": g.get("key_name")}
         told = "a stream" if size is None else f"{size} bytes"
         milliseconds = fields["milliseconds"]
         logger.info(

@@ -96,8 +96,8 @@ class Pusher:
         self._ended = False
         self._sequence = 0
 
-    def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Iterator[str]:
-        """Messages for a new listener; `after` is the last number it has seen, if it comes back.
+    def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Listener:
+        """A new listener, who is told until `leave`; `after` is the last number it has seen, if it comes back.
 
         One that is new begins with so many `recent` batches.
 
@@ -119,7 +119,14 @@ class Pusher:
             self._listeners.add(listener)
             if self._ended:
                 listener.end()
-        return self._messages(listener)
+        LISTENERS.inc()
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """Tell a listener nothing any more."""
+        LISTENERS.dec()
+        with self._lock:
+            self._listeners.discard(listener)
 
     def end(self) -> None:
         """End all streams, also those that come now: the process stops, and listeners come back to another one."""
@@ -127,14 +134,6 @@ class Pusher:
             self._ended = True
             for listener in self._listeners:
                 listener.end()
-
-    def _messages(self, listener: Listener) -> Iterator[str]:
-        try:
-            with LISTENERS.track_inprogress():
-                yield from listener.messages()
-        finally:
-            with self._lock:
-                self._listeners.discard(listener)
 
     def _follow(self) -> None:
         pause = threading.Event()

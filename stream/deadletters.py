@@ -1,6 +1,7 @@
 """What could not be read: tried again, for instance with a newer version of this code, or dropped."""
 
 import json
+import re
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ def replay_letters(log: EventLog, letters: list[DeadLetter]) -> tuple[int, int]:
     replayed = staying = 0
     for letter in letters:
         answer = read_letter(letter)
-        log.append(answer.sightings)
+        log.append(answer.sightings, again=True)
         for text, reason in answer.unreadable:
             log.bury(text, reason)
         replayed += len(answer.sightings)
@@ -56,7 +57,7 @@ def read_letter(letter: DeadLetter) -> FeedAnswer:
 
 def drop_letters_of(log: EventLog, user_id: int) -> int:
     """Remove the dead letters that tell of a user, as far as that can be read; returns how many."""
-    found = [letter.letter_id for letter in log.dead_letters() if user_id in _users_of(letter)]
+    found = [letter.letter_id for letter in log.dead_letters() if _tells_of(letter, user_id)]
     return log.drop_letters(found) if found else 0
 
 
@@ -71,15 +72,19 @@ def drop_old_letters(log: EventLog, now: datetime, settings: Settings) -> int:
     return log.drop_letters(old) if old else 0
 
 
-def _users_of(letter: DeadLetter) -> set[int]:
-    """Who a letter is about: an event's user, or those of the feed's rows, whatever else is wrong with them."""
+def _tells_of(letter: DeadLetter, user_id: int) -> bool:
+    """Whether a letter is about a user: an event's or a list's, or one of the feed's rows, whatever else is wrong.
+
+    What is not as we know it, since its end is cut off for instance, is so if the number stands in it.
+    """
     try:
         told = json.loads(letter.body)
         told = json.loads(told) if isinstance(told, str) else told
-        if "columns" not in told:
-            return {int(told["userId"])}
-        place = told["columns"].index("customerID")
-        values = [row[place] for row in told["data"]]
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
-        return set()
-    return {int(float(value)) for value in values if str(value).replace(".", "", 1).isdecimal()}
+        if "columns" in told:
+            place = told["columns"].index("customerID")
+            users = [row[place] for row in told["data"]]
+        else:
+            users = [told.get("data", told)["userId"]]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return re.search(rf"(?<!\d){user_id}(?!\d)", letter.body) is not None
+    return str(user_id) in {str(user).removesuffix(".0") for user in users}

@@ -17,6 +17,7 @@ from graph.times import to_utc
 from stream.events import FEED, LARGEST_ID, Event, EventType
 
 MOST_ROWS = 10_000
+LONGEST_REASON = 100
 COLUMNS = ("YearRelease", "Name", "current_time", "customerID")
 # Epochs above this are milliseconds: as seconds they would be in the year 5138.
 FIRST_MILLISECONDS = 10**11
@@ -65,7 +66,7 @@ def decode_answer(body: bytes) -> FeedAnswer:
         try:
             answer.sightings.append(_sighting(key, dict(zip(COLUMNS, values, strict=True))))
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            answer.unreadable.append((_encode((key, values)), str(error)))
+            answer.unreadable.append((_encode((key, values)), str(error)[:LONGEST_REASON]))
     return answer
 
 
@@ -78,7 +79,7 @@ def _parse(body: bytes) -> tuple[list[Any], list[tuple[Any, Any]]]:
         columns, index, data = (_list(split[part], part) for part in ("columns", "index", "data"))
         rows = list(zip(index, data, strict=True))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _unreadable(f"is no split-orient frame: {str(error)[:100]}", body) from error
+        raise _unreadable(f"is no split-orient frame: {str(error)[:LONGEST_REASON]}", body) from error
     if missing := [name for name in COLUMNS if columns.count(name) != 1]:
         raise _unreadable(f"lacks the columns {', '.join(missing)}", body)
     if len(rows) > MOST_ROWS:

@@ -17,8 +17,8 @@ GRACE = timedelta(seconds=10)
 
 def erase_user(log: EventLog, erasures: Erasures, user_id: int, seconds: float = float("inf")) -> Removal:
     """Remove what is kept of a user whose tombstone is in the graph; what takes longer than so many seconds is left."""
-    drop_letters_of(log, user_id)
     removal = erasures.remove(user_id, seconds)
+    drop_letters_of(log, user_id)
     erasures.copy()
     return removal
 

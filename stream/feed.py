@@ -51,7 +51,8 @@ class FeedClient:
 
     def _read_body(self) -> bytes:
         timeouts = min(CONNECT_SECONDS, self._seconds), self._seconds
-        with self._session.get(self.url, timeout=timeouts, stream=True) as answer:
+        # To follow a redirect, requests reads all of its body.
+        with self._session.get(self.url, timeout=timeouts, stream=True, allow_redirects=False) as answer:
             if answer.status_code != requests.codes.ok:
                 wait = parse_retry_after(answer.headers.get("Retry-After"))
                 raise FeedError(f"the feed answered {answer.status_code} {answer.reason}", wait)

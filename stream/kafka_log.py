@@ -89,8 +89,11 @@ class KafkaEventLog:
             raise EventLogError(f"a partition of Kafka's topic {self.topic} has no leader")
         return f"kafka {self.topic}, {len(topic.partitions)} partitions"
 
-    def append(self, events: list[Event]) -> list[Event]:
-        """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be."""
+    def append(self, events: list[Event], *, again: bool = False) -> list[Event]:
+        """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be.
+
+        A topic takes an event as often as it comes, so `again` makes no difference.
+        """
         # A poll counts once its marker is there, so that comes after all its sightings.
         for markers in (False, True):
             self._produce(

@@ -49,8 +49,11 @@ class EventLog(Protocol):
     def assigned(self) -> list[int]:
         """The partitions that this process is to apply now. To be asked often: that keeps them."""
 
-    def append(self, events: list[Event]) -> list[Event]:
-        """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be."""
+    def append(self, events: list[Event], *, again: bool = False) -> list[Event]:
+        """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be.
+
+        `again`: also those that are on the log already, since they could not be applied there.
+        """
 
     def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
         """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""

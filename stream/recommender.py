@@ -51,6 +51,7 @@ class Recommender:
                 self._ingest.store_lists(
                     [(finish.event_id, recommended) for finish, recommended in zip(group, found, strict=True)]
                 )
+                logger.info("%d users who finished a movie have their lists", len(group))
                 for finish in group:
                     FINISH_TO_LIST_SECONDS.observe(max(0.0, (utc_now() - finish.at).total_seconds()))
         if finishes:
@@ -69,10 +70,7 @@ class Recommender:
         return [finish for finish in finishes if finish not in awaited], awaited
 
     def _recommend(self, finish: Finish) -> RecommendationList:
-        recommended = self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
-        titles = ", ".join(movie.title or str(movie.movie_id) for movie in recommended.recommendations[:3])
-        logger.info("user %d finished movie %d: %s …", finish.user_id, finish.movie_id, titles)
-        return recommended
+        return self._recommendations.recommend_for_user(finish.user_id, LIST_LENGTH)
 
     def _link_new_movies(self, movie_ids: set[int]) -> None:
         """Whatever becomes of it, the lists are made."""

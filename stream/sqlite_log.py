@@ -93,10 +93,13 @@ class SqliteEventLog:
             connection.execute("SELECT 1 FROM events LIMIT 1")
         return f"sqlite {self.path.name}"
 
-    def append(self, events: list[Event]) -> list[Event]:
+    def append(self, events: list[Event], *, again: bool = False) -> list[Event]:
         """Store events durably, all or none; returns them as stored."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            if again:
+                ids = [(event.event_id,) for event in events]
+                connection.executemany("UPDATE events SET event_id = NULL WHERE event_id = ?", ids)
             stored = [_append(connection, event) for event in events]
             connection.commit()
         return stored

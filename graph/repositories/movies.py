@@ -166,7 +166,7 @@ def lucene_query(text: str) -> str:
 
     Accents go, as the index drops them too; Lucene's own signs never reach it, since only letters and digits are kept.
     """
-    folded = unicodedata.normalize("NFKD", text.lower())
+    folded = unicodedata.normalize("NFKD", text).lower()
     words = re.findall(r"[^\W_]+", "".join(sign for sign in folded if not unicodedata.combining(sign)))
     return " AND ".join(_word_query(word) for word in words[:10])
 

@@ -1,8 +1,11 @@
 """Recommendations for many users at once."""
 
+import time
+
 from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
+from service.deadline import DeadlineError
 from service.graph_access import graph_access
 from service.problems import BODY_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
@@ -13,11 +16,14 @@ blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name
 @blueprint.post("/recommendations", responses={200: schemas.RecommendationLists, **BODY_PROBLEMS})
 def recommend(body: schemas.BatchBody) -> Reply:
     """What up to 100 users should watch next: for each the list that they would get alone."""
-    recommendations = graph_access().recommendations
+    access = graph_access()
+    until = time.monotonic() + access.settings.deadline
     # One after the other, so that a batch takes one connection and one core from those who ask for one list. All in one
     # query would hold the histories and candidates of all users in memory at once.
-    lists = [
-        recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter())
-        for user_id in body.user_ids
-    ]
-    return reply(schemas.RecommendationLists(lists=[schemas.Recommendations.model_validate(found) for found in lists]))
+    lists = []
+    for user_id in body.user_ids:
+        if time.monotonic() > until:  # nobody waits for the answer any more
+            raise DeadlineError("it took longer than an answer may; ask for fewer users at a time")
+        found = access.recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter())
+        lists.append(schemas.Recommendations.model_validate(found))
+    return reply(schemas.RecommendationLists(lists=lists))

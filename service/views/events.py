@@ -8,7 +8,7 @@ from contextlib import suppress
 from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
 
-from graph.errors import DatabaseUnavailableError
+from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graph.times import utc_now
 from service import schemas
 from service.deadline import DeadlineError, OverloadedError
@@ -45,7 +45,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
         erased = access.writes.write(Write(events=events), APPLY_SHARE * access.settings.deadline)
-    except DatabaseUnavailableError as error:
+    except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
     lists = _recommend(access, [event for event in events if event.user_id not in erased])
@@ -71,7 +71,7 @@ def undo(path: schemas.EventPath) -> Reply:
     events = access.log.append([undone])
     try:
         effects = _apply(access, events)
-    except DatabaseUnavailableError as error:
+    except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
     return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))

@@ -23,5 +23,10 @@ def stream(query: StreamQuery) -> Response:
     """
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 19 else None
-    messages = graph_access().pusher.listen(query.user_id, after, query.recent)
-    return Response(messages, content_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    pusher = graph_access().pusher
+    listener = pusher.listen(query.user_id, after, query.recent)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    response = Response(listener.messages(), content_type=MEDIA_TYPE, headers=headers)
+    # Not where the messages end: an answer to HEAD never begins them.
+    response.call_on_close(lambda: pusher.leave(listener))
+    return response

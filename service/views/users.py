@@ -6,7 +6,7 @@ from dataclasses import replace
 from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
 
-from graph.errors import DatabaseUnavailableError
+from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graph.repositories.recommendations import RecommendationList
 from graph.times import utc_now
 from service import schemas
@@ -124,7 +124,7 @@ def erase(path: schemas.UserPath) -> Reply:
     try:
         access.ingest.transact(lambda batch: apply_events(batch, events, rules))
         removal = erase_user(access.log, access.erasures, path.user_id, ERASURE_SECONDS)
-    except DatabaseUnavailableError as error:
+    except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("an erasure is logged, not applied yet: %s", error)
         return reply(schemas.ErasedUser(user_id=path.user_id, applied=False, removed=None), 202)
     removed = schemas.RemovedEdges(**{REMOVED[kind]: count for kind, count in removal.edges.items()})

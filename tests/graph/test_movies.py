@@ -45,7 +45,8 @@ def test_search_takes_any_text(movies: Movies, text: str) -> None:
 
 
 def test_nothing_of_lucenes_syntax_comes_from_the_text() -> None:
-    assert lucene_query("(heat) OR *:*") == "(heat^4 OR heat*^2 OR heat~1) AND (or^4 OR or*)"
+    for text in ("(heat) OR *:*", "(heat) \U0001d40e\U0001d411 *:*"):  # the latter mathematical bold letters
+        assert lucene_query(text) == "(heat^4 OR heat*^2 OR heat~1) AND (or^4 OR or*)"
 
 
 def test_few_ratings_count_near_the_mean_of_all(movies: Movies) -> None:

@@ -94,6 +94,15 @@ def test_open_means_that_nobody_needs_a_key(open_client: Open, keys: dict[str, s
     check_refusal(client.get(READ_PATH, headers=bearer("wrong")), 401)
 
 
+def test_what_is_open_answers_only_by_its_own_name(open_client: Open) -> None:
+    """Else the page of a site whose name leads to this machine, by its own name server, could read all of it."""
+    client = open_client(open=True)
+    for host in ("localhost:8000", "127.0.0.1:8000"):
+        assert client.get(READ_PATH, headers={"Host": host}).status_code == 200
+    check_refusal(client.get(READ_PATH, headers={"Host": "example.org:8000"}), 400)
+    assert open_client(open=True, host="0.0.0.0").get(READ_PATH, headers={"Host": "example.org"}).status_code == 200  # noqa: S104
+
+
 @pytest.mark.usefixtures("keys")
 def test_with_keys_everything_needs_one_but_health_and_login(client: FlaskClient) -> None:
     paths = (READ_PATH, "/docs", "/docs/swagger", "/metrics", "/v1/stream", "/v1/users/1/history", "/v1/nothing")

@@ -114,8 +114,16 @@ def test_a_file_that_has_gone_does_not_open_a_running_service(file: Path) -> Non
     ring = KeyRing(file)
     assert ring.find(secret)
     file.unlink()
-    with pytest.raises(KeysError, match="has gone"):
+    with pytest.raises(KeysError, match="put it back"):
         ring.keys()
+
+
+def test_a_file_that_is_named_must_be_there(file: Path) -> None:
+    ring = KeyRing(file, required=True)
+    with pytest.raises(KeysError, match="there is no"):
+        ring.keys()
+    secret = add_key(file, "app", "read", 10)
+    assert ring.find(secret)
 
 
 def test_there_are_only_so_many_keys(file: Path) -> None:

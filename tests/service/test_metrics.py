@@ -88,6 +88,17 @@ def test_a_killed_process_takes_its_listeners_but_not_its_counts_along(service: 
     assert answered(service, "/health/live") == before
 
 
+def test_who_asks_for_the_streams_headers_alone_is_no_listener(service: GunicornService) -> None:
+    before = service.metric("recommender_stream_listeners")
+    for _ in range(20):
+        assert requests.head(f"{service.url}/v1/stream", timeout=10).status_code == 200
+    assert service.metric("recommender_stream_listeners") == before
+    listening = [requests.get(f"{service.url}/v1/stream", stream=True, timeout=10) for _ in range(3)]
+    wait_until(lambda: service.metric("recommender_stream_listeners") == (before or 0) + 3)
+    for stream in listening:
+        stream.close()
+
+
 def test_what_clients_make_up_makes_no_series(service: GunicornService) -> None:
     service.get("/health/live")
     before = len(service.metrics())
@@ -215,6 +226,21 @@ def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: S
     assert (again, left.exists()) == (folder, False)
     for process in (second, third):
         process.communicate()
+
+
+def test_without_room_to_count_nothing_starts(settings: Settings) -> None:
+    """Or a signal would end it, without a word."""
+    program = (
+        "from graph import metrics_folder; from graph.settings import Settings; metrics_folder.LEAST_ROOM = 1 << 60;"
+        "metrics_folder.share_metrics(Settings.from_environment(), 'worker')"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment_of(settings), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "the disk is full ([Errno 28] " in done.stderr
+    assert f"needed: '{settings.data}/metrics/worker-0'): free some room" in done.stderr
 
 
 def test_sharing_too_late_is_an_error(settings: Settings) -> None:

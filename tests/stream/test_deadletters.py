@@ -82,6 +82,14 @@ def test_a_record_of_the_log_comes_back_as_the_event_it_was_once_it_can_be_read(
     assert [event for _, event in log.read(0, 0, 10)] == [event]
 
 
+def test_an_event_that_could_not_be_applied_is_on_the_log_again(log: SqliteEventLog) -> None:
+    event = Event(type=EventType.RATED, source=API, at=NOON, event_id="a", user_id=1, movie_id=2, rating=4)
+    log.append([event, event])
+    log.bury(event.model_dump_json(by_alias=True), "an event of partition 0 cannot be applied: too large")
+    assert replay_letters(log, log.dead_letters()) == (1, 0)
+    assert [event for _, event in log.read(0, 0, 10)] == [event, event]
+
+
 def test_an_unknown_id_changes_nothing(log: SqliteEventLog) -> None:
     log.bury("a", "b")
     with pytest.raises(LetterError, match="no dead letter 5, 9"):

@@ -181,8 +181,11 @@ def test_dead_letters_of_the_user_go(database: Database, erasures: Erasures, any
     def frame(user: object) -> str:
         return json.dumps({"columns": columns, "index": [3], "data": [[2000, "M", "no time", user]]})
 
-    others = [frame(2), told("clicked", 2).model_dump_json(by_alias=True), "<html>1</html>", "[1]", frame("x"), "1"]
-    for body in [*others, frame(1), json.dumps(frame("1.0")), told("clicked", 1).model_dump_json(by_alias=True)]:
+    others = [frame(2), told("clicked", 2).model_dump_json(by_alias=True), "<html>21</html>", "[12]", frame("x")]
+    of_user = [frame(1), json.dumps(frame("1.0")), told("clicked", 1).model_dump_json(by_alias=True)]
+    of_user += ['{"type": "recommendations", "data": {"userId": 1}}', json.dumps(frame(1))[:-4], "<html>1</html>"]
+    others += [frame("9" * 400)]
+    for body in [*others, *of_user]:
         any_log.bury(body, "unreadable")
     apply(database, erased(1))
     erase_user(any_log, erasures, 1)

@@ -1,0 +1,37 @@
+"""Answers that are kept: only so many bytes of them, and none that are too old to be served again."""
+
+import pytest
+
+from graph.database import Database
+from graph.repositories.ingest import Ingest
+from service import answer_cache
+from service.answer_cache import OLDEST_SECONDS, Answer, AnswerCache
+from service.follower import Follower
+
+
+@pytest.fixture
+def cache(database: Database) -> AnswerCache:
+    return AnswerCache(Follower(Ingest(database), patience=1))
+
+
+def answer(name: str, made_at: float = 0.0) -> Answer:
+    return Answer(name.encode() * 100, name, 1, 0, made_at)
+
+
+def kept(cache: AnswerCache) -> list[str]:
+    return [one.etag for one in cache._answers.values()]
+
+
+def test_there_are_only_so_many_bytes(cache: AnswerCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_cache, "LARGEST_BYTES", 250)
+    for name in ("a", "b", "b", "c"):
+        cache.put(name, answer(name))
+    assert kept(cache) == ["b", "c"]
+
+
+def test_old_answers_go_when_new_ones_come(cache: AnswerCache) -> None:
+    for name, made_at in (("a", 0.0), ("b", 1.0), ("c", OLDEST_SECONDS)):
+        cache.put(name, answer(name, made_at))
+    assert kept(cache) == ["a", "b", "c"]
+    cache.put("d", answer("d", OLDEST_SECONDS + 1))
+    assert kept(cache) == ["b", "c", "d"]
