@@ -8,9 +8,9 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from graph.files import write_durably
 from graph.locks import exclusive
 from service.keys import Key, KeyRing, KeysError
-from service.private_files import write_private
 
 COOKIE = "recommender_login"
 LOGIN_SECONDS = 12 * 3600
@@ -51,7 +51,7 @@ class Logins:
         try:
             with exclusive(self._secret_file.with_suffix(".lock")):
                 if not self._secret_file.exists():
-                    write_private(self._secret_file, secrets.token_hex(32))
+                    write_durably(self._secret_file, secrets.token_hex(32), mode=0o600)
                 secret = self._secret_file.read_text(encoding="utf-8")
         except (OSError, UnicodeError) as error:
             raise KeysError(f"the secret that signs logins cannot be read: {error}") from error
