@@ -14,7 +14,6 @@ from pydantic.alias_generators import to_camel
 
 from graph.errors import RecommenderError
 from graph.files import write_durably
-from graph.files import write_durably
 from graph.locks import exclusive
 
 PREFIX = "mrk_"
