@@ -66,11 +66,11 @@ def ask_and_tell(number: int) -> Ask:
     return ask_anew(number) if number % 2 else ("GET", f"/v1/users/{1 + number % USERS}/recommendations", None)
 
 
-def require_sane(answers: list[Answer], allowed: set[int]) -> None:
-    """Every answer came in time, is of an allowed status, and says when to come back if it refuses."""
+def require_sane(answers: list[Answer], allowed: set[int], late: float = 0.0) -> None:
+    """Every answer, but for a share, came in time, is of an allowed status, and says when to come back if it refuses."""
     assert set(statuses(answers)) <= allowed, statuses(answers)
     assert all(answer.complete for answer in answers)
-    assert max(answer.seconds for answer in answers) < LATEST_SECONDS
+    assert sum(answer.seconds >= LATEST_SECONDS for answer in answers) <= late * len(answers)
 
 
 def test_what_is_too_much_is_refused_at_once_and_the_rest_is_served(service: GunicornService) -> None:
@@ -146,16 +146,18 @@ def test_an_hour_at_half_load_leaks_nothing(service: GunicornService) -> None:
     with crowd.asking():
         time.sleep(60)
     half = sum(answer.asked_at > crowd.answers[-1].asked_at - 15 for answer in crowd.answers) / 15 / 2
-    memory = [memory_of(service)]
+    memory, answers = [memory_of(service)], []
     for minute in range(SOAK_MINUTES):
         crowd = Crowd(service.settings.port, ask_and_tell, clients=8, per_second=half)
         with crowd.asking():
             time.sleep(60)
         memory.append(memory_of(service))
+        answers += crowd.answers
         if minute % 5 == 4:
             told = ", ".join(f"{size / 1e6:.0f}" for size in memory[-5:])
             print(f"minute {minute + 1}: {half:.0f}/s, {describe(crowd.answers)}; {told} MB", flush=True)
-        require_sane(crowd.answers, {200, 202, 503})  # the machine may have other work, too
+    print(describe(answers))
+    require_sane(answers, {200, 202, 503}, late=0.001)  # the machine may have other work, too
     grown = memory[-1] - memory[SETTLED_MINUTES]
     print(f"from minute {SETTLED_MINUTES} to {SOAK_MINUTES} the two processes grew by {grown / 1e6:.1f} MB")
     assert grown < 0.1 * memory[SETTLED_MINUTES]
