@@ -67,7 +67,7 @@ def ask_and_tell(number: int) -> Ask:
 
 
 def require_sane(answers: list[Answer], allowed: set[int], late: float = 0.0) -> None:
-    """Every answer, but for a share, came in time, is of an allowed status, and says when to come back if it refuses."""
+    """Every answer, but for a share of late ones, came in time, is of an allowed status, and is whole."""
     assert set(statuses(answers)) <= allowed, statuses(answers)
     assert all(answer.complete for answer in answers)
     assert sum(answer.seconds >= LATEST_SECONDS for answer in answers) <= late * len(answers)
