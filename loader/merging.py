@@ -6,8 +6,8 @@ from dataclasses import replace
 import polars as pl
 
 from engine.dataset import Dataset
-from engine.statistics import summarise_movies, with_statistics
-from loader.staging import PARTIAL, sort_ratings
+from engine.statistics import with_statistics
+from loader.staging import PARTIAL, sort_ratings, write_shard
 
 
 def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
@@ -18,19 +18,15 @@ def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
     partial.remove()
     partial.folder.mkdir()
     parts = len(base.shards())
-    facts, users, probe = [], 0, 0
+    shards = []
     for number, shard in enumerate(base.shards()):
         new = pl.scan_parquet(added.shards()).filter(pl.col("userId") % parts == number).collect()
-        ratings = sort_ratings(pl.concat([pl.read_parquet(shard), new]))
-        ratings.write_parquet(partial.shard_file(number), compression="lz4", statistics=False)
-        facts.append(summarise_movies(ratings))
-        users += ratings["userId"].n_unique()
-        probe += int(ratings["probe"].sum())
+        shards.append(write_shard(partial, number, sort_ratings(pl.concat([pl.read_parquet(shard), new]))))
     titles = ["movieId", "title", "year", "genres"]
     known = pl.concat([base.movies().select(titles), added.movies().select(titles)])
     # Titled rows first: a movie that was rated before its title came takes it over.
     known = known.sort(pl.col("title").is_null(), maintain_order=True).unique("movieId", keep="first")
-    movies = with_statistics(known, pl.concat(facts))
+    movies = with_statistics(known, pl.concat([shard.movies for shard in shards]))
     movies.write_parquet(partial.movies_file)
     before, new_manifest = base.manifest(), added.manifest()
     partial.write_manifest(
@@ -38,9 +34,9 @@ def merge_datasets(base: Dataset, added: Dataset) -> Dataset:
             before,
             source=f"{before.source} + {new_manifest.source}",
             ratings=int(movies["ratingCount"].sum()),
-            users=users,
+            users=sum(shard.users for shard in shards),
             movies=len(movies),
-            probe=probe,
+            probe=sum(shard.probe for shard in shards),
             inputs=[*before.inputs, *new_manifest.inputs],
             accounts={},
             forgotten={},

@@ -21,7 +21,7 @@ from loader.reading import InputReader
 from loader.sources import input_files, read_members
 from loader.spill import Spill
 
-PARTIAL = "incoming"
+PARTIAL = "partial"
 BYTES_A_PART = 32 << 20
 MOST_PARTS = 64
 PAIR = ["userId", "movieId"]
@@ -115,6 +115,22 @@ def sort_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(last)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """What one shard holds; `movies` has movieId, ratingCount and the sum of stars."""
+
+    ratings: int
+    users: int
+    probe: int
+    movies: pl.DataFrame
+
+
+def write_shard(dataset: Dataset, number: int, ratings: pl.DataFrame) -> Shard:
+    """Write sorted ratings as one shard, and tell what it holds."""
+    ratings.write_parquet(dataset.shard_file(number), compression="lz4", statistics=False)
+    return Shard(len(ratings), ratings["userId"].n_unique(), int(ratings["probe"].sum()), summarise_movies(ratings))
+
+
 def _find_staged(path: Path, staging: Path, described: list[dict[str, Any]]) -> Dataset | None:
     """The data set that was read from just these files, told by size and time."""
     for folder in sorted(staging.glob("*/")):
@@ -175,16 +191,6 @@ def _explain_none(ratings: Account, rejects: Rejects) -> str:
     return f"none of its {ratings.lines} lines is one{why}"
 
 
-@dataclass(frozen=True)
-class _Shard:
-    """What one shard holds; `movies` has movieId, ratingCount and the sum of stars."""
-
-    ratings: int
-    users: int
-    probe: int
-    movies: pl.DataFrame
-
-
 class _ShardWriter:
     """Sorts the parts of a spill into the shards of a data set, several at once."""
 
@@ -194,16 +200,13 @@ class _ShardWriter:
         self._probe = probe.with_columns(probe=pl.lit(True))
         self._progress = progress
 
-    def write(self, number: int) -> _Shard:
+    def write(self, number: int) -> Shard:
         """Write one shard."""
         records = self._spill.read(number)
         columns = {name: records[name] for name in records.dtype.names or ()}
         ratings = pl.DataFrame(columns).with_columns(pl.col("at").cast(pl.Datetime("ms")))
         ratings = sort_ratings(ratings).join(self._probe, on=PAIR, how="left", maintain_order="left")
-        ratings = ratings.with_columns(pl.col("probe").fill_null(value=False))
-        ratings.write_parquet(self._dataset.shard_file(number), compression="lz4", statistics=False)
+        shard = write_shard(self._dataset, number, ratings.with_columns(pl.col("probe").fill_null(value=False)))
         self._spill.remove(number)
         self._progress(len(records))
-        return _Shard(
-            len(ratings), ratings["userId"].n_unique(), int(ratings["probe"].sum()), summarise_movies(ratings)
-        )
+        return shard

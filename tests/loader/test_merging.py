@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import loader.staging
 from engine.dataset import RATING_SCHEMA, Dataset
 from loader.merging import merge_datasets
-from loader.staging import Report, stage
+from loader.staging import PARTIAL, Report, stage
 
 # User, movie, stars, date.
 Row = tuple[int, int, int, date]
@@ -111,8 +111,8 @@ def test_merging_again_gives_the_same(tmp_path: Path) -> None:
     added = stage_rows(tmp_path / "added", staging, [(5, 1, 4, JANUARY), (6, 1, 4, JANUARY)])
     first = merge_datasets(base, added)
     ratings, manifest = first.ratings(), first.manifest()
-    (staging / "incoming").mkdir()  # as a killed run leaves it
-    (staging / "incoming" / "ratings-999.parquet").touch()
+    (staging / PARTIAL).mkdir()  # as a killed run leaves it
+    (staging / PARTIAL / "ratings-999.parquet").touch()
     again = merge_datasets(base, added)
     assert (again, again.manifest()) == (first, manifest)
     assert again.ratings().equals(ratings)

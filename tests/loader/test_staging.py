@@ -395,7 +395,7 @@ def test_what_a_killed_run_leaves_is_not_taken_and_the_next_removes_it(
     write_many(folder)
     killed = subprocess.run([sys.executable, "-c", KILLED, moment, folder, staging], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [left.name for left in staging.iterdir()] == ["incoming"]
+    assert [left.name for left in staging.iterdir()] == [loader.staging.PARTIAL]
     dataset = stage(folder, staging, quiet=True)
     assert list(staging.iterdir()) == [dataset.folder]
     assert dataset.manifest().ratings == len(dataset.ratings()) > 100
