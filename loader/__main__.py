@@ -17,8 +17,8 @@ from graph.settings import Settings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.exporting import export_graph
+from loader.loading import told_failures
 from loader.progress import progress_bar
-from loader.stages import told_failures
 from loader.staging import Report, stage
 from loader.synthesis import Size, synthesize
 

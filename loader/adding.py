@@ -16,9 +16,9 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
 from graph.settings import Settings
+from loader.loading import Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
 from loader.progress import progress_bar
-from loader.stages import Teller, loading, remove_other_datasets, stage_checked, timed
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.times import utc_now
 from loader.incoming import Incoming, require_same_catalogue
+from loader.loading import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.progress import progress_bar
-from loader.stages import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed
 
 
 def bulk_load(

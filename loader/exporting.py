@@ -20,8 +20,8 @@ from graph.repositories.export import Export
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
 from graph.settings import Settings
+from loader.loading import told_failures
 from loader.progress import progress_bar
-from loader.stages import told_failures
 
 MOMENT = pa.timestamp("ms")
 IDS = [("userId", pa.int32()), ("movieId", pa.int32())]

@@ -22,8 +22,8 @@ from graph.settings import Settings
 from graph.times import utc_now
 from graph.tombstones import Tombstone, merge_tombstones
 from loader.importing import GraphCounts, import_tables, write_tables
+from loader.loading import timed
 from loader.progress import progress_bar
-from loader.stages import timed
 
 logger = logging.getLogger(__name__)
 
