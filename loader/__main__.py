@@ -12,13 +12,13 @@ from pathlib import Path
 import click
 
 from graph.commands import CommandGroup, start_logging
+from graph.progress import progress_bar
 from graph.server.contents import holds_ratings
 from graph.settings import Settings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.exporting import export_graph
 from loader.loading import told_failures
-from loader.progress import progress_bar
 from loader.staging import Report, stage
 from loader.synthesis import Size, synthesize
 

@@ -11,6 +11,7 @@ from engine.dataset import Dataset, DatasetError, use_dataset
 from engine.forgetting import forget_users
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.progress import progress_bar
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
@@ -18,7 +19,6 @@ from graph.schema import require_known_schema
 from graph.settings import Settings
 from loader.loading import Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
-from loader.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from engine.training import fit_once
 from engine.versions import Archive
 from graph.errors import RecommenderError
 from graph.locks import exclusive
+from graph.progress import progress_bar
 from graph.server.contents import read_present
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
@@ -15,7 +16,6 @@ from graph.settings import Settings
 from graph.times import utc_now
 from loader.incoming import Incoming, require_same_catalogue
 from loader.loading import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed
-from loader.progress import progress_bar
 
 
 def bulk_load(

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from graph.database import Database
 from graph.errors import RecommenderError
+from graph.progress import progress_bar
 from graph.repositories.export import Export
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
 from graph.settings import Settings
 from loader.loading import told_failures
-from loader.progress import progress_bar
 
 MOMENT = pa.timestamp("ms")
 IDS = [("userId", pa.int32()), ("movieId", pa.int32())]

@@ -12,6 +12,7 @@ from engine.training import FittedModel
 from graph.database import Database
 from graph.errors import RecommenderError, ServerError
 from graph.files import write_durably
+from graph.progress import progress_bar
 from graph.repositories.erasures import Erasures
 from graph.repositories.live import LiveEdges, LiveState
 from graph.repositories.models import Models
@@ -23,7 +24,6 @@ from graph.times import utc_now
 from graph.tombstones import Tombstone, merge_tombstones
 from loader.importing import GraphCounts, import_tables, write_tables
 from loader.loading import timed
-from loader.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 

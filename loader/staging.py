@@ -13,10 +13,10 @@ import polars as pl
 from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from engine.statistics import summarise_movies, with_statistics
 from graph.errors import RecommenderError
+from graph.progress import progress_bar
 from loader.forms import RATINGS_FORMS, holds_ratings
 from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
 from loader.lines import KEPT_REJECTS, SHOWN_TEXT, Account, Reject, Rejects
-from loader.progress import progress_bar
 from loader.reading import InputReader
 from loader.sources import input_files, read_members
 from loader.spill import Spill

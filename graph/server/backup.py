@@ -18,12 +18,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from graph.commands import told_system_failures
 from graph.database import Database
 from graph.errors import RecommenderError, ServerError
 from graph.locks import exclusive
+from graph.progress import progress_bar
 from graph.repositories.erasures import Erasures
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
@@ -180,7 +179,7 @@ def _running(aside: EmbeddedServer) -> Iterator[Database]:
 
 def _copy_files(source: Path, target: Path, *, quiet: bool) -> None:
     size = sum(file.stat().st_size for file in source.rglob("*") if file.is_file())
-    with tqdm(total=size, unit="B", unit_scale=True, desc="Copying", disable=quiet or None) as bar:
+    with progress_bar("Copying", size, "B", quiet=quiet) as bar:
 
         def copy(file: str, copied: str) -> None:
             shutil.copy2(file, copied)
@@ -206,7 +205,7 @@ def _read_dump(file: Path, target: Path, *, quiet: bool) -> None:
         with tarfile.open(file, "r:") as archive, target.open("wb") as stream:
             member = archive.getmember(DUMP)
             content = archive.extractfile(member)
-            with tqdm(total=member.size, unit="B", unit_scale=True, desc="Reading", disable=quiet or None) as bar:
+            with progress_bar("Reading", member.size, "B", quiet=quiet) as bar:
                 while content and (piece := content.read(PIECE)):
                     stream.write(piece)
                     bar.update(len(piece))
