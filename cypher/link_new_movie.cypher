@@ -1,6 +1,9 @@
 // Give a movie that the fit has not seen neighbours from what its viewers liked: SIMILAR edges both ways, 'incremental'.
-// The weight is that of a regression on one movie, shrunk: the share of the viewers who liked the other one, less the
-// share of all users who rated it. Work is bounded: some viewers, some movies of each.
+// Each weight is that of a regression on one movie, shrunk. Out of the new movie: the share of its viewers who liked the
+// other one, less the share of all users who know that. Into it: the share of those who know the other one who are among
+// the viewers, less the viewers' share of all users. How many know a movie is told by counts alone, of its ratings, its
+// viewings or its likes, whichever are most: live viewers need not have rated, and those who have are not counted twice.
+// Work is bounded: some viewers, some movies of each.
 // Parameters: movieId, fewestViewers, mostViewers, mostLiked (of a viewer), neighbours (out of a movie), shrinkage
 // Returns: linked (neighbours); no row if the fit knows the movie, or few have watched it
 MATCH (catalogue:Catalogue)
@@ -32,12 +35,16 @@ CALL (movie, users, viewers) {
   }
   WITH other, count(*) AS both
   WHERE both > 1
-  WITH other, 1.0 * both / (size(viewers) + $shrinkage) - 1.0 * coalesce(other.ratingCount, 0) / users AS weight
+  WITH other, both,
+       [coalesce(other.ratingCount, 0), COUNT { (other)<-[:WATCHED]-() }, COUNT { (other)<-[:LIKED]-() }] AS counts
+  WITH other, both, reduce(most = 0, count IN counts | CASE WHEN count > most THEN count ELSE most END) AS known
+  WITH other, 1.0 * both / (size(viewers) + $shrinkage) - 1.0 * known / users AS weight,
+       1.0 * both / (known + $shrinkage) - 1.0 * size(viewers) / users AS backWeight
   WHERE weight > 0
-  WITH other, weight
+  WITH other, weight, backWeight
   ORDER BY weight DESC, other.movieId
   LIMIT $neighbours
-  RETURN collect({movie: other, weight: weight}) AS found
+  RETURN collect({movie: other, weight: weight, backWeight: backWeight}) AS found
 }
 CALL (movie) {
   MATCH (movie)-[old:SIMILAR {version: 'incremental'}]->()
@@ -45,12 +52,13 @@ CALL (movie) {
 }
 CALL (movie, found) {
   UNWIND range(1, size(found)) AS rank
-  WITH rank, found[rank - 1].movie AS other, found[rank - 1].weight AS weight
+  WITH rank, found[rank - 1].movie AS other, found[rank - 1].weight AS weight,
+       found[rank - 1].backWeight AS backWeight
   CREATE (movie)-[:SIMILAR {weight: weight, rank: rank, version: 'incremental'}]->(other)
-  WITH rank, other, weight
+  WITH rank, other, backWeight
   WHERE COUNT { (other)-[:SIMILAR {version: 'incremental'}]->() } < $neighbours
      OR EXISTS { (other)-[:SIMILAR {version: 'incremental'}]->(movie) }
   MERGE (other)-[back:SIMILAR {version: 'incremental'}]->(movie)
-  SET back.weight = weight, back.rank = rank
+  SET back.weight = backWeight, back.rank = rank
 }
 RETURN size(found) AS linked

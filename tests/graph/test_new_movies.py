@@ -64,7 +64,23 @@ def test_a_few_viewings_link_a_new_movie(filled: Database) -> None:
     watch(filled, {3: [9]})
     assert models.link_new_movie(9) == 1
     # All three viewers liked 1 and 2; but half of all users rated 1, and only a tenth rated 2. One viewer liked 3.
-    assert edges(filled) == {(9, 2): pytest.approx(3 / 8 - 0.1), (2, 9): pytest.approx(3 / 8 - 0.1)}
+    # Ten users know 2; three of them watched 9, as did three of all.
+    assert edges(filled) == {(9, 2): pytest.approx(3 / 8 - 0.1), (2, 9): pytest.approx(3 / 15 - 0.03)}
+
+
+def test_a_movie_that_many_know_says_little_of_a_new_one(filled: Database) -> None:
+    """Nor does one that is new itself, and has no ratings, say everything."""
+    filled.run_text("MATCH (movie:Movie {movieId: 1}) SET movie.ratingCount = 20")
+    filled.run_text("CREATE (:Movie {movieId: 10, ratingCount: 0})")
+    watch(filled, {user: [9, 10] for user in (1, 2, 3)})
+    Models(filled).link_new_movie(9)
+    found = edges(filled)
+    assert {source: found[source, 9] for source in (1, 2, 10)} == {
+        1: pytest.approx(3 / (20 + 5) - 0.03),
+        2: pytest.approx(3 / (10 + 5) - 0.03),
+        10: pytest.approx(3 / (3 + 5) - 0.03),
+    }
+    assert (found[9, 1], found[9, 10]) == (pytest.approx(3 / 8 - 0.2), pytest.approx(3 / 8 - 0.03))
 
 
 def test_a_linked_movie_is_recommended_and_leads_on(filled: Database) -> None:
