@@ -1,7 +1,8 @@
 // Movies for a user, for an anonymous list of movies, or for both: history → SIMILAR → candidates.
 // Parameters:
 //   userId          whose interactions make the history; null for none
-//   movieIds        movies of the session, counted like movies just finished
+//   movieIds        movies of the session, counted like movies just finished; they have no order, so one without a
+//                   user wants no boost and a limit of all of them
 //   weights         of an interaction by its kind: rated (a list, by half star), finished, started, abandoned,
 //                   liked, disliked, listed, clicked
 //   placeBoost, placeDecay   the newest interaction but n counts (1 + boost · decay^n) times

@@ -137,7 +137,7 @@ class Recommendations:
     def recommend_for_session(
         self, movie_ids: tuple[int, ...], limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
     ) -> RecommendationList:
-        """The same for somebody without a name, known by a list of movies."""
+        """The same for somebody without a name, known by a list of movies, all of which count alike."""
         return self._recommend(None, movie_ids, limit, offset, keep)
 
     def explain_recommendation(self, user_id: int, movie_id: int) -> Recommendation | None:
@@ -218,18 +218,21 @@ class Recommendations:
         only_movie_id: int | None = None,
         reasons: int = REASONS,
     ) -> list[Record]:
+        weights, history_limit = self._weights, self._history_limit
+        if user_id is None:  # a session has no order: none of its movies is the newest
+            weights, history_limit = replace(weights, place_boost=0.0), len(movie_ids)
         with TRAVERSAL_SECONDS.time():
             return self._database.read(
                 "recommend_movies",
                 userId=user_id,
                 movieIds=list(movie_ids),
                 onlyMovieId=only_movie_id,
-                historyLimit=self._history_limit,
+                historyLimit=history_limit,
                 limit=limit,
                 offset=offset,
                 reasonLimit=reasons,
                 now=utc_now(),
-                **self._weights.parameters(),
+                **weights.parameters(),
                 **keep.parameters(),
             )
 

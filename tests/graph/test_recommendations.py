@@ -195,6 +195,18 @@ def test_a_session_is_recommended_for_like_finished_movies(filled: Database) -> 
     assert (found.basis, found.user_id) == ("history", None)
 
 
+def test_a_sessions_movies_have_no_order(filled: Database) -> None:
+    """Each counts alike, with the weights that are served, and none is left out, however many there are."""
+    found = Recommendations(filled, history_limit=1).recommend_for_session((3, 2))
+    finished = HistoryWeights().finished
+    assert [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because] == [
+        (6, pytest.approx(finished)),
+        (7, pytest.approx(0.75 * finished)),
+        (5, pytest.approx(0.25 * finished)),
+        (8, pytest.approx(0.25 * finished)),
+    ]
+
+
 def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Database) -> None:
     recommendations = Recommendations(filled)
     popular = recommendations.recommend_for_user(99)
