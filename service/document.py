@@ -1,9 +1,10 @@
 """What the OpenAPI document has beyond what flask-openapi3 makes of schemas and views."""
 
-import re
 from typing import Any, cast
 
 from flask_openapi3 import OpenAPI
+
+from service.observation import route_template
 
 Links = dict[str, dict[str, str]]
 _LISTED: Links = {
@@ -47,7 +48,7 @@ def complete_document(app: OpenAPI) -> dict[str, Any]:
 def _name_operations(app: OpenAPI) -> dict[tuple[str, str], str]:
     """Resource and view, by path and method."""
     return {
-        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint.replace(".", "_")
+        (route_template(rule.rule), method.lower()): rule.endpoint.replace(".", "_")
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }

@@ -148,6 +148,11 @@ class GraphAccess:
 
         return GroupCommit("writes", commit)
 
+    def apply(self, events: list[Event]) -> int:
+        """Bring logged events into the graph at once; returns how many earlier ones were taken back."""
+        rules = FinishRules.from_settings(self.settings)
+        return self.ingest.transact(lambda batch: apply_events(batch, events, rules))
+
     def close(self) -> None:
         """End what goes on in the background, and all connections."""
         self.end_streams()

@@ -27,22 +27,17 @@ ATTEMPTS = 5
 
 
 class SharedMetrics(Collector):
-    """What all processes on this machine counted."""
+    """What all processes on this machine counted; in a process that does not share, what it counted alone."""
 
     def collect(self) -> Iterable[Metric]:
         """The sums."""
-        return read_shared_metrics()
-
-
-def read_shared_metrics() -> Iterable[Metric]:
-    """What all processes on this machine counted; in a process that does not share, what it counted alone."""
-    folder = os.environ.get(VARIABLE)
-    if folder is None:
-        return [metric for metric in REGISTRY.collect() if metric.name.startswith("recommender_")]
-    for _ in range(ATTEMPTS):
-        files = [str(file) for file in Path(folder).parent.glob("*/*.db")]
-        try:
-            return list(MultiProcessCollector.merge(files))
-        except (FileNotFoundError, struct.error):
-            continue  # A process has just begun, and removed or not yet filled a file.
-    raise RecommenderError("the metrics cannot be read now: processes keep starting")
+        folder = os.environ.get(VARIABLE)
+        if folder is None:
+            return [metric for metric in REGISTRY.collect() if metric.name.startswith("recommender_")]
+        for _ in range(ATTEMPTS):
+            files = [str(file) for file in Path(folder).parent.glob("*/*.db")]
+            try:
+                return list(MultiProcessCollector.merge(files))
+            except (FileNotFoundError, struct.error):
+                continue  # A process has just begun, and removed or not yet filled a file.
+        raise RecommenderError("the metrics cannot be read now: processes keep starting")

@@ -41,14 +41,13 @@ class UnreadableAnswerError(FeedError):
 
 @dataclass(frozen=True)
 class FeedAnswer:
-    """Who is watching what now, the rows that could not be read, and how many columns are not ours.
+    """Who is watching what now, and the rows that could not be read.
 
     `unreadable`: (text, reason); the text is an answer that holds just this row.
     """
 
     sightings: list[Event] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
-    extra_columns: int = 0
 
 
 def decode_answer(body: bytes) -> FeedAnswer:
@@ -61,7 +60,7 @@ def decode_answer(body: bytes) -> FeedAnswer:
     fitting = [row for row, fit in zip(rows, fits, strict=True) if fit]
     frame = _frame(columns, fitting)
     ragged = [(_encode(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
-    answer = FeedAnswer(unreadable=ragged, extra_columns=len(columns) - len(COLUMNS))
+    answer = FeedAnswer(unreadable=ragged)
     for key, *values in frame.itertuples(name=None):
         try:
             answer.sightings.append(_sighting(key, dict(zip(COLUMNS, values, strict=True))))

@@ -6,7 +6,7 @@ has that one's partition leads.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -32,14 +32,13 @@ NOT_LEADING_SECONDS = 1.0
 class KafkaEventLog:
     """Events in a topic, partitioned by user."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        """`url`: kafka://HOST:PORT[,HOST:PORT]/TOPIC. `clock` tells seconds since the epoch."""
+    def __init__(self, url: str) -> None:
+        """`url`: kafka://HOST:PORT[,HOST:PORT]/TOPIC."""
         parts = urlsplit(url)
         self.topic = parts.path.strip("/")
         if parts.scheme != "kafka" or not parts.netloc or not self.topic or "/" in self.topic:
             raise EventLogError(f"RECOMMENDER_EVENT_LOG: {url!r} is not of the form kafka://HOST:PORT/TOPIC")
         self._servers = parts.netloc
-        self._clock = clock
         self._writer: GroupReader | None = None
         self._leader: GroupReader | None = None
         self._leading = False
@@ -132,7 +131,7 @@ class KafkaEventLog:
         """Remove applied events that are too old; returns how many. Their size is the broker's to bound."""
         if not applied:
             return 0
-        before = round((self._clock() - days * 86400) * 1000)
+        before = round((time.time() - days * 86400) * 1000)
         with _told_errors(self._servers), _closing(Consumer(self._reading("trim"))) as consumer:
             wanted = [TopicPartition(self.topic, partition, before) for partition in applied]
             young = {found.partition: found.offset for found in consumer.offsets_for_times(wanted, CONNECT_SECONDS)}
@@ -162,7 +161,7 @@ class KafkaEventLog:
             records = self._leader.read(0, first, calls)
             if len(records) < high - first:
                 return READ_SECONDS
-        now = self._clock()
+        now = time.time()
         # The clock may have gone back, here or on the machine that called before; that must not block for longer.
         taken = sorted(at for record in records if (at := min(now, float(record.value() or 0))) + window > now)
         if len(taken) >= calls:

@@ -58,7 +58,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_targets_and_paths_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    for target in set(re.findall(r"`?make ([a-z-]+)`?", text)):
+    for target in set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)):
         planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
         assert planned.returncode == 0, target
     for path in set(re.findall(rf"`((?:{FOLDERS})/[\w./*-]*)`", text)):

@@ -17,8 +17,6 @@ from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
-from stream.viewings import FinishRules
-from stream.writer import apply_events
 
 logger = logging.getLogger(__name__)
 
@@ -70,17 +68,11 @@ def undo(path: schemas.EventPath) -> Reply:
     )
     events = access.log.append([undone])
     try:
-        effects = _apply(access, events)
+        effects = access.apply(events)
     except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
     return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))
-
-
-def _apply(access: GraphAccess, events: list[Event]) -> int:
-    """Bring logged events into the graph at once; returns how many earlier ones were taken back."""
-    rules = FinishRules.from_settings(access.settings)
-    return access.ingest.transact(lambda batch: apply_events(batch, events, rules))
 
 
 def _require_room(access: GraphAccess) -> None:

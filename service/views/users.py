@@ -16,8 +16,6 @@ from service.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
-from stream.viewings import FinishRules
-from stream.writer import apply_events
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +118,8 @@ def erase(path: schemas.UserPath) -> Reply:
     """
     access = graph_access()
     events = access.log.append([Event(type=EventType.ERASED, source=API, at=utc_now(), user_id=path.user_id)])
-    rules = FinishRules.from_settings(access.settings)
     try:
-        access.ingest.transact(lambda batch: apply_events(batch, events, rules))
+        access.apply(events)
         removal = erase_user(access.log, access.erasures, path.user_id, ERASURE_SECONDS)
     except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("an erasure is logged, not applied yet: %s", error)

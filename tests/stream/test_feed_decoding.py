@@ -45,7 +45,7 @@ def test_columns_are_read_by_name(columns: tuple[str, ...]) -> None:
 
 def test_further_columns_are_counted_and_left_out() -> None:
     row = {**GOOD, "country": "FR", "Name2": None}
-    assert decode(row, columns=("country", *COLUMNS, "Name2")) == FeedAnswer([SIGHTING], [], extra_columns=2)
+    assert decode(row, columns=("country", *COLUMNS, "Name2")) == FeedAnswer([SIGHTING])
 
 
 def test_a_frame_that_is_not_wrapped_in_a_string_is_read_too() -> None:
