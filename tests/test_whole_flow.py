@@ -121,7 +121,9 @@ def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) 
     wait_until(applied)
 
 
-@pytest.mark.parametrize("command", ["stream worker", "stream simulator", "gunicorn"])
+@pytest.mark.parametrize(
+    "command", ["stream worker", pytest.param("stream simulator", marks=pytest.mark.slow), "gunicorn"]
+)
 def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: str) -> None:
     def find_part() -> psutil.Process | None:
         for child in psutil.Process(system.process.pid).children():

@@ -171,10 +171,9 @@ def test_who_was_erased_is_known_when_the_present_database_is_broken(
     assert left & {3, 4, 5} == {4, 5}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "name", [signal.SIGKILL, *(pytest.param(name, marks=pytest.mark.slow) for name in (signal.SIGINT, signal.SIGTERM))]
-)
+@pytest.mark.parametrize("name", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_restore_that_is_stopped_leaves_the_database_as_it_was(
     filled: Settings, backup: Path, name: signal.Signals
 ) -> None:

@@ -2,16 +2,16 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from graph.settings import ROOT, Settings
+from graph.settings import Settings
 from scripts.sandbox import environment_of
+from stream.__main__ import main
 from stream.deadletters import LetterError, replay_letters, select_letters
 from stream.decoding import decode_answer
 from stream.events import API, Event, EventType
@@ -32,17 +32,9 @@ def frame(*rows: list[object]) -> str:
     return json.dumps({"columns": columns, "index": [30] * len(rows), "data": rows})
 
 
-def run(log: SqliteEventLog, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(log: SqliteEventLog, *arguments: str) -> Result:
     settings = Settings(event_log=f"sqlite:///{log.path}", data=log.path.parent)
-    return subprocess.run(
-        [sys.executable, "-m", "stream", "deadletters", *arguments],
-        cwd=ROOT,
-        env=environment_of(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return CliRunner().invoke(main, ["deadletters", *arguments], env=environment_of(settings))
 
 
 def sightings(log: SqliteEventLog) -> list[tuple[int | None, int | None]]:
@@ -100,7 +92,7 @@ def test_the_command_lists_replays_and_drops(log: SqliteEventLog) -> None:
     for body in (frame(GOOD), "<html>" * 50, "rubbish"):
         log.bury(body, "unreadable")
     listed = run(log, "list")
-    assert listed.returncode == 0
+    assert listed.exit_code == 0
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["1", "2", "3"]
     assert "unreadable: '<html><html>" in listed.stdout
     assert max(map(len, listed.stdout.splitlines())) < 120
@@ -125,7 +117,7 @@ def test_the_command_lists_replays_and_drops(log: SqliteEventLog) -> None:
 def test_wrong_use_is_told_and_changes_nothing(log: SqliteEventLog, arguments: list[str], code: int, told: str) -> None:
     log.bury("a", "b")
     ended = run(log, *arguments)
-    assert ended.returncode == code
+    assert ended.exit_code == code
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
     assert len(log.dead_letters()) == 1
@@ -137,6 +129,6 @@ def test_a_broken_log_is_one_line_not_a_traceback(log: SqliteEventLog) -> None:
         connection.execute("CREATE VIEW dead_letters AS SELECT 1 AS id")
         connection.commit()
     ended = run(log, "list")
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     assert str(log.path) in ended.stderr
     assert "Traceback" not in ended.stderr

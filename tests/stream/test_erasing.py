@@ -1,20 +1,20 @@
 """Erased users: removed with all they left, and nothing of them comes back, whatever is applied again."""
 
 import json
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from conftest import OpenLog
 
+from graph.__main__ import main
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendation, RecommendationList
-from graph.settings import ROOT, Settings
+from graph.settings import Settings
 from graph.times import utc_now
 from graph.tombstones import Tombstone, keep_tombstones, merge_tombstones, read_tombstones
 from scripts.sandbox import environment_of
@@ -206,12 +206,8 @@ def test_the_copy_keeps_the_latest_of_each_user(tmp_path: Path) -> None:
 
 def test_the_commands_list_and_lift(database: Database, settings: Settings) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "graph", "erasures", *arguments]
-        environment = environment_of(settings)
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
-        return done.returncode, done.stdout, done.stderr
+        done = CliRunner().invoke(main, ["erasures", *arguments], env=environment_of(settings))
+        return done.exit_code, done.stdout, done.stderr
 
     apply(database, erased(4))
     Erasures(database, settings.erased_file).remove(4)
