@@ -163,8 +163,14 @@ def _alone(settings: Settings) -> Iterator[tuple[Models, Stars]]:
 @click.option("--test", type=INPUT, help="files: lines `user item item …` to be found.")
 @click.option("--held-out", type=click.IntRange(1), help="strong: users held out, twice; a tenth if not given.")
 @click.option("--folds", default=FOLDS, show_default=True, type=click.IntRange(2, 100), help="stars: folds to predict.")
-@click.option("--probe", is_flag=True, help="stars: predict the Netflix Prize's probe set, learned from all else.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="stars: predict the Netflix Prize's probe set, learned from all else; without the matrix factorisation, which "
+    "takes hours and 30 GB there.",
+)
 @click.option("--model", "names", multiple=True, type=click.Choice(sorted(COMPARED)), help="Only these models.")
+@click.option("--untuned", is_flag=True, help="Every model with its usual parameters; ours with those that are served.")
 @click.option("--served", is_flag=True, help="Also through the real traversal, on a Neo4j started for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Do not tell what is being fitted.")
@@ -178,23 +184,28 @@ def evaluate(
     folds: int,
     probe: bool,
     names: tuple[str, ...],
+    untuned: bool,
     served: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Accuracy of the engine and of its baselines on splits of the staged ratings.
 
-    Every model's parameters are chosen on a validation split inside what it may learn from, split by split; the test
-    part is looked at once. Figures are means over users, ± 95 % confidence; `ours less` is the paired difference.
+    Parameters are chosen on a validation split inside what a model may learn from, split by split; the test part is
+    looked at once. Figures are means over users, ± 95 % confidence; `ours less` is the paired difference.
     Definitions and results: docs/evaluation.md.
     """
     settings = Settings.from_environment()
     tell = (lambda _: None) if quiet else logger.info
     if name == "stars":
+        if names:
+            raise click.UsageError("--model does not go with --protocol stars, which has models of its own")
         return _evaluate_stars(settings, folds, probe, tell, as_json=as_json)
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
     models = [COMPARED[key] for key in names or COMPARED]
+    if untuned:
+        models = [replace(model, grid={}) for model in models]
     with ExitStack() as stack:
         serve = stack.enter_context(serve_tasks(settings, protocol)) if served else None
         tallies = compare_models(ratings, protocol, models, seeds, serve, tell)
@@ -214,10 +225,12 @@ def _evaluate_stars(
     ratings, _, _ = Interactions.from_tables(shards)
     if probe:
         tasks = list(split_probe(ratings, pl.concat(shards)["probe"].to_numpy()))
+        tell("without the matrix factorisation, which so many ratings leave no time and memory for")
     else:
         tasks = list(split_folds(ratings, folds))
-    tallies, stars = evaluate_stars(tasks, StarsParameters(), tell)
-    rows, calibration = [describe_tally(tally, stars) for tally in tallies], calibrate(tallies[-1].predicted, stars)
+    tallies, truth = evaluate_stars(tasks, StarsParameters(), tell, with_svd=not probe)
+    ours = tallies[-1]
+    rows, calibration = [describe_tally(tally, ours, truth) for tally in tallies], calibrate(ours.predicted, truth)
     if as_json:
         click.echo(json.dumps({"models": rows, "calibration": calibration}))
     else:

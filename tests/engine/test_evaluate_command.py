@@ -10,14 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.__main__ import main
-from engine.dataset import RATING_SCHEMA, Dataset, Manifest, use_dataset
+from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
+from engine.models import SLIM
 from graph.settings import Settings
 from scripts.sandbox import environment_of, sandbox_settings
 
 
 @pytest.fixture
 def staged(tmp_path: Path) -> Settings:
-    """Settings with staged ratings; there is no database at all."""
+    """Settings with staged ratings, none of them the probe set's; there is no database at all."""
     settings = sandbox_settings(tmp_path)
     random = np.random.default_rng(2)
     rows = [
@@ -68,6 +69,13 @@ def test_a_table_for_people_with_other_lengths(staged: Settings) -> None:
     assert "parameters" not in result.output
 
 
+def test_the_usual_parameters_can_be_measured(staged: Settings) -> None:
+    result = evaluate(staged, "--model", "slim", "--untuned", "--seeds", "2", "--json")
+    assert result.exit_code == 0, result.output
+    [ours] = json.loads(result.output)
+    assert ours["parameters"] == [dict(SLIM.parameters)] * 2
+
+
 def test_published_splits(staged: Settings, tmp_path: Path) -> None:
     random = np.random.default_rng(4)
     lists = [random.choice(20, 9, replace=False) for _ in range(30)]
@@ -91,9 +99,25 @@ def test_predicted_stars(staged: Settings) -> None:
     assert [row["model"] for row in told["models"]] == ["baseline", "SVD with biases (Surprise)", "STARS (ours)"]
     assert all(0.5 < float(row["RMSE"].split(" ± ")[0]) < 1.5 for row in told["models"])
     assert len(told["calibration"]) == 10
+    assert [" ± " in row["ours less (RMSE)"] for row in told["models"]] == [True] * 3
     table = evaluate(staged, "--protocol", "stars", "--folds", "2").output
     assert "in the interval" in table
     assert "predicted  given" in table
+
+
+def test_the_probe_set_is_predicted_without_the_matrix_factorisation(
+    staged: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.stars_evaluation.predict_svd", None)
+    shard = current_dataset(staged.staging).shard_file(0)
+    pl.read_parquet(shard).with_columns(probe=pl.col("movieId") % 7 == 0).write_parquet(shard)
+    caplog.set_level("INFO")
+    arguments = ["evaluate", "--protocol", "stars", "--probe", "--json"]
+    result = CliRunner().invoke(main, arguments, env=environment_of(staged))
+    assert result.exit_code == 0, result.output
+    assert "without the matrix factorisation" in caplog.text
+    told = json.loads(result.output.splitlines()[-1])
+    assert [row["model"] for row in told["models"]] == ["baseline", "STARS (ours)"]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +126,7 @@ def test_predicted_stars(staged: Settings) -> None:
         (["--protocol", "files"], 2, "needs --train and --test"),
         (["--protocol", "strong", "--held-out", "60"], 1, "too few to hold out 60 twice"),
         (["--protocol", "stars", "--probe"], 1, "no probe set"),
+        (["--protocol", "stars", "--model", "ease"], 2, "--model does not go with --protocol stars"),
         (["--seeds", "0"], 2, "0 is not in the range"),
         (["--model", "magic"], 2, "'magic' is not one of"),
     ],
