@@ -2,10 +2,19 @@
 
 import subprocess
 import sys
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import loader.lines
 from graph.database import Database
 from graph.settings import ROOT, Settings
+from loader.forms import RatingsForm
+from loader.lines import LONGEST_LINE, Account, Reject, Rejects
+from loader.reading import InputReader
+from loader.sources import read_members
 from scripts.sandbox import environment_of
 
 Rows = list[tuple[object, ...]]
@@ -27,6 +36,38 @@ def write_netflix(folder: Path, users: int, movies: int, *, seed: int = 0) -> di
     titles = "".join(f"{movie},{1950 + movie % 50},Movie, the {movie}.\n" for movie in range(1, movies + 1))
     (folder / "movie_titles.csv").write_text(titles)
     return ratings
+
+
+@dataclass
+class Read:
+    """What came of a folder; `accounts` of all that had lines, `size` in bytes, as it was told."""
+
+    form: RatingsForm | None
+    records: list[Any]
+    accounts: dict[str, Account]
+    rejects: list[Reject]
+    movies: list[tuple[Any, ...]]
+    probe: list[tuple[int, int]]
+    size: int
+
+
+def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000, longest: int = LONGEST_LINE) -> Read:
+    """Read an input in blocks and buffers of some size."""
+    records: list[Any] = []
+    sizes: list[int] = []
+    with (
+        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered, LONGEST_LINE=longest),
+        Rejects() as rejects,
+    ):
+        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
+        for member in read_members(folder, sizes.append):
+            reader.read(member)
+        reader.finish()
+    accounts = defaultdict(Account, {kind: account for kind, account in reader.accounts.items() if account.lines})
+    # Of a line that is too long only so much is sure to be kept.
+    shown = [replace(reject, text=reject.text[:longest]) for reject in rejects.first]
+    probe = sorted(reader.probe().rows())
+    return Read(reader.form, records, accounts, shown, reader.movies().rows(), probe, sum(sizes))
 
 
 def start_loader(settings: Settings, *arguments: str | Path) -> subprocess.Popen[str]:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from loader_tools import read_folder
 
 from engine.dataset import Dataset
 from graph.errors import RecommenderError
 from graph.settings import ROOT
 from loader.__main__ import main
-from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Rejects
-from loader.reading import InputReader
-from loader.sources import input_files, read_members
+from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account
+from loader.sources import input_files
 from loader.staging import Report, stage
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
@@ -38,15 +38,6 @@ def broken(tmp_path: Path) -> Path:
 
 def check(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["check", "--quiet", *map(str, arguments)])
-
-
-def read_folder(folder: Path) -> InputReader:
-    with Rejects() as rejects:
-        reader = InputReader(rejects, lambda _: None)
-        for member in read_members(folder, lambda _: None):
-            reader.read(member)
-        reader.finish()
-    return reader
 
 
 def stage_in(folder: Path) -> Dataset:

@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
+from loader_tools import read_folder
 
-import loader.lines
-from loader.lines import Account, Reject, Rejects
+from loader.lines import Account, Reject
 from loader.movielens import put_article_first, split_year
-from loader.reading import InputReader
-from loader.sources import read_members
 
 CSV, DAT, TABS = "ratings.csv", "ratings.dat", "u.data"
 TITLES = {CSV: "movies.csv", DAT: "movies.dat", TABS: "u.item"}
@@ -37,25 +33,10 @@ class Found:
     structure: int
 
 
-def read_folder(
-    folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000
-) -> tuple[InputReader, list[Any], list[Reject]]:
-    records: list[Any] = []
-    with (
-        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered),
-        Rejects() as rejects,
-    ):
-        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
-        for member in read_members(folder, lambda _: None):
-            reader.read(member)
-        reader.finish()
-    return reader, records, rejects.first
-
-
 def read(folder: Path, layout: str, content: bytes, block_bytes: int = 1 << 20, buffered: int = 1000) -> Found:
     (folder / layout).write_bytes(content)
-    reader, records, rejects = read_folder(folder, block_bytes, buffered)
-    account = reader.accounts["ratings"]
+    result = read_folder(folder, block_bytes, buffered)
+    records, rejects, account = result.records, result.rejects, result.accounts["ratings"]
     assert all(reject.file == str(folder / layout) for reject in rejects)
     assert (account.rejected, account.lines) == (len(rejects), len(rejects) + len(records) + account.structure)
     return Found(
@@ -71,12 +52,12 @@ def read_titles(folder: Path, content: bytes, layout: str = CSV) -> tuple[list[M
     folder.mkdir()
     (folder / layout).touch()
     (folder / TITLES[layout]).write_bytes(content)
-    reader, _, rejects = read_folder(folder)
-    account = reader.accounts["movies"]
-    assert all(reject.file == str(folder / TITLES[layout]) for reject in rejects)
-    assert account.loaded == len(reader.movies())
+    result = read_folder(folder)
+    account = result.accounts["movies"]
+    assert all(reject.file == str(folder / TITLES[layout]) for reject in result.rejects)
+    assert account.loaded == len(result.movies)
     assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
-    return reader.movies().rows(), rejects, account
+    return result.movies, result.rejects, account
 
 
 def read_movies(folder: Path, content: bytes, layout: str = CSV) -> tuple[list[Movie], list[Reject]]:
@@ -262,8 +243,8 @@ def test_of_a_movie_that_comes_twice_the_first_title_counts(tmp_path: Path) -> N
 
 def test_no_titles_are_no_error(tmp_path: Path) -> None:
     (tmp_path / CSV).touch()
-    reader, _, rejects = read_folder(tmp_path)
-    assert (reader.movies().rows(), rejects) == ([], [])
+    result = read_folder(tmp_path)
+    assert (result.movies, result.rejects) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,13 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loader_tools import read_folder
 
-import loader.lines
-from loader.lines import Account, Reject, Rejects
-from loader.reading import InputReader
-from loader.sources import read_members
+from loader.lines import Account, Reject
 from loader.staging import NoRatingsError, Report, stage
 
 Rating = tuple[int, int, int, str]  # user, movie, stars, date
@@ -38,31 +34,6 @@ class Found:
     size: int
 
 
-@dataclass
-class Read:
-    """What came of a folder: its reader, the records it handed on, the rejects, the bytes it told of."""
-
-    reader: InputReader
-    records: list[tuple[int, int, float, int]]
-    rejects: list[Reject]
-    size: int
-
-
-def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000) -> Read:
-    records: list[Any] = []
-    sizes: list[int] = []
-    with (
-        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered),
-        Rejects() as rejects,
-    ):
-        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
-        for member in read_members(folder, sizes.append):
-            reader.read(member)
-        reader.finish()
-    assert sum(account.rejected for account in reader.accounts.values()) == len(rejects.first)
-    return Read(reader, records, rejects.first, sum(sizes))
-
-
 def read(
     folder: Path, content: bytes, block_bytes: int = 1 << 20, buffered: int = 1000, name: str = "combined_data_1.txt"
 ) -> Found:
@@ -71,7 +42,8 @@ def read(
     file.write_bytes(content)
     result = read_folder(folder, block_bytes, buffered)
     assert all(reject.file == str(file) for reject in result.rejects)
-    account = result.reader.accounts["ratings"]
+    account = result.accounts["ratings"]
+    assert account.rejected == len(result.rejects)
     return Found(
         [readable(*record) for record in result.records],
         [(reject.line, reject.reason) for reject in result.rejects],
@@ -94,11 +66,11 @@ def read_movies(
     (folder / "combined_data_1.txt").write_bytes(GOOD)
     (folder / name).write_bytes(content)
     result = read_folder(folder)
-    movies, account = result.reader.movies(), result.reader.accounts["movies"]
-    assert movies["genres"].to_list() == [[]] * len(movies)
-    assert (account.loaded, account.rejected) == (len(movies), len(result.rejects))
+    account = result.accounts["movies"]
+    assert all(genres == [] for *_, genres in result.movies)
+    assert (account.loaded, account.rejected) == (len(result.movies), len(result.rejects))
     assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
-    return movies.select("movieId", "title", "year").rows(), result.rejects
+    return [(movie, title, year) for movie, title, year, _ in result.movies], result.rejects
 
 
 @pytest.mark.parametrize("name", ["combined_data_1.txt", "training_set/mv_0000001.txt"])
@@ -138,7 +110,7 @@ def test_combined_files_go_before_the_training_set_and_in_order(
         (tmp_path / f"combined_data_{number}.txt").write_bytes(f"9:\n1{number},3,2005-01-01\n".encode())
     result = read_folder(tmp_path)
     assert [user for user, *_ in result.records] == [11, 12]
-    assert result.reader.accounts["ratings"] == Account(lines=4, structure=2)
+    assert result.accounts["ratings"] == Account(lines=4, structure=2)
     assert len(caplog.messages) == 1
     for number, message in enumerate(caplog.messages, start=1):
         assert str(tmp_path / "training_set" / f"mv_000000{number}.txt") in message
@@ -374,7 +346,7 @@ def test_bad_titles_are_rejected_and_cost_no_others(tmp_path: Path) -> None:
 def test_every_line_of_the_titles_is_accounted_for(tmp_path: Path) -> None:
     (tmp_path / "combined_data_1.txt").write_bytes(GOOD)
     (tmp_path / "movie_titles.csv").write_bytes(b"\n1,1999,One\r\n\r\nbad\n1,2000,Again\n \n2,2000,Two\n")
-    accounts = read_folder(tmp_path).reader.accounts
+    accounts = read_folder(tmp_path).accounts
     assert accounts["movies"] == Account(lines=7, loaded=2, duplicates=1, rejected=1, structure=3)
 
 
@@ -400,5 +372,5 @@ def test_of_a_movie_that_comes_twice_the_first_title_counts(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["movie_titles.csv", "movie_titles.txt"])
 def test_finds_the_titles_by_either_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "combined_data_1.txt").write_bytes(GOOD)
-    assert read_folder(tmp_path).reader.movies().is_empty()
+    assert read_folder(tmp_path).movies == []
     assert read_movies(tmp_path, b"1,1999,One", name)[0] == [(1, "One", 1999)]

@@ -6,54 +6,24 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loader_tools import read_folder
 
-import loader.lines
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject, Rejects
-from loader.reading import InputReader
-from loader.sources import read_members
+from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject
 from loader.staging import NoRatingsError, Report, stage
 
 TOO_LONG = "line is too long"
 NO_MOVIE = "no readable MovieID: line before it"
-
-
-@dataclass
-class Read:
-    """What came of a folder."""
-
-    records: list[Any]
-    accounts: dict[str, Account]
-    rejects: list[Reject]
-    movies: list[tuple[Any, ...]]
-    probe: list[tuple[int, int]]
-
-
-def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000, longest: int = LONGEST_LINE) -> Read:
-    records: list[Any] = []
-    with (
-        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered, LONGEST_LINE=longest),
-        Rejects() as rejects,
-    ):
-        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
-        for member in read_members(folder, lambda _: None):
-            reader.read(member)
-        reader.finish()
-    accounts = {kind: account for kind, account in reader.accounts.items() if account.lines}
-    # Of a line that is too long only so much is sure to be kept.
-    shown = [replace(reject, text=reject.text[:longest]) for reject in rejects.first]
-    return Read(records, accounts, shown, reader.movies().rows(), sorted(reader.probe().rows()))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:

@@ -151,16 +151,6 @@ def test_broken_text_becomes_a_dead_letter_too(log: SqliteEventLog) -> None:
     assert [letter.body for letter in log.dead_letters()] == ["{\ufffd}"]
 
 
-def test_dead_letters_are_kept_in_order(log: SqliteEventLog) -> None:
-    for body, reason in (("b", "1"), ("a", "1"), ("a", "2"), ("a", "1")):
-        log.bury(body, reason)
-    assert [(letter.body, letter.reason) for letter in SqliteEventLog(log.path).dead_letters()] == [
-        ("b", "1"),
-        ("a", "1"),
-        ("a", "2"),
-    ]
-
-
 @pytest.mark.parametrize("path", ["folder", "file/events.sqlite", "garbage"])
 def test_a_path_that_cannot_be_a_log_is_an_error_that_names_the_setting(tmp_path: Path, path: str) -> None:
     (tmp_path / "folder").mkdir()
