@@ -25,7 +25,7 @@ from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.synthesis import Size, synthesize
 from scripts.bench_traversal import measure_swap, measure_textbook, measure_traversals
-from scripts.sandbox import environment_of, sandbox_settings
+from scripts.sandbox import SERVICE, environment_of, running, sandbox_settings
 
 FULL = Size()
 SAMPLE_SECONDS = 0.2
@@ -105,19 +105,13 @@ def scaled_size(ratings: int) -> Size:
 
 def measure_load(settings: Settings, raw: Path) -> dict[str, Any]:
     """One bulk load with the service waiting beside it, until it answers a user from the history."""
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
-    service = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stderr=subprocess.DEVNULL)
-    try:
+    with running(settings, *SERVICE) as url:
         begin = time.monotonic()
         figures = measure_command(settings, "loader", ["bulk", str(raw)])
         user = pl.read_parquet(current_dataset(settings.staging).shard_file(0), n_rows=1)["userId"][0]
-        url = f"http://127.0.0.1:{settings.port}/v1/users/{user}/recommendations"
-        while not is_served(url):
+        while not is_served(f"{url}/v1/users/{user}/recommendations"):
             time.sleep(0.1)
         figures["toFirstRecommendationSeconds"] = round(time.monotonic() - begin, 1)
-    finally:
-        service.terminate()
-        service.wait()
     staged, home = bytes_of(settings.staging), bytes_of(settings.neo4j_home)
     return {**figures, "stagedBytes": staged, "databaseBytes": home}
 

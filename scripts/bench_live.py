@@ -1,7 +1,5 @@
 """The live path on the sample: events into the graph, and from a finished movie to the pushed recommendation."""
 
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,12 +18,12 @@ from graph.repositories.history import History
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from graph.server.ports import free_ports
-from graph.settings import ROOT, Settings
+from graph.settings import Settings
 from graph.times import utc_now
 from scripts.bench_traversal import percentiles
 from scripts.kafka import KafkaBroker
 from scripts.run import await_ready, follow
-from scripts.sandbox import environment_of
+from scripts.sandbox import SERVICE, START_SECONDS, running
 from stream.events import API, Event, EventType
 from stream.log import EventLog
 from stream.logs import open_log
@@ -33,7 +31,6 @@ from stream.simulator import PATH
 from stream.viewings import FinishRules
 from stream.writer import Writer
 
-START_SECONDS = 240
 # What viewers do, and how often; nine of ten finish what they start.
 VIEWERS = 5000
 KINDS = {"viewing": 0.6, "rated": 0.2, "clicked": 0.1, "listed": 0.05, "liked": 0.05}
@@ -138,23 +135,15 @@ def live_system(settings: Settings, viewers: int) -> Iterator[str]:
             "feed_url": f"http://127.0.0.1:{port}{PATH}",
             "feed_catalogue": "movielens",
             "feed_calls_per_minute": FEED_CALLS,
+            "log_level": "WARNING",
         }
     )
     simulator = ["--port", port, "--viewers", viewers, "--viewing-seconds", VIEWING_SECONDS]
-    commands: list[list[Any]] = [
-        ["stream", "simulator", *simulator, "--calls-per-minute", 2 * FEED_CALLS],
-        ["stream", "worker"],
-        ["gunicorn", "--config", "python:service.gunicorn_config"],
-    ]
-    environment = environment_of(settings.model_copy(update={"log_level": "WARNING"}))
-    with ExitStack() as stack:
-        for command in commands:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *map(str, command)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-            )
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        url = f"http://127.0.0.1:{settings.port}"
+    with (
+        running(settings, "stream", "simulator", *simulator, "--calls-per-minute", 2 * FEED_CALLS),
+        running(settings, "stream", "worker"),
+        running(settings, *SERVICE) as url,
+    ):
         await_ready(url, START_SECONDS)
         yield url
 

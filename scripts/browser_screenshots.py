@@ -1,11 +1,7 @@
 """`python -m scripts.browser_screenshots`: the pictures of docs/explore.md, from a system of its own on the sample."""
 
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +13,9 @@ from graph.favourites import NAMES
 from graph.settings import ROOT, Settings
 from scripts.neo4j_browser import Neo4jBrowser, open_neo4j_browser
 from scripts.run import await_ready
-from scripts.sandbox import environment_of, sandbox_settings
+from scripts.sandbox import START_SECONDS, running, sandbox_settings
 
 IMAGES = ROOT / "docs" / "images"
-START_SECONDS = 240
 STORE_SECONDS = 60
 SETTLE_SECONDS = 4  # until the nodes of a graph have found their places
 LIVE_SECONDS = 90  # until the simulated feed has shown something
@@ -29,8 +24,11 @@ LISTED = "RETURN EXISTS { (:User {userId: $userId})-[:RECOMMENDED]->() } AS list
 
 def main() -> None:
     """Take all pictures."""
-    with running_system() as settings:
-        take_all(settings, LIVE_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="browser") as folder:
+        settings = sandbox_settings(Path(folder))
+        with running(settings, "scripts.run", stderr=None) as url:
+            await_ready(url, START_SECONDS)
+            take_all(settings, LIVE_SECONDS)
 
 
 def take_all(settings: Settings, live_seconds: float) -> None:
@@ -95,22 +93,6 @@ def await_list(settings: Settings, user_id: int) -> None:
             if time.monotonic() > deadline:
                 raise RecommenderError(f"no list of user {user_id} was stored")
             time.sleep(0.2)
-
-
-@contextmanager
-def running_system() -> Iterator[Settings]:
-    """Settings of the whole system, as `make run` starts it, stopped in the end."""
-    with tempfile.TemporaryDirectory(prefix="browser") as folder:
-        settings = sandbox_settings(Path(folder))
-        environment = environment_of(settings)
-        command = [sys.executable, "-m", "scripts.run"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            await_ready(f"http://127.0.0.1:{settings.port}", START_SECONDS)
-            yield settings
-        finally:
-            process.terminate()
-            process.wait()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """`make screenshots`: pictures of the pages from a real run on ports and folders of its own, into docs/images/."""
 
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,11 +11,9 @@ from playwright.sync_api import Browser, Page
 from graph.settings import ROOT
 from scripts.browser import open_browser
 from scripts.run import await_ready, say
-from scripts.sandbox import environment_of, sandbox_settings
+from scripts.sandbox import START_SECONDS, running, sandbox_settings
 
 IMAGES = ROOT / "docs" / "images"
-# Loading and fitting the sample takes a minute or two.
-START_SECONDS = 400
 # A cold Neo4j is no sight to see, nor is a page without viewings.
 WARM_USERS = range(100, 160)
 WARM_SECONDS = 60
@@ -92,23 +87,17 @@ def finish_movies(page: Page, url: str) -> None:
         page.wait_for_timeout(1500)
 
 
-def main() -> int:
+def main() -> None:
     """Start a system, take the pictures, stop it."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = sandbox_settings(Path(folder))
-        command = [sys.executable, "-m", "scripts.run"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stdout=subprocess.DEVNULL)
-        url = f"http://127.0.0.1:{settings.port}"
-        try:
-            await_ready(url, START_SECONDS)
-            warm_up(url)
-            with open_browser() as browser:
-                take_shots(browser, url, IMAGES)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-    return 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(sandbox_settings(Path(folder)), "scripts.run", stderr=None) as url,
+    ):
+        await_ready(url, START_SECONDS)
+        warm_up(url)
+        with open_browser() as browser:
+            take_shots(browser, url, IMAGES)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
