@@ -3,11 +3,9 @@
 import json
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ import click
 import numpy as np
 import polars as pl
 import psutil
-import requests
 from scipy.sparse import csr_array
 
 from engine.comparison import compare_models, describe
@@ -28,20 +25,18 @@ from engine.served import TaskServer, empty_database, serve_tasks
 from graph.commands import CommandGroup
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
+from graph.settings import Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
 from loader.synthesis import synthesize
 from scripts.bench_bulk import measure_bulk, measure_load_csv, scaled_size
 from scripts.bench_favourites import measure_favourites
 from scripts.bench_live import measure_backlog, measure_push
-from scripts.bench_service import load, measure_service
+from scripts.bench_service import measure_service
 from scripts.bench_stars import measure_stars
 from scripts.bench_traversal import measure_textbook, measure_traversals
 from scripts.run import SAMPLE, await_ready
-from scripts.sandbox import environment_of, sandbox_settings
-
-START_SECONDS = 240
+from scripts.sandbox import SERVICE, START_SECONDS, running, sandbox_settings
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -156,23 +151,9 @@ def service(seconds: int) -> None:
     """Requests a second and latency with a key and its limit; needs `wrk` (apt-get install wrk)."""
     with loaded_sandbox(SAMPLE) as settings:
         settings = settings.model_copy(update={"open": False, "deadline": 2.0})
-        with serving(settings, []) as url:
+        with running(settings, *SERVICE) as url:
+            await_ready(url, START_SECONDS)
             measure_service(settings, url, seconds, report)
-
-
-@main.command()
-@click.option("--listeners", default=200, show_default=True, help="Open server-sent event connections.")
-@click.option("--seconds", default=10, show_default=True, help="How long to load each worker class.")
-def workers(listeners: int, seconds: int) -> None:
-    """Requests a second by gunicorn worker class with listeners connected; needs `wrk` (apt-get install wrk)."""
-    with loaded_sandbox(SAMPLE) as settings:
-        for arguments in (["--worker-class", "gevent"], ["--worker-class", "gthread", "--threads", "256"]):
-            with serving(settings, arguments) as url, ExitStack() as stack:
-                for _ in range(listeners):
-                    stack.enter_context(requests.get(f"{url}/v1/stream", stream=True, timeout=30))
-                load(f"{url}/v1/users/1/recommendations", seconds)  # not counted: Neo4j warms up
-                for path in ("/health/live", "/v1/movies/318", "/v1/users/1/recommendations"):
-                    report("workers", arguments=arguments, listeners=listeners, path=path, **load(url + path, seconds))
 
 
 def read_sample() -> Interactions:
@@ -217,19 +198,6 @@ def loaded_sandbox(folder: Path) -> Iterator[Settings]:
             yield settings
         finally:
             EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
-
-
-@contextmanager
-def serving(settings: Settings, arguments: list[str]) -> Iterator[str]:
-    """URL of the service under gunicorn with some arguments."""
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stderr=subprocess.DEVNULL)
-    try:
-        await_ready(f"http://127.0.0.1:{settings.port}", START_SECONDS)
-        yield f"http://127.0.0.1:{settings.port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def measure_service(settings: Settings, url: str, seconds: int, report: Report) 
     report("service", reads="none", **finishes.figures())
 
 
-def load(url: str, seconds: int, *, key: str = "", users: Sequence[int] = (), cold: bool = False) -> dict[str, Any]:
-    """Requests a second and latency under `wrk`: of one path, or of the users' recommendations.
+def load(url: str, seconds: int, *, key: str, users: Sequence[int], cold: bool = False) -> dict[str, Any]:
+    """Requests a second and latency of the users' recommendations under `wrk`.
 
     `cold`: each request leaves out a movie of its own, so that no answer was given before.
     """

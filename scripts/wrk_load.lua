@@ -1,9 +1,9 @@
--- One wrk run: `-- KEY COLD USER …` asks for the recommendations of users drawn at random, nothing for the URL's path.
+-- One wrk run: `-- KEY COLD USER …` asks for the recommendations of users drawn at random.
 -- COLD 1 makes each request one that was never asked before. The figures are printed as a line of JSON.
 local users, cold, asked = {}, false, 0
 
 function init(arguments)
-  if #arguments > 0 and arguments[1] ~= "" then wrk.headers["Authorization"] = "Bearer " .. arguments[1] end
+  wrk.headers["Authorization"] = "Bearer " .. arguments[1]
   cold = arguments[2] == "1"
   for place = 3, #arguments do users[#users + 1] = arguments[place] end
   math.randomseed(os.time())
@@ -11,7 +11,6 @@ function init(arguments)
 end
 
 function request()
-  if #users == 0 then return wrk.format() end
   local path = "/v1/users/" .. users[math.random(#users)] .. "/recommendations?limit=10"
   asked = asked + 1
   return wrk.format("GET", cold and path .. "&exclude=" .. asked or path)
