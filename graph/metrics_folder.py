@@ -4,8 +4,10 @@ prometheus_client looks for its folder when it is imported, and keeps what it co
 """
 
 import os
+import shutil
 import sys
 from contextlib import ExitStack
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from graph.locks import LockedError, exclusive
 from graph.settings import Settings
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# The files are mapped into memory with holes: on a full disk, filling one ends the process without a word (SIGBUS).
+LEAST_ROOM = 16 << 20
 
 _held = ExitStack()  # A lock of the system's: it ends with the last process that has it, however that ends.
 
@@ -26,7 +30,8 @@ def metrics_root(settings: Settings) -> Path:
 def share_metrics(settings: Settings, part: str) -> None:
     """Give this process and those that it forks a folder to count in; the first one that no other process has.
 
-    What an earlier process has left there is removed: to Prometheus that is a restart.
+    What an earlier process has left there is removed: to Prometheus that is a restart. Raises RecommenderError if the
+    disk is full.
     """
     if "prometheus_client" in sys.modules:
         raise RuntimeError("share_metrics must be called before prometheus_client is imported")
@@ -39,5 +44,7 @@ def share_metrics(settings: Settings, part: str) -> None:
                 continue
             for left in folder.glob("*.db"):
                 left.unlink()
+            if (free := shutil.disk_usage(folder).free) < LEAST_ROOM:
+                raise OSError(ENOSPC, f"{free >> 20} MB are free, {LEAST_ROOM >> 20} needed", str(folder))
             os.environ[VARIABLE] = str(folder)
             return
