@@ -7,7 +7,7 @@ import click
 
 from graph.commands import CommandGroup, start_logging
 from graph.database import Database
-from graph.errors import RecommenderError
+from graph.errors import RecommenderError, ServerError
 from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
 from graph.server.backup import BackupManifest, back_up, restore
@@ -24,6 +24,21 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
 
 
+def running_server(settings: Settings) -> RunningServer | None:
+    """The embedded Neo4j, if it runs. Raises ServerError if it does not answer, or another one is to be used."""
+    if settings.neo4j_uri:
+        raise ServerError("NEO4J_URI names a Neo4j that we do not run: unset it for the embedded one")
+    server = embedded_server(settings)
+    if running := server.running():
+        with Database(running.bolt_uri, "neo4j", server.home.password()) as database:
+            if not database.is_reachable():
+                raise ServerError(
+                    f"Neo4j's process {running.pid} runs but does not answer: unless it has only just been started, "
+                    "`python -m graph down`, then `python -m graph up`"
+                )
+    return running
+
+
 @click.group(cls=CommandGroup)
 def main() -> None:
     """The embedded Neo4j: a real server, its home in NEO4J_HOME (default: .neo4j in the project)."""
@@ -37,12 +52,13 @@ def up() -> None:
     file `password` in its home.
     """
     settings = Settings.from_environment()
-    server = embedded_server(settings)
-    if running := server.running():
-        click.echo(f"Neo4j is already running: {_describe(running)}")
-        return
+    already = running_server(settings)
     password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else None
-    started = server.up(settings.neo4j_bolt_port, settings.neo4j_http_port, password=password)
+    ports = settings.neo4j_bolt_port, settings.neo4j_http_port
+    started = embedded_server(settings).up(*ports, password=password)
+    if already:
+        click.echo(f"Neo4j is already running: {_describe(started)}")
+        return
     click.echo(f"Neo4j is up: {_describe(started)}")
     click.echo(f"User neo4j, password in {settings.neo4j_home / 'password'}")
 
@@ -56,8 +72,8 @@ def down() -> None:
 
 @main.command()
 def status() -> None:
-    """Say whether Neo4j runs and where; exit 1 if it does not."""
-    running = embedded_server(Settings.from_environment()).running()
+    """Say whether Neo4j runs and where; exit 1 if it does not, or does not answer."""
+    running = running_server(Settings.from_environment())
     if running is None:
         click.echo("Neo4j is not running: start it with `python -m graph up`.")
         raise SystemExit(1)

@@ -209,7 +209,10 @@ class EmbeddedServer:
             f"--home-dir={self.home.path}",
             f"--config-dir={self.home.conf}",
         ]
-        with self.home.console_log.open("wb") as log:
+        console = self.home.console_log
+        if console.is_file():  # it may hold why the last one ended
+            console.replace(console.with_suffix(".previous.log"))
+        with console.open("wb") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,8 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
 
     code, output = run(["up"], server.home, *ports)
     assert (code, "Neo4j is up" in output) == (0, True)
+    with Database(f"bolt://127.0.0.1:{ports[0]}", "neo4j", server.home.password()) as database:
+        database.run_text("DROP CONSTRAINT user_id")
     assert "already running" in run(["up"], server.home, *ports)[1]
     assert requests.get(f"http://127.0.0.1:{ports[1]}/browser/", timeout=10).ok
     password_file = server.home.path / "password"
@@ -52,12 +55,22 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     listening = psutil.Process(server.running().pid).net_connections("inet")  # type: ignore[union-attr]
     assert {connection.laddr.ip.removeprefix("::ffff:") for connection in listening} == {"127.0.0.1"}
 
-    # Killed: the process file is stale, and the next start does not mind.
+    # Frozen: the process lives, and that is all.
     pid = server.running().pid  # type: ignore[union-attr]
+    os.kill(pid, signal.SIGSTOP)
+    for command in ("status", "up"):
+        begin = time.monotonic()
+        code, output = run([command], server.home, *ports)
+        assert (code, f"process {pid} runs but does not answer" in output) == (1, True)
+        assert time.monotonic() - begin < 10
+
+    # Killed: the process file is stale, and the next start does not mind. What the last one printed is kept.
     os.kill(pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
+    server.home.console_log.write_text("last words")
     assert run(["status"], server.home)[0] == 1
     assert run(["up"], server.home, *ports)[0] == 0
+    assert server.home.console_log.with_name("console.previous.log").read_text() == "last words"
     assert run(["down"], server.home) == (0, "Neo4j is down.\n")
     assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
 
@@ -71,6 +84,16 @@ def test_a_password_may_look_like_an_option(server: EmbeddedServer) -> None:
             assert database.run_text("RETURN 1 AS one")[0]["one"] == 1
     finally:
         server.down()
+
+
+def test_of_a_neo4j_that_is_not_ours_that_is_told_and_none_is_started(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEO4J_URI", "bolt://db:7687")
+    for command in ("status", "up"):
+        code, output = run([command], server.home)
+        assert (code, "NEO4J_URI names a Neo4j that we do not run" in output) == (1, True)
+    assert not server.home.path.exists()
 
 
 def test_a_server_that_another_process_started_is_stopped_at_once(server: EmbeddedServer) -> None:
