@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.repositories.interactions import Viewing
+from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
 from stream.viewings import FinishRules, ViewingTracker
 
@@ -119,6 +120,21 @@ def test_a_client_finishes_what_the_feed_shows() -> None:
     assert spans(track(seen(0, 7), polled(0), told("finished", 5, 7), polled(6))) == {(1, 7, 0, 5)}
 
 
+def test_a_finish_is_kept_with_its_moment_and_its_id() -> None:
+    [viewing] = track(seen(0, 7), told("finished", 3, 7)).begun
+    assert (viewing.last_seen_at, viewing.finished_at, viewing.finish_id) == (minute(3), minute(3), "finished 1 7 3")
+
+
+def test_a_viewing_may_end_the_moment_it_began() -> None:
+    assert spans(track(told("started", 0, 7), told("finished", 0, 7))) == {(1, 7, 0, 0)}
+
+
+def test_rules_are_those_of_the_settings() -> None:
+    assert FinishRules.from_settings(Settings(finish_after_misses=3, shortest_viewing=60)) == FinishRules(
+        3, timedelta(minutes=1)
+    )
+
+
 def test_a_finish_without_a_start_is_a_viewing_too() -> None:
     tracker = track(told("finished", 5, 7))
     assert spans(tracker) == {(1, 7, 5, 5)}
@@ -192,6 +208,11 @@ def test_a_late_start_ended_when_the_next_movie_began() -> None:
         (1, 8, 1, None),
         (1, 7, 2, 5),
     }
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 2), (2, 5), (3, 5)])
+def test_a_late_start_ended_when_its_user_was_next_seen_elsewhere(start: int, end: int) -> None:
+    assert spans(track(seen(2, 8), seen(5, 8), told("started", start, 7))) == {(1, 8, 2, None), (1, 7, start, end)}
 
 
 def test_a_start_that_comes_after_its_finish_does_not_stay_open() -> None:
