@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +24,7 @@ from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from loader.synthesis import Size, synthesize
-from scripts.bench_traversal import measure_swap, measure_textbook, measure_traversals
+from scripts.bench_traversal import Report, measure_swap, measure_textbook, measure_traversals
 from scripts.sandbox import SERVICE, environment_of, running, sandbox_settings
 
 FULL = Size()
@@ -41,8 +41,6 @@ CALL (row) {
   SET rated.rating = toFloat(row.rating), rated.at = localdatetime(row.at)
 } IN TRANSACTIONS OF 10000 ROWS
 """
-
-Report = Callable[..., None]
 
 
 def measure_bulk(ratings: int, report: Report) -> None:

@@ -2,18 +2,15 @@
 
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from graph.database import Database
 from graph.favourites import NAMES
 from graph.repositories.recommendations import Recommendations
 from graph.settings import Settings
-from scripts.bench_traversal import count_ratings
+from scripts.bench_traversal import Report, count_ratings
 
 RUNS = 5
-
-Report = Callable[..., None]
 
 
 def measure_favourites(settings: Settings, ratings: int, report: Report) -> None:

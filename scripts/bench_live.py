@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from graph.repositories.movies import Movies
 from graph.server.ports import free_ports
 from graph.settings import Settings
 from graph.times import utc_now
-from scripts.bench_traversal import percentiles
+from scripts.bench_traversal import Report, percentiles
 from scripts.kafka import KafkaBroker
 from scripts.run import await_ready, follow
 from scripts.sandbox import SERVICE, START_SECONDS, running
@@ -39,8 +39,6 @@ FINISHING = 0.9
 FEED_CALLS = 600
 VIEWING_SECONDS = 10
 WARMING_SECONDS = 30
-
-Report = Callable[..., None]
 
 
 def measure_backlog(settings: Settings, engine: str, events: int, report: Report) -> None:

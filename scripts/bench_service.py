@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from graph.database import Database
 from graph.errors import RecommenderError
 from graph.repositories.history import History
 from graph.settings import Settings
-from scripts.bench_traversal import percentiles
+from scripts.bench_traversal import Report, percentiles
 from service.keys import WRITE, add_key
 
 SCRIPT = Path(__file__).with_name("wrk_load.lua")
@@ -32,8 +32,6 @@ STALENESS_SECONDS = 0.2
 PAUSE_SECONDS = 0.02
 SLOWEST_SECONDS = 10
 WARMING_SECONDS = 25
-
-Report = Callable[..., None]
 
 
 def measure_service(settings: Settings, url: str, seconds: int, report: Report) -> None:

@@ -1,6 +1,5 @@
 """Predicted stars on a loaded database: the fit, and how long predictions take."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,13 +10,11 @@ from graph.database import Database
 from graph.repositories.stars import Stars
 from graph.settings import Settings
 from scripts.bench_bulk import measure_command
-from scripts.bench_traversal import count_ratings, percentiles, time_each
+from scripts.bench_traversal import Report, count_ratings, percentiles, time_each
 
 RANDOM_USERS = 1000
 HEAVIEST_USERS = 200
 MANY = 200
-
-Report = Callable[..., None]
 
 
 def measure_stars(settings: Settings, ratings: int, report: Report, *arguments: str) -> None:

@@ -32,6 +32,7 @@ ORDER BY score DESC
 LIMIT 10
 """
 
+# Takes what was measured, and its figures.
 Report = Callable[..., None]
 
 
