@@ -14,7 +14,7 @@ FIRST_VERSION = 1
 
 
 class SchemaError(RecommenderError):
-    """A database was made or migrated by a newer version of this code."""
+    """A database's schema is not this code's: newer, or older where it is not migrated."""
 
 
 def require_known_version(version: int, what: str = "the database") -> None:
@@ -31,6 +31,15 @@ def require_known_schema(database: Database) -> None:
     require_known_version(_read_version(database))
 
 
+def require_migrated_schema(database: Database) -> None:
+    """Raise SchemaError if a database's schema is older than ours."""
+    if (version := _read_version(database)) < SCHEMA_VERSION:
+        raise SchemaError(
+            f"the database has schema version {version}, this program needs {SCHEMA_VERSION}: "
+            "start the worker, which migrates it"
+        )
+
+
 def apply_schema(database: Database) -> None:
     """Create what is missing, wait until every index is online, and migrate. Each part may be done again.
 
@@ -43,8 +52,16 @@ def apply_schema(database: Database) -> None:
     version = _read_version(database)
     for number, name in sorted(MIGRATIONS.items()):
         if number > version:
-            _run_lines(database, name)
-            database.write("jobs/set_schema_version", version=number)
+            _migrate(database, number, name)
+
+
+def _migrate(database: Database, number: int, name: str) -> None:
+    """An error names the file, and stays what it is: the worker tries again while Neo4j does not answer."""
+    try:
+        _run_lines(database, name)
+        database.write("jobs/set_schema_version", version=number)
+    except RecommenderError as error:
+        raise type(error)(f"migration {name.removeprefix('migrations/')} failed: {error}") from error
 
 
 def _read_version(database: Database) -> int:

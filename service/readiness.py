@@ -1,6 +1,5 @@
 """Which part is ready and why not, and the figures of graph and log: told in time, also while a part hangs."""
 
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +10,10 @@ from flask import Flask, current_app
 from graph.errors import RecommenderError
 from graph.repositories.feedback import measure_feedback
 from graph.repositories.models import Model
-from graph.schema import require_known_schema
+from graph.schema import SchemaError, require_known_schema, require_migrated_schema
 from graph.times import utc_now
 from service.graph_access import GraphAccess, graph_access
-from service.probe import Answer, Probe, result_of
+from service.probe import Answer, NoAnswerError, Probe, result_of
 from service.schemas import PartState
 from stream.log import EventLogError
 
@@ -69,15 +68,18 @@ class Readiness:
         self, model: Future[Model | None], traversal: Future[Any], log: Future[str], backlog: Future[int]
     ) -> dict[str, PartState]:
         return {
-            "neo4j": _state(model, lambda _: PartState(ready=True, detail="answers")),
+            "neo4j": _neo4j_state(model),
             "model": _model_state(model, traversal),
-            "eventLog": _state(log, lambda detail: PartState(ready=True, detail=detail)),
+            "eventLog": _log_state(log),
             "worker": self._worker_state(backlog),
         }
 
     def _ask_model(self) -> Model | None:
         require_known_schema(self._access.database)
-        return self._access.models.get_current_model()
+        model = self._access.models.get_current_model()
+        if model is None:
+            require_migrated_schema(self._access.database)
+        return model
 
     def _ask_hit_rate(self) -> float | None:
         return measure_feedback(self._access.database, utc_now() - FEEDBACK_WINDOW).hit_rate
@@ -87,6 +89,8 @@ class Readiness:
             events = result_of(backlog)
         except EventLogError as error:
             return PartState(ready=False, detail=str(error))
+        except NoAnswerError:
+            return PartState(ready=True, detail="not known: the event log or Neo4j gives no answer in time")
         except RecommenderError:
             return PartState(ready=True, detail="how far the graph is behind is not known while Neo4j is away")
         detail = f"the graph is {events} events behind"
@@ -95,9 +99,19 @@ class Readiness:
         return PartState(ready=False, detail=f"{detail}, no more are taken: is `python -m stream worker` running?")
 
 
-def _state(answer: Future[Answer], describe: Callable[[Answer], PartState]) -> PartState:
+def _neo4j_state(answer: Future[Model | None]) -> PartState:
     try:
-        return describe(result_of(answer))
+        result_of(answer)
+    except SchemaError:
+        pass  # it answers
+    except RecommenderError as error:
+        return PartState(ready=False, detail=str(error))
+    return PartState(ready=True, detail="answers")
+
+
+def _log_state(answer: Future[str]) -> PartState:
+    try:
+        return PartState(ready=True, detail=result_of(answer))
     except RecommenderError as error:
         return PartState(ready=False, detail=str(error))
 
@@ -106,6 +120,8 @@ def _model_state(answer: Future[Model | None], traversal: Future[Any]) -> PartSt
     """Of the model in use, if a real traversal goes through."""
     try:
         model = result_of(answer)
+    except SchemaError as error:
+        return PartState(ready=False, detail=str(error))
     except RecommenderError:
         return PartState(ready=False, detail="not known while Neo4j is not ready")
     if model is None:

@@ -4,10 +4,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import wait_until
 
 from graph.database import Database
+from graph.errors import ContentRefusedError, DatabaseUnavailableError
 from graph.schema import MIGRATIONS, SCHEMA_VERSION, SchemaError, apply_schema
 from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
@@ -18,6 +21,23 @@ from stream.worker import run_worker
 def version(database: Database) -> int | None:
     [row] = database.run_text("MATCH (c:Catalogue) RETURN c.schemaVersion AS version")
     return row["version"]
+
+
+def model_part(settings: Settings) -> dict[str, Any]:
+    """What /health/ready of a service that is not ready says of the model, once Neo4j answers it in time."""
+    app = create_app(settings)
+    parts: dict[str, Any] = {}
+
+    def neo4j_answers() -> bool:
+        ready = app.test_client().get("/health/ready")
+        assert ready.status_code == 503
+        parts.update(ready.get_json()["parts"])
+        return bool(parts["neo4j"]["ready"])
+
+    wait_until(neo4j_answers)
+    app.extensions["recommender"].database.close()
+    part: dict[str, Any] = parts["model"]
+    return part
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -37,6 +57,38 @@ def test_an_older_database_is_migrated_and_again_changes_nothing(database: Datab
         assert (row["model"], row["current"]) == ("v", None)
 
 
+def test_a_migration_that_fails_is_named(database: Database) -> None:
+    database.run_text(
+        "CREATE (:Catalogue {name: 'a'}), (:Catalogue {name: 'b'}), (:Model {version: 'v', current: true})"
+    )
+    database.run_text("CREATE CONSTRAINT hindering FOR (catalogue:Catalogue) REQUIRE catalogue.model IS UNIQUE")
+    try:
+        with pytest.raises(ContentRefusedError, match="migration 002_model_in_catalogue failed: Neo4j refused"):
+            apply_schema(database)
+    finally:
+        database.run_text("DROP CONSTRAINT hindering")
+    assert database.run_text("MATCH (c:Catalogue) WHERE c.schemaVersion IS NOT NULL RETURN c") == []
+
+
+def test_a_migration_that_neo4j_does_not_answer_can_be_tried_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.run_text("CREATE (:Catalogue {name: 'movielens'})")
+    with Database("bolt://127.0.0.1:9", "neo4j", "none") as away:
+        monkeypatch.setattr("graph.schema._run_lines", lambda _, name: "002" in name and away.read("get_catalogue"))
+        with pytest.raises(DatabaseUnavailableError, match="migration 002_model_in_catalogue failed: Neo4j does not"):
+            apply_schema(database)
+
+
+def test_an_older_schema_is_told_with_what_migrates_it(database: Database, settings: Settings) -> None:
+    """Its model is not found, which must not send anybody to load anew."""
+    database.run_text(
+        "CREATE (:Catalogue {name: 'movielens', schemaVersion: 1}), (:Model {version: 'v', current: true})"
+    )
+    told = "the database has schema version 1, this program needs 2: start the worker, which migrates it"
+    assert model_part(settings) == {"ready": False, "detail": told}
+
+
 def test_an_empty_database_needs_no_version(database: Database) -> None:
     apply_schema(database)
     assert database.run_text("MATCH (c:Catalogue) RETURN c") == []
@@ -48,11 +100,7 @@ def test_a_newer_schema_is_refused_by_all_that_starts(database: Database, settin
         apply_schema(database)
     with pytest.raises(SchemaError, match="schema version 99"):
         run_worker(settings, threading.Event())
-    app = create_app(settings)
-    ready = app.test_client().get("/health/ready")
-    app.extensions["recommender"].database.close()
-    assert ready.status_code == 503
-    assert "version 99" in ready.get_json()["parts"]["neo4j"]["detail"]
+    assert "version 99" in model_part(settings)["detail"]
     (tmp_path / "combined_data_1.txt").write_text("1:\n7,5,2005-01-01\n")
     for command in (
         ["loader", "add", str(tmp_path)],

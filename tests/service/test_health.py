@@ -1,11 +1,13 @@
 """Readiness tells which part is not ready and why, and the service starts without Neo4j."""
 
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
@@ -14,6 +16,7 @@ from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from graph.times import utc_now
+from service.app import create_app
 from service.probe import Probe, result_of
 from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog
@@ -60,6 +63,20 @@ def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: Embedde
         settings.event_log_path.write_bytes(b"no database" * 1000)
         wait_until(lambda: not parts_of(service)["eventLog"]["ready"])
         assert "event log" in parts_of(service)["eventLog"]["detail"]
+
+
+def test_a_log_that_hangs_is_not_taken_for_neo4j(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    monkeypatch.setattr(SqliteEventLog, "end", lambda *_: hung.wait(60))
+    app = create_app(settings)
+    try:
+        parts = app.test_client().get("/health/ready").get_json()["parts"]
+    finally:
+        hung.set()
+        app.extensions["recommender"].close()
+    assert parts["worker"] == {"ready": True, "detail": "not known: the event log or Neo4j gives no answer in time"}
 
 
 def test_a_question_is_asked_by_one_thread_at_a_time_and_its_answer_kept() -> None:
