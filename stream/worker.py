@@ -69,12 +69,14 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
                 log, lambda: Webhook(settings, posting, ingest, recommendations, log).deliver_once, idle=FAILURE_SECONDS
             )
         threads = [
-            threading.Thread(target=_repeat, args=(step, stop), name=name, daemon=True) for name, step in steps.items()
+            threading.Thread(target=_repeat, args=(name, step, stop), name=name, daemon=True)
+            for name, step in steps.items()
         ]
         for thread in threads:
             thread.start()
-        logger.info("following %s", settings.feed_url)
-        _repeat(partial(_advance, writer, recommending), stop)
+        logger.info("following the event log")
+        _repeat("writer", partial(_advance, writer, recommending), stop)
+        logger.info("stopping")
         for thread in threads:
             thread.join(FAILURE_SECONDS)
         log.close()
@@ -150,15 +152,15 @@ def _advance(writer: Writer, recommend: Callable[[], float]) -> float:
     return 0.0 if applied >= BATCH or recommended else IDLE_SECONDS
 
 
-def _repeat(step: Callable[[], float], stop: threading.Event) -> None:
+def _repeat(name: str, step: Callable[[], float], stop: threading.Event) -> None:
     """Call `step` again and again, waiting as long as it says; what it raises is logged and costs a second."""
     while not stop.is_set():
         try:
             wait = step()
         except RecommenderError as error:
-            logger.warning("%s", error)
+            logger.warning("%s: %s", name, error)
             wait = FAILURE_SECONDS
         except Exception:
-            logger.exception("an unexpected error")
+            logger.exception("%s: an unexpected error", name)
             wait = FAILURE_SECONDS
         stop.wait(wait)

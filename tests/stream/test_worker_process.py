@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -34,9 +36,20 @@ def log(database: Database, settings: Settings) -> SqliteEventLog:
 
 
 @pytest.fixture
-def worker(log: SqliteEventLog, settings: Settings, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def output(tmp_path: Path) -> Path:
+    """What the worker prints."""
+    return tmp_path / "worker.log"
+
+
+@pytest.fixture
+def worker(log: SqliteEventLog, settings: Settings, output: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker at work."""
-    output = tmp_path / "worker.log"
+    with working(settings, output) as process:
+        yield process
+
+
+@contextmanager
+def working(settings: Settings, output: Path) -> Iterator[subprocess.Popen[bytes]]:
     settings = settings.model_copy(update={"feed_url": "http://127.0.0.1:9/", "log_level": "INFO"})
     with output.open("wb") as stream:
         process = subprocess.Popen(
@@ -88,3 +101,19 @@ def test_a_worker_stops_also_while_neo4j_does_not_answer(
     finally:
         os.kill(running.pid, signal.SIGCONT)
     assert applied(settings, log) == 0
+
+
+def test_a_worker_tells_what_it_does_and_that_it_stops(
+    worker: subprocess.Popen[bytes], settings: Settings, output: Path, tmp_path: Path
+) -> None:
+    wait_until(lambda: "this worker leads" in output.read_text())
+    with working(settings, tmp_path / "standby.log") as standby:
+        stop(standby)
+    assert "polls" not in (tmp_path / "standby.log").read_text()
+    with closing(sqlite3.connect(settings.event_log_path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or its pages would be read from there
+    settings.event_log_path.write_bytes(b"no database" * 1000)
+    wait_until(lambda: "WARNING stream.worker: writer: event log" in output.read_text())
+    stop(worker)
+    assert "this worker leads: it polls http://127.0.0.1:9/" in output.read_text()
+    assert output.read_text().splitlines()[-1].endswith("stopping")
