@@ -19,6 +19,12 @@ from scripts.sandbox import environment_of
 
 Rows = list[tuple[object, ...]]
 
+# Movies whose statistics are not those of their ratings: none.
+WRONG_STATISTICS = (
+    "MATCH (m:Movie) OPTIONAL MATCH (m)<-[r:RATED]-() WITH m, count(r) AS ratings, avg(r.rating) AS mean "
+    "WHERE m.ratingCount <> ratings OR abs(coalesce(m.ratingMean, 0) - coalesce(mean, 0)) > 1e-9 RETURN m.movieId"
+)
+
 
 def write_netflix(folder: Path, users: int, movies: int, *, seed: int = 0) -> dict[tuple[int, int], tuple[int, str]]:
     """Users who like one of two groups of movies; returns stars and date by user and movie."""

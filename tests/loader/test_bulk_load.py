@@ -8,9 +8,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from loader_tools import load, read, run_loader, start_loader, write_netflix
+from live_edges import LIVE, let_one_of_each_kind_happen
+from loader_tools import WRONG_STATISTICS, load, read, run_loader, start_loader, write_netflix
 
 from graph.database import Database
+from graph.repositories.ingest import Ingest, Position
+from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
@@ -61,7 +64,8 @@ def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path,
         assert Recommendations(database).recommend_for_user(3).basis == "history"
 
     check_failed_load_changes_nothing(own, tmp_path)
-    check_another_catalogue_replaces_all(own)
+    let_one_of_each_kind_happen(own)
+    check_a_load_carries_over_what_is_live(own, netflix)
 
 
 def check_failed_load_changes_nothing(own: Settings, tmp_path: Path) -> None:
@@ -75,15 +79,19 @@ def check_failed_load_changes_nothing(own: Settings, tmp_path: Path) -> None:
     assert read(own, RATINGS) == before
 
 
-def check_another_catalogue_replaces_all(own: Settings) -> None:
-    folder = own.data / "movielens"
-    folder.mkdir()
-    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,5,4.5,964982703\n2,5,4,964982703\n")
-    (folder / "movies.csv").write_text('movieId,title,genres\n5,"Matrix, The (1999)",Action|Sci-Fi\n')
-    load(own, "bulk", folder)
-    assert read(own, "MATCH (u:User) RETURN u.userId") == [(1,), (2,)]
-    [(title, year, genres)] = read(own, "MATCH (m:Movie) RETURN m.title, m.year, m.genres")
-    assert (title, year, genres) == ("The Matrix", 1999, ["Action", "Sci-Fi"])
+def check_a_load_carries_over_what_is_live(own: Settings, folder: Path) -> None:
+    before = read(own, LIVE)
+    assert {row[0] for row in before} == {"RATED", "WATCHED", "LIKED", "LISTED", "CLICKED", "RECOMMENDED"}
+    [(ratings,)] = read(own, "MATCH ()-[r:RATED]->() RETURN count(r)")
+    load(own, "bulk", folder, "--tolerance", "1")
+    assert read(own, LIVE) == before
+    assert read(own, "MATCH ()-[r:RATED]->() RETURN count(r)") == [(ratings,)]
+    assert read(own, WRONG_STATISTICS) == []
+    with Database.from_settings(own) as database:
+        ingest = Ingest(database)
+        assert ingest.read_offset("log") == Position(17, 1)
+        assert ingest.get_sequence() == 2 + SEQUENCE_GAP
+        assert ingest.read_viewings_since(0, 1) != []
     assert not (own.neo4j_home / "incoming").exists()
     assert len(list((own.neo4j_home / "stores").iterdir())) == 1
 

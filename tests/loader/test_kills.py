@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
-from loader_tools import load, read, start_loader, whole_graph, write_netflix
+from loader_tools import WRONG_STATISTICS, load, read, start_loader, whole_graph, write_netflix
 
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
@@ -20,10 +20,6 @@ from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of, sandbox_settings
 
 KILLS = 20
-WRONG_STATISTICS = (
-    "MATCH (m:Movie)<-[r:RATED]-() WITH m, count(r) AS ratings, avg(r.rating) AS mean "
-    "WHERE m.ratingCount <> ratings OR abs(m.ratingMean - mean) > 1e-9 RETURN m.movieId"
-)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
