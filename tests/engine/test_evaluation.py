@@ -103,16 +103,18 @@ def test_interval() -> None:
 
 
 def test_coverage_and_its_jackknife() -> None:
-    ranked = lists([1, 2, 3], [1, 2], [2, 4], [])
+    ranked = lists([0, 2, 3, 5], [1, 2], [2, 4], [1])
     estimate = measure_coverage(ranked, MOVIES)
-    assert estimate.mean == 4 / MOVIES
-    # Leaving out one user after the other: 3, 4, 3, 4 movies are left.
-    left = np.array([3, 4, 3, 4]) / MOVIES
+    assert (estimate.mean, estimate.users) == (6 / MOVIES, 4)
+    # Leaving out one user after the other: 3, 6, 5, 6 movies are left.
+    left = np.array([3, 6, 5, 6]) / MOVIES
     assert estimate.half_width == pytest.approx(1.96 * sqrt(3 / 4 * ((left - left.mean()) ** 2).sum()))
+    assert measure_coverage(ranked[:2], MOVIES).half_width == pytest.approx(1.96 * sqrt(1 / 2 * 2) / MOVIES)
+    assert measure_coverage(ranked[:1], MOVIES).half_width == inf
 
 
 def test_popularity_of_what_is_recommended() -> None:
-    shares = np.linspace(0, 0.95, MOVIES)
-    values = mean_popularity(lists([2, 4], [10], []), shares)
-    assert values[:2] == pytest.approx([0.15, 0.5])
-    assert np.isnan(values[2])
+    shares = np.linspace(0.05, 1, MOVIES)
+    values = mean_popularity(lists([2, 4], [10], [0], []), shares)
+    assert values[:3] == pytest.approx([0.2, 0.55, 0.05])
+    assert np.isnan(values[3])

@@ -12,6 +12,7 @@ from engine.history import weigh_history
 from engine.interactions import Interactions, order_places
 from engine.protocols import (
     PROTOCOLS,
+    RELEVANT_FROM,
     ProtocolError,
     Split,
     Task,
@@ -156,8 +157,17 @@ def test_published_splits(tmp_path: Path) -> None:
     assert pairs(split.test.training) == {(0, m) for m in range(1, 7)} | {(2, 0), (2, 4), (1, 5)}
     assert wanted(split.test) == {(0, 0), (0, 7), (2, 3)}
     assert not protocol.capped
+    assert ratings.stars.shape == split.test.relevant.shape == (3, 8)
     assert len(wanted(split.validation)) == 1
     assert wanted(split.validation) < pairs(split.test.training)
+
+
+def test_a_published_split_without_test_pairs_has_nothing_to_find(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("0 1 2\n0 2\n")
+    (tmp_path / "test.txt").write_text("")
+    ratings, protocol = files_protocol(tmp_path / "train.txt", tmp_path / "test.txt")
+    assert ratings.stars.toarray().tolist() == [[0, RELEVANT_FROM, RELEVANT_FROM]]
+    assert wanted(protocol.split(ratings, 0).test) == set()
 
 
 @pytest.mark.parametrize("text", ["0 1\n1 two\n", "0 1\n1 -2\n", "0 1\n1.5 2\n"])
