@@ -14,6 +14,7 @@ def fit_targets(
     rows: tuple[Indices, Indices, Floats],
     columns: tuple[Indices, Indices, Floats],
     scales: Floats,
+    left_out: Floats,
     popularity: Floats,
     raters: int,
     candidates: int,
@@ -26,8 +27,10 @@ def fit_targets(
     """For each target the neighbours that explain its raters' residuals best, written into its rows of the last four.
 
     `rows`, `columns`: the residuals as CSR (users x movies) and as CSC: pointers, indices, values. `scales`: of each
-    user's features. `popularity`: what a candidate's shared raters are divided by. `neighbours`, `weights`,
-    `rated_weights`: targets x K, -1 where there are fewer. `errors`: mean squared error for a rater left out.
+    user's features. `left_out`: of each user, what share of a rating's residual all the user's residuals gain where the
+    user's bias is made without that rating. `popularity`: what a candidate's shared raters are divided by.
+    `neighbours`, `weights`, `rated_weights`: targets x K, -1 where there are fewer. `errors`: mean squared error for a
+    rater left out.
     """
     indptr, indices, residuals = rows
     column_indptr, column_users, column_residuals = columns
@@ -56,11 +59,12 @@ def fit_targets(
         for rater in range(count):
             own = begin + rater * rated // count
             user = column_users[own]
-            wanted[rater] = column_residuals[own]
+            shift = column_residuals[own] * left_out[user]  # the target's own rating is none of the user's history
+            wanted[rater] = column_residuals[own] + shift
             for position in range(indptr[user], indptr[user + 1]):
                 column = column_of[indices[position]]
                 if column >= 0:
-                    features[rater, column] = residuals[position] * scales[user]
+                    features[rater, column] = (residuals[position] + shift) * scales[user]
                     features[rater, width + column] = scales[user]
         solved = _solve_ridge(features, wanted, ridge)
         explained = solved * solved * (features * features).sum(axis=0)

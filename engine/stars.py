@@ -23,7 +23,7 @@ BASELINE_ROUNDS = 10
 SPREAD_SHRINKAGE = 20
 # A rater left out of a movie's regression, but not of the choice of its neighbours, makes the error look smaller: so
 # much, for four of five ratings of the sample's folds to be within the interval (docs/evaluation.md).
-CHOICE_FACTOR = 1.12
+CHOICE_FACTOR = 1.09
 STEPS = 20
 
 
@@ -74,8 +74,8 @@ class StarsModel:
     """A fitted model.
 
     `neighbours`, `weights`, `rated_weights`: movies x K, neighbours -1 where there are fewer. `spread`: standard
-    deviation of each movie's ratings from what is predicted. `user_spread`, `movie_spread`: of the biases. `low`,
-    `high`: the scale.
+    deviation of each movie's ratings from what is predicted, `unseen_spread` that of a movie the fit has not seen.
+    `user_spread`: of the users' biases. `low`, `high`: the scale.
     """
 
     parameters: StarsParameters
@@ -84,8 +84,8 @@ class StarsModel:
     weights: Floats
     rated_weights: Floats
     spread: Floats
+    unseen_spread: float
     user_spread: float
-    movie_spread: float
     low: float
     high: float
 
@@ -140,8 +140,10 @@ def fit_stars(
     neighbours = np.full(shape, -1, dtype=np.int64)
     weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
     errors = np.zeros(movies, dtype=np.float32)
-    # Of the ratings of those who rated the target, the target's own is none of the history.
-    scales = scale_users(np.diff(stars.indptr) - 1, parameters.exponent)
+    # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
+    others = np.diff(stars.indptr) - 1
+    scales = scale_users(others, parameters.exponent)
+    left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
     popularity = np.maximum(counts, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
     with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
         for step in range(STEPS):
@@ -150,6 +152,7 @@ def fit_stars(
                 (stars.indptr, stars.indices, residuals),
                 (columns.indptr, columns.indices, column_residuals),
                 scales,
+                left_out,
                 popularity,
                 parameters.raters,
                 parameters.candidates,
@@ -160,15 +163,18 @@ def fit_stars(
                 errors,
             )
             progress(1 / STEPS)
+    movie_spread = float(baseline.movie_bias[counts > 0].std())
+    # The last one is of a movie without ratings.
+    spread = _spread(np.append(errors, 0), np.append(counts, 0), movie_spread, parameters.movie_ridge)
     return StarsModel(
         parameters,
         baseline,
         neighbours,
         weights,
         rated_weights,
-        spread=_spread(errors, counts),
+        spread=spread[:-1],
+        unseen_spread=float(spread[-1]),
         user_spread=float(baseline.user_bias(stars).std()),
-        movie_spread=float(baseline.movie_bias[counts > 0].std()),
         low=float(stars.data.min()),
         high=float(stars.data.max()),
     )
@@ -183,8 +189,12 @@ def _shrunk_mean(sums: NDArray[np.number], counts: NDArray[np.integer], ridge: f
     return np.asarray(sums / (counts + ridge), dtype=np.float32)
 
 
-def _spread(errors: Floats, ratings: NDArray[np.integer]) -> Floats:
-    """Standard deviation from each movie's mean squared error, those of few ratings drawn towards that of all."""
+def _spread(errors: Floats, ratings: NDArray[np.integer], movie_spread: float, movie_ridge: float) -> Floats:
+    """Standard deviation of each movie's ratings from what is predicted: errors, and what is not known of its bias.
+
+    `errors`: mean squared ones, of few ratings drawn towards that of all. `movie_spread`: of the biases.
+    """
     common = np.average(errors.astype(np.float64), weights=ratings)
     variance = (ratings * errors + SPREAD_SHRINKAGE * common) / (ratings + SPREAD_SHRINKAGE)
-    return np.asarray(CHOICE_FACTOR * np.sqrt(variance), dtype=np.float32)
+    unknown = movie_spread**2 * movie_ridge / (movie_ridge + ratings)
+    return np.asarray(np.sqrt(CHOICE_FACTOR**2 * variance + unknown), dtype=np.float32)

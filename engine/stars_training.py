@@ -67,8 +67,6 @@ def describe_version(model: StarsModel, movie_ids: NDArray[np.int64], now: datet
         strict=True,
     )
     biases = zip(movie_ids.tolist(), model.baseline.movie_bias.tolist(), model.spread.tolist(), strict=True)
-    # Of a movie that the fit has not seen neither its bias is known nor how far ratings lie from it.
-    unseen = float(np.hypot(np.sqrt((model.spread.astype(np.float64) ** 2).mean()), model.movie_spread))
     return StarsVersion(
         version=f"{now:%Y%m%d-%H%M%S}",
         fitted_at=now,
@@ -78,7 +76,7 @@ def describe_version(model: StarsModel, movie_ids: NDArray[np.int64], now: datet
             "mean": model.baseline.mean,
             "userRidge": model.baseline.user_ridge,
             "exponent": model.parameters.exponent,
-            "spread": unseen,
+            "spread": model.unseen_spread,
             "userSpread": model.user_spread,
             "low": model.low,
             "high": model.high,

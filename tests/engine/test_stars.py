@@ -45,8 +45,13 @@ def brute_force(stars: csr_array, parameters: StarsParameters) -> np.ndarray:
         best = np.sort(np.argsort(-shared, kind="stable")[: parameters.candidates])
         chosen = best[shared[best] > 0]
         scale = np.maximum(known[raters].sum(1) - 1.0, 1) ** -parameters.exponent
-        features = np.hstack([residuals[raters][:, chosen], known[raters][:, chosen]]) * scale[:, None]
-        wanted = residuals[raters, target]
+        # As if none of the raters had rated the target: their biases, too.
+        hidden = np.where(np.arange(stars.shape[1]) == target, False, known[raters])
+        rest = np.where(hidden, ratings[raters] - mean - movie_bias, 0).sum(1)
+        other_bias = rest / (hidden.sum(1) + parameters.user_ridge)
+        left = ratings[raters] - mean - other_bias[:, None] - movie_bias[None, :]
+        features = np.hstack([np.where(hidden, left, 0)[:, chosen], hidden[:, chosen]]) * scale[:, None]
+        wanted = left[:, target]
 
         def solve(columns: np.ndarray, wanted: np.ndarray = wanted) -> np.ndarray:
             return np.linalg.solve(
@@ -106,11 +111,26 @@ def test_what_is_not_known_is_uncertain() -> None:
     assert model.predict(stars, users, movies)[1] == pytest.approx(model.baseline.mean + model.baseline.movie_bias[3])
 
 
+def test_what_few_ratings_tell_of_a_movie_is_uncertain() -> None:
+    """Predictions of rarely rated movies are further off, and the interval holds as many of them as of the others."""
+    rng = np.random.default_rng(6)
+    liking = 3 + rng.normal(0, 0.3, (400, 1)) + rng.normal(0, 0.6, 300)[None, :] + rng.normal(0, 0.5, (400, 300))
+    rated = rng.random((400, 300)) < np.where(np.arange(300) < 200, 0.004, 0.3)
+    stars = csr_array(np.where(rated, np.clip(liking, 0.5, 5), 0).astype(np.float32))
+    model = fit_stars(stars, StarsParameters(neighbours=10))
+    users, movies = (axis.ravel() for axis in np.nonzero(~rated))
+    inside = np.abs(model.predict(stars, users, movies) - np.clip(liking, 0.5, 5)[users, movies])
+    inside = inside <= 1.2816 * model.deviation(stars, users, movies)
+    rare, often = inside[movies < 200].mean(), inside[movies >= 200].mean()
+    assert rare > often - 0.06
+
+
 def test_a_movie_without_ratings_has_no_neighbours_and_no_bias() -> None:
     stars = csr_array(np.hstack([draw_ratings().toarray(), np.zeros((60, 1), dtype=np.float32)]))
     model = fit_stars(stars, PARAMETERS)
     assert (model.neighbours[25] == -1).all()
     assert model.baseline.movie_bias[25] == 0
+    assert model.spread[25] == pytest.approx(model.unseen_spread)
     assert not (model.neighbours == 25).any()
 
 
