@@ -96,8 +96,9 @@ def test_nothing_to_be_found_is_known(protocol) -> None:
         assert not shown & hidden
         by_user = [(int(task.users[row]), column) for row, column in shown | hidden]
         assert set(by_user) <= pairs(ratings)
-    again = protocol.split(ratings, 3)
-    assert wanted(again.test) == wanted(split.test)
+    again, other = protocol.split(ratings, 3), protocol.split(ratings, 4)
+    assert (wanted(again.validation), wanted(again.test)) == (wanted(split.validation), wanted(split.test))
+    assert wanted(other.validation) != wanted(split.validation)
     assert wanted(protocol.split(ratings, 4).test) != wanted(split.test)
 
 
@@ -141,6 +142,17 @@ def test_strong_learns_nothing_from_those_who_are_asked() -> None:
         strong_protocol(40).split(ratings, 1)
 
 
+def test_strong_asks_a_tenth_unless_told_and_learns_from_somebody() -> None:
+    rows = [(user, movie, 5.0, 0) for user in range(40) for movie in range(6)]
+    [ratings, *_] = Interactions.from_tables([table(rows)])
+    split = strong_protocol().split(ratings, 1)
+    assert (len(split.validation.users), len(split.test.users)) == (4, 4)
+    strong_protocol(19).split(ratings, 1)
+    for held_out in (0, 20):
+        with pytest.raises(ProtocolError):
+            strong_protocol(held_out).split(ratings, 1)
+
+
 def test_strong_does_not_ask_for_what_nobody_is_learned_from() -> None:
     rows = [(user, movie, 5.0, 0) for user in range(20) for movie in range(6)]
     alone = [(user, 100 + user, 5.0, 0) for user in range(20)]
@@ -170,7 +182,9 @@ def test_a_published_split_without_test_pairs_has_nothing_to_find(tmp_path: Path
     assert wanted(protocol.split(ratings, 0).test) == set()
 
 
-@pytest.mark.parametrize("text", ["0 1\n1 two\n", "0 1\n1 -2\n", "0 1\n1.5 2\n"])
+@pytest.mark.parametrize(
+    "text", ["0 1\n1 two\n", "0 1\n1 -2\n", "0 1\n1.5 2\n", "0 1\n1 50000001\n", "50000000 1\n50000001 2\n"]
+)
 def test_a_line_that_is_no_split_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.txt").write_text(text)
     with pytest.raises(ProtocolError, match=r"bad\.txt, line 2: not whole numbers"):
