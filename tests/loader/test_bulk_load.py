@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from live_edges import LIVE, let_one_of_each_kind_happen
-from loader_tools import WRONG_STATISTICS, load, read, run_loader, start_loader, write_netflix
+from loader_tools import WRONG_STATISTICS, load, load_apart, read, run_loader, start_loader, write_netflix
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest, Position
@@ -40,7 +40,7 @@ def netflix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path, tmp_path: Path) -> None:
     # As compose's load service does it: without a start, then another server runs the files.
-    prepared = load(own, "bulk", netflix, "--no-start", "--if-empty", "--tolerance", "1")
+    prepared = load_apart(own, "bulk", netflix, "--no-start", "--if-empty", "--tolerance", "1")
     assert EmbeddedServer(Home(own.neo4j_home), own.cache).running() is None
     assert "loaded already" in load(own, "bulk", netflix, "--no-start", "--if-empty")
     assert "loaded already" in load(own, "bulk", netflix, "--if-empty")
@@ -74,7 +74,7 @@ def check_failed_load_changes_nothing(own: Settings, tmp_path: Path) -> None:
     bad.mkdir()
     (bad / "combined_data_1.txt").write_text("1:\n7,9,2005-01-01\n8,3,2005-01-01\n")
     failed = run_loader(own, "bulk", bad)
-    assert failed.returncode == 1
+    assert failed.exit_code == 1
     assert "combined_data_1.txt:2" in failed.stderr
     assert read(own, RATINGS) == before
 
@@ -99,7 +99,7 @@ def check_a_load_carries_over_what_is_live(own: Settings, folder: Path) -> None:
 def test_a_database_that_is_not_ours_is_refused(own: Settings, netflix: Path) -> None:
     remote = own.model_copy(update={"neo4j_uri": "bolt://db:7687"})
     refused = run_loader(remote, "bulk", netflix)
-    assert (refused.returncode, "compose's load service" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "compose's load service" in refused.stderr) == (1, True)
 
 
 def test_an_import_that_fails_leaves_the_serving_database(
@@ -122,7 +122,7 @@ def test_an_import_that_fails_leaves_the_serving_database(
     before = read(own, EVERYTHING) if serving else None
     monkeypatch.setenv("JAVA_HOME", str(java.parent.parent))
     failed = run_loader(own, "bulk", netflix, "--tolerance", "1")
-    assert failed.returncode == 1
+    assert failed.exit_code == 1
     assert "is full: free some room" in failed.stderr
     if before is not None:
         assert read(own, EVERYTHING) == before
@@ -137,7 +137,7 @@ def test_a_second_load_at_once_is_refused_and_ctrl_c_stops_the_first(own: Settin
         time.sleep(0.05)
     for command in ("bulk", "add"):
         second = run_loader(own, command, netflix)
-        assert (second.returncode, "another load is running" in second.stderr) == (1, True)
+        assert (second.exit_code, "another load is running" in second.stderr) == (1, True)
     importer = psutil.Process(first.pid).children(recursive=True)
     os.killpg(first.pid, signal.SIGINT)
     _, errors = first.communicate(timeout=60)

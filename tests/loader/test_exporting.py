@@ -85,12 +85,12 @@ def test_a_folder_with_files_is_left_alone_and_an_empty_one_is_filled(
     assert set(before) == {"ratings.parquet", "viewings.parquet"}
     for place in (folder, folder / "ratings.parquet"):
         refused = run_loader(settings, "export", place)
-        assert (refused.returncode, "is not empty" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "is not empty" in refused.stderr) == (1, True)
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
 
 
 def test_an_export_that_fails_leaves_nothing(settings: Settings, database: Database, tmp_path: Path) -> None:
     database.run_text("CREATE (:Catalogue {name: 'movielens', schemaVersion: 99})")
     refused = run_loader(settings, "export", tmp_path / "out")
-    assert (refused.returncode, "schema version 99" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "schema version 99" in refused.stderr) == (1, True)
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
-from loader_tools import WRONG_STATISTICS, load, read, start_loader, whole_graph, write_netflix
+from loader_tools import WRONG_STATISTICS, load_apart, read, start_loader, whole_graph, write_netflix
 
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
@@ -57,7 +57,7 @@ def test_a_killed_bulk_load_changes_nothing_and_goes_on(apart: Settings, tmp_pat
     for seed, folder in enumerate(inputs):
         write_netflix(folder, users=300, movies=60, seed=seed)
         begin = time.monotonic()
-        load(apart, "bulk", folder)
+        load_apart(apart, "bulk", folder)
         seconds = time.monotonic() - begin
         undisturbed.append(whole_graph(apart))
     assert undisturbed[0] != undisturbed[1]
@@ -69,7 +69,7 @@ def test_a_killed_bulk_load_changes_nothing_and_goes_on(apart: Settings, tmp_pat
         if server(apart).running() is None:  # killed between stop and start
             server(apart).up(apart.neo4j_bolt_port, apart.neo4j_http_port)
         assert whole_graph(apart) in undisturbed
-        load(apart, "bulk", inputs[turn])
+        load_apart(apart, "bulk", inputs[turn])
         assert whole_graph(apart) == undisturbed[turn]
         assert not (apart.neo4j_home / "incoming").exists()
         assert len(list((apart.neo4j_home / "stores").iterdir())) == 1
@@ -79,10 +79,10 @@ def test_a_killed_bulk_load_changes_nothing_and_goes_on(apart: Settings, tmp_pat
 def test_a_killed_addition_goes_on_where_it_was(apart: Settings, tmp_path: Path) -> None:
     write_netflix(tmp_path / "base", users=300, movies=60)
     write_netflix(tmp_path / "more", users=4_000, movies=300, seed=1)
-    load(apart, "bulk", tmp_path / "base")
-    load(apart, "add", tmp_path / "more")
+    load_apart(apart, "bulk", tmp_path / "base")
+    load_apart(apart, "add", tmp_path / "more")
     undisturbed = whole_graph(apart)
-    load(apart, "bulk", tmp_path / "base")
+    load_apart(apart, "bulk", tmp_path / "base")
     assert whole_graph(apart) != undisturbed
     moments = random.Random(5)
     positions = [0]
@@ -100,7 +100,7 @@ def test_a_killed_addition_goes_on_where_it_was(apart: Settings, tmp_path: Path)
         wait_until(lambda: read(apart, WRONG_STATISTICS) == [])
     assert positions == sorted(positions)
     assert len(set(positions)) > KILLS // 2
-    load(apart, "add", tmp_path / "more")
+    load_apart(apart, "add", tmp_path / "more")
     assert whole_graph(apart) == undisturbed
 
 

@@ -39,7 +39,7 @@ def check_another_catalogue_replaces_all_but_live_edges_only_when_asked(settings
     (folder / "movies.csv").write_text('movieId,title,genres\n5,"Matrix, The (1999)",Action|Sci-Fi\n')
     before = read(settings, LIVE)
     refused = run_loader(settings, "bulk", folder)
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "--forget-live" in refused.stderr
     assert read(settings, LIVE) == before
     load(settings, "bulk", folder, "--forget-live")

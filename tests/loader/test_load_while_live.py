@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import await_output, wait_until
-from loader_tools import load, read
+from loader_tools import load_apart, read
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
@@ -66,7 +66,7 @@ def test_no_live_event_is_lost_or_doubled_by_a_load(tmp_path: Path) -> None:
             poster.start()
         time.sleep(5)
         for _ in range(2):
-            load(settings, "bulk", SAMPLE)
+            load_apart(settings, "bulk", SAMPLE)
         time.sleep(5)
         for poster in posters:
             poster.stop()
