@@ -87,6 +87,14 @@ def test_panels_do_not_overlap() -> None:
         assert beside or below, (one, other)
 
 
+def test_alerts_of_the_feed_ask_all_machines_together() -> None:
+    """Only the leading worker polls, on one of them."""
+    of_feed = {rule["alert"]: rule["expr"] for rule in RULES if "_feed_" in rule["expr"]}
+    assert of_feed.keys() >= {"FeedFailing", "FeedSilent"}
+    for query in of_feed.values():
+        assert query.count("sum by (job) (increase(recommender_feed_") == query.count("recommender_feed_")
+
+
 def test_alerts_have_what_prometheus_wants_and_say_what_is_wrong() -> None:
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
