@@ -88,7 +88,10 @@ class Dataset:
         try:
             manifest = Manifest(**json.loads((self.folder / MANIFEST).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            raise DatasetError(f"no staged ratings in {self.folder}: run `python -m loader bulk PATH`") from None
+            raise DatasetError(
+                f"no staged ratings in {self.folder}: `python -m loader bulk PATH` of the files that the database was "
+                "made from makes them; a backup does not hold them"
+            ) from None
         if manifest.layout != LAYOUT:
             raise DatasetError(f"{self.folder} has layout {manifest.layout}, not {LAYOUT}: run the bulk load again")
         return manifest

@@ -113,7 +113,8 @@ def require_quality(fitted: FittedModel, current: Model, models: Models, positiv
         f"NDCG@20 of {len(before):,} newest likes: {after.mean():.4f}, model {current.version} in use "
         f"{before.mean():.4f}, difference {change}"
     )
-    if change.mean < -margin * before.mean():
+    # What may be chance is no reason.
+    if change.mean < -margin * before.mean() and change.mean + change.half_width < 0:
         raise QualityError(
             f"the new version is worse by more than {margin:.0%} and was not put to use ({told}): "
             "look at what was loaded, or give --margin"

@@ -103,7 +103,10 @@ def _require_catalogue(dataset: Dataset, models: Models) -> None:
     if loaded is None:
         raise RecommenderError("the database holds no ratings yet: load them with `python -m loader bulk PATH`")
     if added != loaded:
-        raise RecommenderError(f"these are ratings of {added!r}, the database holds {loaded!r}, whose ids differ")
+        raise RecommenderError(
+            f"these are ratings of {added!r}, the database holds {loaded!r}, whose ids differ: "
+            "`python -m loader bulk PATH` replaces the content"
+        )
 
 
 def _learn_from(added: Dataset, base: Dataset, models: Models) -> None:

@@ -27,6 +27,7 @@ from graph.settings import ROOT, Settings
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
+TRIED_FIRST = ("", "?genre=Comedy&yearFrom=1990", "/318/explanation")
 STOP_SECONDS = 10
 BANNER = """
   Web pages         {url}
@@ -106,6 +107,8 @@ class System:
         self._load()
         self._start_parts(*(name for name in self._commands if name != "service"))
         await_ready(self.url, READY_SECONDS)
+        for path in TRIED_FIRST:  # a Neo4j that has just started may be slower than an answer
+            await_ready(self.url, READY_SECONDS, f"/v1/users/1/recommendations{path}")
         threading.Thread(target=self._watch, daemon=True).start()
 
     def stop(self) -> None:
@@ -131,6 +134,7 @@ class System:
         load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE)]
         if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
             raise RecommenderError("the sample ratings could not be loaded")
+        say("Fitting predicted stars …")
         if subprocess.run([sys.executable, "-m", "engine", "fit-stars"], cwd=ROOT, check=False).returncode != 0:
             say("predicted stars could not be fitted; without them each movie's mean is told")
 
@@ -173,12 +177,12 @@ class System:
             say(f"not yet: {error}")
 
 
-def await_ready(url: str, seconds: float) -> None:
-    """Wait until the service at a URL is ready. Raises RecommenderError if it is not in time."""
+def await_ready(url: str, seconds: float, path: str = "/health/ready") -> None:
+    """Wait until the service at a URL answers otherwise than 503. Raises RecommenderError if it does not in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if requests.get(f"{url}/health/ready", timeout=3).ok:
+            if requests.get(url + path, timeout=3).status_code != requests.codes.unavailable:
                 return
         except requests.RequestException:
             pass

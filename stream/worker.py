@@ -25,17 +25,13 @@ from stream.recommender import Recommender
 from stream.retention import retain_hourly
 from stream.viewings import FinishRules
 from stream.webhook import Webhook, read_secret
-from stream.writer import BATCH, Writer
+from stream.writer import BATCH, Writer, require_catalogue
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.05
 FAILURE_SECONDS = 1.0
 TRIM_SECONDS = 600.0
-
-
-class CatalogueError(RecommenderError):
-    """The feed speaks of another catalogue than the loaded one."""
 
 
 def run_worker(settings: Settings, stop: threading.Event) -> None:
@@ -52,7 +48,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         await_schema(database, stop)
         ingest = Ingest(database, timedelta(days=settings.hit_window))
         erasures = Erasures(database, settings.erased_file)
-        writer = Writer(log, ingest, FinishRules.from_settings(settings))
+        writer = Writer(log, ingest, FinishRules.from_settings(settings), settings.feed_catalogue)
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
@@ -110,12 +106,8 @@ def await_catalogue(models: Models, expected: str, stop: threading.Event) -> Non
         except RecommenderError as error:
             loaded = None
             logger.warning("%s", error)
-        if loaded is not None and loaded != expected:
-            raise CatalogueError(
-                f"the feed uses the ids of catalogue {expected!r}, the database holds {loaded!r}: "
-                "load that catalogue, or set RECOMMENDER_FEED_CATALOGUE"
-            )
         if loaded is not None:
+            require_catalogue(loaded, expected)
             return
         if not told:
             logger.info("waiting for ratings to be loaded (`python -m loader bulk PATH`)")

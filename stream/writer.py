@@ -18,10 +18,16 @@ BATCH = 5000
 VIEWING_TYPES = {*SIGHTINGS, EventType.FINISHED}
 
 
+class CatalogueError(RecommenderError):
+    """The feed speaks of another catalogue than the loaded one."""
+
+
 class Writer:
     """Applies the log to the graph."""
 
-    def __init__(self, log: EventLog, ingest: Ingest, rules: FinishRules) -> None:
+    def __init__(self, log: EventLog, ingest: Ingest, rules: FinishRules, catalogue: str | None = None) -> None:
+        """`catalogue`: whose ids the events use; while another one is loaded, they wait."""
+        self._catalogue = catalogue
         self._log = log
         self._ingest = ingest
         self._rules = rules
@@ -70,6 +76,8 @@ class Writer:
 
         def apply(batch: IngestTransaction) -> int:
             offset = batch.lock_offset(log.name, partition)
+            if self._catalogue is not None:  # a load may have put another one in its place
+                require_catalogue(batch.get_catalogue(), self._catalogue)
             records = log.read(partition, offset, limit)
             if records:
                 logger.debug("applying %d records of partition %d", len(records), partition)
@@ -87,6 +95,15 @@ class Writer:
         EVENTS_APPLIED.inc(applied)
         logger.debug("idle")
         return applied
+
+
+def require_catalogue(loaded: str | None, expected: str) -> None:
+    """Raise CatalogueError if the ids of the loaded catalogue mean other movies than the feed's."""
+    if loaded != expected:
+        raise CatalogueError(
+            f"the feed uses the ids of catalogue {expected!r}, the database holds {loaded!r}: "
+            "load that catalogue, or set RECOMMENDER_FEED_CATALOGUE"
+        )
 
 
 def _require_content(error: Exception) -> None:

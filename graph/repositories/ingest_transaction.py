@@ -47,6 +47,12 @@ class IngestTransaction:
         [record] = self._transaction.run("lock_offset", source=source, partition=partition)
         return int(record["offset"])
 
+    def get_catalogue(self) -> str | None:
+        """Name of the loaded catalogue, or None."""
+        for record in self._transaction.run("get_catalogue"):
+            return str(record["name"])
+        return None
+
     def move_offset(self, source: str, partition: int, offset: int) -> None:
         """Remember how far the log is applied, together with what was applied."""
         self._transaction.run("move_offset", source=source, partition=partition, offset=offset, sequence=self.sequence)

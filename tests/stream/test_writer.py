@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import OpenLog
+from conftest import OpenLog, wait_until
 
 from graph.database import Database
 from graph.errors import DatabaseRefusedError
@@ -24,7 +24,7 @@ from stream.log import EventLog
 from stream.recommender import Recommender
 from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
-from stream.writer import Writer, apply_events
+from stream.writer import CatalogueError, Writer, apply_events
 
 NOON = datetime(2026, 1, 1, 12)
 MINUTE = timedelta(minutes=1)
@@ -67,6 +67,19 @@ def test_polls_become_viewings_and_finishes(database: Database, any_log: EventLo
     any_log.append([sighting(2, 9, later), polled(later)])
     apply_all(any_log, Ingest(database))
     assert viewings(database) == {(1, 7, NOON, later), (2, 8, NOON, later), (2, 9, later, None)}
+
+
+def test_events_wait_while_another_catalogue_is_loaded(database: Database, any_log: EventLog) -> None:
+    writer = Writer(any_log, Ingest(database), FinishRules(), "netflix-prize")
+    any_log.append([sighting(1, 7, NOON), polled(NOON)])
+    database.run_text("CREATE (:Catalogue {name: 'movielens'})")
+    wait_until(lambda: len(any_log.assigned()) == any_log.partitions)
+    with pytest.raises(CatalogueError, match="RECOMMENDER_FEED_CATALOGUE"):
+        writer.apply_pending()
+    assert viewings(database) == set()
+    database.run_text("MATCH (catalogue:Catalogue) SET catalogue.name = 'netflix-prize'")
+    wait_until(lambda: bool(writer.apply_pending() or viewings(database)))
+    assert viewings(database) == {(1, 7, NOON, None)}
 
 
 def test_the_same_event_a_thousand_times_is_one_edge(
