@@ -53,6 +53,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._take_waiting(listener)
                 listener.close()
 
+    def is_parent_alive(self) -> bool:
+        """Whether gunicorn's first process lives; without it this one stops as if it had been told to."""
+        alive: bool = super().is_parent_alive()
+        self.alive = self.alive and alive
+        return alive
+
     def handle(self, conn: TConn) -> Any:
         """Handle one request of a connection."""
         if type(conn.sock) is socket.socket:  # not with TLS, which is a proxy's

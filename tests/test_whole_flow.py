@@ -134,9 +134,11 @@ def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: 
 
     part = find_part()
     assert part is not None
-    orphans = part.children(recursive=True)  # of gunicorn: they answer until they see that their parent is gone
+    orphans = part.children(
+        recursive=True
+    )  # of gunicorn: they stop when they see that their parent is gone, though somebody follows
     part.kill()
-    psutil.wait_procs(orphans, timeout=30)
+    assert psutil.wait_procs(orphans, timeout=30)[1] == []
     wait_until(lambda: (found := find_part()) is not None and found.pid != part.pid)
     wait_until(lambda: is_answered(system, "/health/ready"), 60)
 
