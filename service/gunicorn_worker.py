@@ -55,9 +55,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def is_parent_alive(self) -> bool:
         """Whether gunicorn's first process lives; without it this one stops as if it had been told to."""
-        alive: bool = super().is_parent_alive()
-        self.alive = self.alive and alive
-        return alive
+        lives: bool = super().is_parent_alive()
+        if not lives:
+            self.alive = False
+        return lives
 
     def handle(self, conn: TConn) -> Any:
         """Handle one request of a connection."""

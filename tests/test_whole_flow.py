@@ -134,9 +134,7 @@ def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: 
 
     part = find_part()
     assert part is not None
-    orphans = part.children(
-        recursive=True
-    )  # of gunicorn: they stop when they see that their parent is gone, though somebody follows
+    orphans = part.children(recursive=True)  # gunicorn's: they see that their parent is gone, though somebody follows
     part.kill()
     assert psutil.wait_procs(orphans, timeout=30)[1] == []
     wait_until(lambda: (found := find_part()) is not None and found.pid != part.pid)
