@@ -35,6 +35,8 @@ def model_part(settings: Settings) -> dict[str, Any]:
         return bool(parts["neo4j"]["ready"])
 
     wait_until(neo4j_answers)
+    for probe in [thread for thread in threading.enumerate() if thread.name == "probe"]:
+        probe.join(30)  # what it asks now would open a connection that nobody closes
     app.extensions["recommender"].database.close()
     part: dict[str, Any] = parts["model"]
     return part

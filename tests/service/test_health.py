@@ -75,6 +75,8 @@ def test_a_log_that_hangs_is_not_taken_for_neo4j(
         parts = app.test_client().get("/health/ready").get_json()["parts"]
     finally:
         hung.set()
+        for probe in [thread for thread in threading.enumerate() if thread.name == "probe"]:
+            probe.join(30)  # what it asks now would open a connection that nobody closes
         app.extensions["recommender"].close()
     assert parts["worker"] == {"ready": True, "detail": "not known: the event log or Neo4j gives no answer in time"}
 
