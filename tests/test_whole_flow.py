@@ -60,7 +60,7 @@ def test_finished_movies_of_the_feed_are_pushed_with_recommendations(system: Run
         lists = follower.find("recommendations", basis="history")
         return [one for one in lists if follower.find("watch", status="finished", eventId=one["batchId"])]
 
-    wait_until(lambda: bool(answered_finishes()), 60)
+    wait_until(lambda: bool(answered_finishes()), 120)
     pushed = answered_finishes()[0]
     with Database.from_settings(system.settings) as database:
         rows = database.run_text(

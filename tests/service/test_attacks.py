@@ -190,7 +190,7 @@ def restart(server: EmbeddedServer, settings: Settings) -> None:
 def listen(port: int) -> socket.socket:
     """A connection on which the stream comes."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-    connection.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: here\r\n\r\n")
+    connection.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
     return connection
 
 

@@ -128,7 +128,7 @@ def test_a_connection_that_waits_to_be_taken_is_answered(neo4j: EmbeddedServer, 
             os.kill(worker, signal.SIGSTOP)
         waiting = [socket.create_connection(("127.0.0.1", service.settings.port), timeout=15) for _ in range(20)]
         for connection in waiting:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         for worker in workers:
