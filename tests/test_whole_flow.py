@@ -22,6 +22,7 @@ from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT
 from scripts.run import end_leftovers, follow
+from service.follower import FRESH_SECONDS
 
 
 class Follower:
@@ -101,6 +102,7 @@ def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) 
     assert running is not None
     os.kill(running.pid, signal.SIGKILL)
     wait_until(lambda: server.running() is None)
+    time.sleep(FRESH_SECONDS)  # until then, an answer of before holds
 
     answer = system.get("/v1/users/1/recommendations")
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
