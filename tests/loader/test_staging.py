@@ -463,5 +463,6 @@ def test_another_layout_is_an_error_that_names_the_remedy(tmp_path: Path) -> Non
 def test_no_manifest_is_an_error_that_names_the_remedy(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "manifest.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(DatasetError, match=f"no staged ratings in {tmp_path}: `python -m loader bulk PATH`"):
+    told = f"no staged ratings in {tmp_path}: `python -m loader bulk PATH` of the files that .* made from makes them"
+    with pytest.raises(DatasetError, match=told):
         Dataset(tmp_path).manifest()
