@@ -10,7 +10,7 @@ CALL () {
 CALL () {
   OPTIONAL MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED]->(movie:Movie)
   WHERE coalesce(interaction.value, -1) = -1
-  RETURN collect(movie) AS seen
+  RETURN collect(DISTINCT movie) AS seen
 }
 MATCH (movie:Movie)
 WHERE movie.ratingCount > 0

@@ -31,7 +31,7 @@ CALL () {
     MATCH (movie:Movie {movieId: movieId})
     RETURN movie
   }
-  RETURN collect(movie) AS seen
+  RETURN collect(DISTINCT movie) AS seen
 }
 CALL () {
   CALL () {

@@ -71,33 +71,6 @@ def mirror_upper(gram: Floats) -> None:
 
 
 @njit(parallel=True, cache=True)
-def choose_candidates(gram: Floats, movie_weights: Floats, count: int) -> Integers:
-    """For each target the `count` movies i with the largest gram[i, target] · movie_weights[i], ascending; -1 fills up.
-
-    Only movies that share a user with the target, never itself; of equals the first ones. Returns targets x count.
-    """
-    size = len(gram)
-    chosen = np.full((size, count), -1, dtype=np.int64)
-    for target in prange(size):
-        scores = gram[target] * movie_weights
-        scores[target] = 0
-        least = np.float32(0)
-        if count < size:
-            least = np.partition(scores, size - count)[size - count]
-        room = count - np.sum(scores > least)
-        position = 0
-        for movie in range(size):
-            score = scores[movie]
-            tied = score == least and score > 0 and room > 0
-            if score > least or tied:
-                chosen[target, position] = movie
-                position += 1
-                if tied:
-                    room -= 1
-    return chosen
-
-
-@njit(parallel=True, cache=True)
 def solve_targets(gram: Floats, ridge: Floats, offsets: Integers, sources: Integers) -> Floats:
     """For each target j and its sources N: solve (gram[N, N] + diag(ridge[N])) · w = gram[N, j].
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from engine.kernels import accumulate_gram, choose_candidates, count_row_work, mirror_upper, solve_targets
+from engine.kernels import accumulate_gram, count_row_work, mirror_upper, solve_targets
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
 MOST_MOVIES = 30_000
@@ -157,9 +157,7 @@ def _fit_edges(
     ridge = np.float32(parameters.ridge) * scale + np.float32(parameters.popularity_ridge) * diagonal
     discount = diagonal ** np.float32(-parameters.popularity_discount)
     held_back = diagonal ** np.float32(-parameters.candidate_exponent)
-    chosen = choose_candidates(gram, held_back, min(parameters.candidates, len(gram)))
-    target, position = np.nonzero(chosen >= 0)
-    source = chosen[target, position]
+    source, target = _choose_candidates(gram, held_back, min(parameters.candidates, len(gram)))
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
     progress((1 - GRAM_SHARE) / 2)
     kept = _rank_in_source(source, target, weight * discount[target]) <= parameters.neighbours
@@ -167,6 +165,25 @@ def _fit_edges(
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
     progress((1 - GRAM_SHARE) / 2)
     return source, target, weight * discount[target]
+
+
+def _choose_candidates(
+    gram: NDArray[np.float32], movie_weights: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """To each target from the `count` movies i with the largest gram[i, target] · movie_weights[i]; by target, source.
+
+    Only movies that share a user with the target, never itself; of equals the first ones.
+    """
+    chosen = []
+    for target in range(len(gram)):
+        scores = gram[target] * movie_weights
+        scores[target] = 0
+        least = np.partition(scores, -count)[-count]
+        likely = np.flatnonzero((scores > 0) & (scores >= least))
+        best = np.argsort(-scores[likely], kind="stable")[:count]
+        chosen.append(np.sort(likely[best]))
+    targets = np.repeat(np.arange(len(gram)), [len(sources) for sources in chosen])
+    return np.concatenate(chosen), targets
 
 
 def _no_edges() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:

@@ -6,9 +6,11 @@ descent: a target's features are the residuals of its neighbours and whether the
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -24,7 +26,7 @@ SPREAD_SHRINKAGE = 20
 # A rater left out of a movie's regression, but not of the choice of its neighbours, makes the error look smaller: so
 # much, for four of five ratings of the sample's folds to be within the interval (docs/evaluation.md).
 CHOICE_FACTOR = 1.09
-STEPS = 20
+STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -131,38 +133,9 @@ def fit_stars(
     if stars.nnz == 0:
         raise ValueError("there are no ratings to fit")
     baseline = fit_baseline(stars, parameters.user_ridge, parameters.movie_ridge)
-    residuals = baseline.residuals(stars)
-    movies = stars.shape[1]
-    columns = csr_array((residuals, stars.indices, stars.indptr), shape=stars.shape).tocsc()
-    column_residuals = columns.data.astype(np.float32, copy=False)
-    counts = np.diff(columns.indptr)
-    shape = (movies, parameters.neighbours)
-    neighbours = np.full(shape, -1, dtype=np.int64)
-    weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    errors = np.zeros(movies, dtype=np.float32)
-    # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
-    others = np.diff(stars.indptr) - 1
-    scales = scale_users(others, parameters.exponent)
-    left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
-    popularity = np.maximum(counts, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
-    with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
-        for step in range(STEPS):
-            fit_targets(
-                np.arange(step, movies, STEPS),
-                (stars.indptr, stars.indices, residuals),
-                (columns.indptr, columns.indices, column_residuals),
-                scales,
-                left_out,
-                popularity,
-                parameters.raters,
-                parameters.candidates,
-                np.float32(parameters.ridge),
-                neighbours,
-                weights,
-                rated_weights,
-                errors,
-            )
-            progress(1 / STEPS)
+    residuals = csr_array((baseline.residuals(stars), stars.indices, stars.indptr), shape=stars.shape)
+    neighbours, weights, rated_weights, errors = _fit_regressions(residuals, parameters, progress)
+    counts = np.bincount(stars.indices, minlength=stars.shape[1])
     movie_spread = float(baseline.movie_bias[counts > 0].std())
     # The last one is of a movie without ratings.
     spread = _spread(np.append(errors, 0), np.append(counts, 0), movie_spread, parameters.movie_ridge)
@@ -178,6 +151,46 @@ def fit_stars(
         low=float(stars.data.min()),
         high=float(stars.data.max()),
     )
+
+
+def _fit_regressions(
+    residuals: csr_array, parameters: StarsParameters, progress: Callable[[float], object]
+) -> tuple[Integers, Floats, Floats, Floats]:
+    """Each movie's neighbours, weights, weights of having rated, and error, as `fit_targets` makes them."""
+    columns = residuals.tocsc()
+    movies = len(columns.indptr) - 1
+    shape = (movies, parameters.neighbours)
+    neighbours = np.full(shape, -1, dtype=np.int64)
+    weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    errors = np.zeros(movies, dtype=np.float32)
+    # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
+    others = np.diff(residuals.indptr) - 1
+    scales = scale_users(others, parameters.exponent)
+    left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
+    popularity = np.maximum(np.diff(columns.indptr), 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
+
+    def fit(targets: Integers) -> None:
+        fit_targets(
+            targets,
+            (residuals.indptr, residuals.indices, residuals.data),
+            (columns.indptr, columns.indices, columns.data),
+            scales,
+            left_out,
+            popularity,
+            parameters.raters,
+            parameters.candidates,
+            np.float32(parameters.ridge),
+            neighbours,
+            weights,
+            rated_weights,
+            errors,
+        )
+
+    # Each regression is one thread's.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
+        for _ in pool.map(fit, [np.arange(step, movies, STEPS) for step in range(STEPS)]):
+            progress(1 / STEPS)
+    return neighbours, weights, rated_weights, errors
 
 
 def scale_users(ratings: NDArray[np.integer], exponent: float) -> Floats:

@@ -199,6 +199,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+def join_probes() -> None:
+    """Wait for the questions of readiness still asked; with Neo4j closed they would open connections nobody closes."""
+    for thread in threading.enumerate():
+        if thread.name == "probe":
+            thread.join(30)
+
+
 def await_output(process: subprocess.Popen[bytes], output: Path, text: str, seconds: float = 240) -> None:
     """Wait until a process has printed a text; fails if it ends before."""
 

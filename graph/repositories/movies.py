@@ -13,6 +13,8 @@ POPULAR_CONFIDENCE = 50
 TRENDING_HALF_LIFE_DAYS = 2.0
 # Older viewings count less than 1/128.
 TRENDING_HALF_LIVES = 7
+# Each costs some 20 µs whenever the list is made.
+TRENDING_VIEWINGS = 2000
 # Ratings of one movie that are counted; at most a few movies have more.
 MOST_COUNTED = 100_000
 
@@ -134,6 +136,7 @@ class Movies:
             userId=user_id,
             now=now,
             since=now - timedelta(days=TRENDING_HALF_LIVES * self._trending_half_life),
+            mostViewings=TRENDING_VIEWINGS,
             halfLifeDays=self._trending_half_life,
             offset=offset,
             limit=limit,

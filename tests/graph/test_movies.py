@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from graph.database import Database
-from graph.repositories.movies import Movies, lucene_query
+from graph.queries import query
+from graph.repositories.movies import MovieFilter, Movies, lucene_query
 from graph.times import utc_now
 
 
@@ -56,7 +57,9 @@ def test_few_ratings_count_near_the_mean_of_all(movies: Movies) -> None:
     assert popular[0].score == pytest.approx((40 * 4.2 + 50 * mean) / 90)
 
 
-def test_trending_counts_recent_viewings_more(movies: Movies, database: Database) -> None:
+def test_trending_counts_recent_viewings_more(
+    movies: Movies, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = utc_now()
     viewings = [[1, 0], [2, 4], [2, 4], [3, 30]]
     database.run_text(
@@ -71,6 +74,17 @@ def test_trending_counts_recent_viewings_more(movies: Movies, database: Database
     trending = movies.find_trending_movies(now, 0, 10)
     assert [(movie.movie_id, round(movie.score, 3)) for movie in trending] == [(1, 1.0), (2, 0.5)]
     assert movies.find_trending_movies(now + timedelta(days=60), 0, 10) == []
+    monkeypatch.setattr("graph.repositories.movies.TRENDING_VIEWINGS", 1)
+    assert [movie.movie_id for movie in movies.find_trending_movies(now, 0, 10)] == [1]
+
+
+def test_trending_reads_the_newest_viewings_from_the_index(database: Database) -> None:
+    """However many there are, only those that count are read."""
+    names = ("userId", "since", "now", "mostViewings", "halfLifeDays", "offset", "limit", *MovieFilter().parameters())
+    explained = database.explain(query("find_trending_movies"), **dict.fromkeys(names))
+    plan = explained["args"]["string-representation"]
+    assert "RANGE INDEX (anon_1)-[watched:WATCHED(startedAt)]" in plan
+    assert plan.count("+Top") == 1  # the movies'
 
 
 def test_a_movie_is_told_whole_or_not_at_all(movies: Movies) -> None:

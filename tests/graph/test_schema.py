@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import join_probes, wait_until
 
 from graph.database import Database
 from graph.errors import ContentRefusedError, DatabaseUnavailableError
@@ -35,8 +35,7 @@ def model_part(settings: Settings) -> dict[str, Any]:
         return bool(parts["neo4j"]["ready"])
 
     wait_until(neo4j_answers)
-    for probe in [thread for thread in threading.enumerate() if thread.name == "probe"]:
-        probe.join(30)  # what it asks now would open a connection that nobody closes
+    join_probes()
     app.extensions["recommender"].database.close()
     part: dict[str, Any] = parts["model"]
     return part

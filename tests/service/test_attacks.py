@@ -61,7 +61,7 @@ def ask_anew(number: int) -> Ask:
 def ask_and_tell(number: int) -> Ask:
     """What applications do: lists, some anew, now and then a finished movie."""
     if number % 10 == 0:
-        event = {"userId": 1 + number % USERS, "movieId": 1 + number % 59, "type": "finished"}
+        event = {"userId": 1 + number // 10 % USERS, "movieId": 1 + number % 59, "type": "finished"}
         return "POST", "/v1/events", {**event, "eventId": f"told-{number}-{time.monotonic_ns()}"}
     return ask_anew(number) if number % 2 else ("GET", f"/v1/users/{1 + number % USERS}/recommendations", None)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import join_probes, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
@@ -75,8 +75,7 @@ def test_a_log_that_hangs_is_not_taken_for_neo4j(
         parts = app.test_client().get("/health/ready").get_json()["parts"]
     finally:
         hung.set()
-        for probe in [thread for thread in threading.enumerate() if thread.name == "probe"]:
-            probe.join(30)  # what it asks now would open a connection that nobody closes
+        join_probes()
         app.extensions["recommender"].close()
     assert parts["worker"] == {"ready": True, "detail": "not known: the event log or Neo4j gives no answer in time"}
 
