@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from neo4j import Record
 
@@ -73,10 +72,6 @@ class Stars:
         parameters = {"userId": user_id, "movieIds": list(movie_ids), "reasonLimit": REASONS}
         found = {row["movieId"]: _prediction(row) for row in self._database.read("predict_stars", **parameters)}
         return [found[movie_id] for movie_id in movie_ids if movie_id in found]
-
-    def get_stars_model(self) -> dict[str, Any] | None:
-        """Properties of the model in use, None if nothing is fitted."""
-        return next((dict(record["properties"]) for record in self._database.read("get_stars_model")), None)
 
     def put_to_use(self, fitted: StarsVersion, progress: Callable[[int], object] = lambda _: None) -> None:
         """Write a version's edges beside the old ones, and switch in one transaction."""
