@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+# As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
 

@@ -29,6 +29,11 @@ def ensure_jars(cache: Path, pom: Path = POM) -> Path:
     return folder
 
 
+def class_archive(jars: Path) -> Path:
+    """Where the archive of the classes of these jars is, if it was made (`graph.server.class_archive`)."""
+    return jars.with_suffix(".jsa")
+
+
 def _copy_jars(pom: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [

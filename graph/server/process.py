@@ -18,7 +18,7 @@ from graph.errors import ServerError
 from graph.locks import LockedError, exclusive
 from graph.schema import SchemaError, apply_schema
 from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
-from graph.server.jars import ensure_jars
+from graph.server.jars import class_archive, ensure_jars
 from graph.server.java import find_java
 from graph.server.ports import answers, require_free_port
 
@@ -53,9 +53,10 @@ class RunningServer:
 class EmbeddedServer:
     """The embedded Neo4j of one home."""
 
-    def __init__(self, home: Home, cache: Path) -> None:
+    def __init__(self, home: Home, cache: Path, *java_options: str) -> None:
         self.home = home
         self._cache = cache
+        self._java_options = java_options
 
     def beside(self, home: Home) -> "EmbeddedServer":
         """A server of another home, from the same jars."""
@@ -192,19 +193,23 @@ class EmbeddedServer:
         return server is not None
 
     def _java(self, heap: int) -> list[str]:
+        jars = ensure_jars(self._cache)
+        archive = class_archive(jars)
         return [
             str(find_java()),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES),
             f"-Xms{min(heap, 512 * MEGABYTE)}",
             f"-Xmx{heap}",
             "-XX:+ExitOnOutOfMemoryError",
+            *([f"-XX:SharedArchiveFile={archive}"] if archive.is_file() else []),
             "-cp",
-            f"{ensure_jars(self._cache)}/*",
+            f"{jars}/*",
         ]
 
     def _spawn(self, bolt_port: int, http_port: int, memory: Memory) -> RunningServer:
         command = [
             *self._java(memory.heap),
+            *self._java_options,
             "org.neo4j.server.CommunityEntryPoint",
             f"--home-dir={self.home.path}",
             f"--config-dir={self.home.conf}",

@@ -16,6 +16,7 @@ from conftest import SMALL
 from graph.__main__ import main
 from graph.database import Database
 from graph.errors import ServerError
+from graph.server.class_archive import archive_classes
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
@@ -39,6 +40,7 @@ def run(arguments: list[str], home: Home, bolt_port: int = 7687, http_port: int 
 
 def test_life_of_a_server(server: EmbeddedServer) -> None:
     ports = free_ports(2)
+    archive = archive_classes(ROOT / ".cache")
     assert run(["status"], server.home) == (1, "Neo4j is not running: start it with `python -m graph up`.\n")
 
     code, output = run(["up"], server.home, *ports)
@@ -55,8 +57,10 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     listening = psutil.Process(server.running().pid).net_connections("inet")  # type: ignore[union-attr]
     assert {connection.laddr.ip.removeprefix("::ffff:") for connection in listening} == {"127.0.0.1"}
 
-    # Frozen: the process lives, and that is all.
     pid = server.running().pid  # type: ignore[union-attr]
+    assert str(archive) in {mapped.path for mapped in psutil.Process(pid).memory_maps()}
+
+    # Frozen: the process lives, and that is all.
     os.kill(pid, signal.SIGSTOP)
     for command in ("status", "up"):
         begin = time.monotonic()

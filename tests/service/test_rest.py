@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from conftest import RunningSystem
+from conftest import RunningSystem, wait_until
 from contract import Contract
 
 Get = Callable[..., Any]
@@ -41,8 +41,9 @@ def test_the_documentation_page_and_its_assets_come_from_us(system: RunningSyste
     assert system.get("/docs/swagger/js/swagger-ui-bundle.js").ok
 
 
-def test_health(get: Get) -> None:
+def test_health(get: Get, system: RunningSystem) -> None:
     assert get("/health/live") == {"live": True}
+    wait_until(lambda: system.get("/health/ready").ok)  # not while other tests leave it no processor
     ready = get("/health/ready")
     assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "model", "eventLog", "worker"})
 

@@ -1,0 +1,32 @@
+"""Neo4j's classes as Java maps them into memory (class data sharing): a start need not read each from its jar."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.jars import class_archive, ensure_jars
+from graph.server.ports import free_ports
+from graph.server.process import EmbeddedServer
+
+
+def archive_classes(cache: Path) -> Path:
+    """File of the classes that a Neo4j loads, made once per jars by starting and stopping one in a folder of its own.
+
+    Another Java than the one that made it does not use it, and starts as it would without. Raises ServerError.
+    """
+    archive = class_archive(ensure_jars(cache))
+    if not archive.is_file():
+        partial = archive.with_suffix(f".{os.getpid()}")
+        with tempfile.TemporaryDirectory(prefix="neo4j-") as folder:
+            home = Home(Path(folder) / "home")
+            server = EmbeddedServer(home, cache, f"-XX:ArchiveClassesAtExit={partial}")
+            bolt_port, http_port = free_ports(2)
+            try:
+                server.up(bolt_port, http_port, Memory(512 * MEGABYTE, 128 * MEGABYTE))
+            finally:
+                server.down()
+        with contextlib.suppress(FileNotFoundError):  # Java says why in its log, and does without
+            partial.replace(archive)
+    return archive
