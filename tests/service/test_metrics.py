@@ -30,7 +30,10 @@ FRAME = COLUMNS + b'"index": [1, 2], "data": [[2003, "A", "2026-01-01 12:00:00",
 
 
 @pytest.fixture(scope="module")
-def service(neo4j: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornService]:
+def service(
+    neo4j: EmbeddedServer, _database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GunicornService]:
+    _database.run_text("MATCH (n) DETACH DELETE n")  # what tests have left may not be whole
     folder = tmp_path_factory.mktemp("metrics")
     with serving(service_settings(neo4j, folder), folder) as running:
         yield running
