@@ -1,7 +1,6 @@
 """Neo4j's classes as Java maps them into memory (class data sharing): a start need not read each from its jar."""
 
 import contextlib
-import os
 import tempfile
 from pathlib import Path
 
@@ -18,15 +17,14 @@ def archive_classes(cache: Path) -> Path:
     """
     archive = class_archive(ensure_jars(cache))
     if not archive.is_file():
-        partial = archive.with_suffix(f".{os.getpid()}")
-        with tempfile.TemporaryDirectory(prefix="neo4j-") as folder:
-            home = Home(Path(folder) / "home")
-            server = EmbeddedServer(home, cache, f"-XX:ArchiveClassesAtExit={partial}")
+        with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+            made = Path(folder) / archive.name
+            server = EmbeddedServer(Home(Path(folder) / "home"), cache, f"-XX:ArchiveClassesAtExit={made}")
             bolt_port, http_port = free_ports(2)
             try:
                 server.up(bolt_port, http_port, Memory(512 * MEGABYTE, 128 * MEGABYTE))
             finally:
                 server.down()
-        with contextlib.suppress(FileNotFoundError):  # Java says why in its log, and does without
-            partial.replace(archive)
+            with contextlib.suppress(FileNotFoundError):  # a Java that cannot make it does without
+                made.replace(archive)
     return archive

@@ -66,8 +66,10 @@ def fit(settings: Settings, *arguments: str) -> str:
 
 def test_the_command_fits_and_stores(graph: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Stars(graph).read_live_ratings() == [(99, 1, 1.0, NOON)]
+    find_models = "MATCH (model:StarsModel) RETURN model.version AS version"
+    assert graph.run_text(find_models) == []
     told = fit(settings, "--neighbours", "4")
-    [model] = graph.run_text("MATCH (model:StarsModel) RETURN model.version AS version")
+    [model] = graph.run_text(find_models)
     assert f"stars {model['version']}: 60 edges, biases of 15 movies" in told
     rows = graph.run_text("MATCH (m:Movie)-[s:STARS]->() RETURN m.bias AS bias, m.spread AS spread, count(s) AS edges")
     assert [row["edges"] for row in rows] == [4] * 15

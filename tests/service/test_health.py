@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import join_probes, wait_until
+from conftest import SMALL, join_probes, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
-from graph.server.home import MEGABYTE, Home, Memory
+from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from graph.times import utc_now
@@ -42,7 +42,7 @@ def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: 
         assert service.metric("recommender_neo4j_up") == 0
 
         server = EmbeddedServer(Home(own.neo4j_home), ROOT / ".cache")
-        server.up(own.neo4j_bolt_port, own.neo4j_http_port, memory=Memory(512 * MEGABYTE, 128 * MEGABYTE))
+        server.up(own.neo4j_bolt_port, own.neo4j_http_port, memory=SMALL)
         wait_until(lambda: parts_of(service)["neo4j"]["ready"], 60)
         wait_until(lambda: service.get("/v1/movies/1").status_code == 404)
         assert parts_of(service)["model"] == {"ready": False, "detail": "no model: run `python -m loader bulk PATH`"}

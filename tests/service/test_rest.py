@@ -43,7 +43,7 @@ def test_the_documentation_page_and_its_assets_come_from_us(system: RunningSyste
 
 def test_health(get: Get, system: RunningSystem) -> None:
     assert get("/health/live") == {"live": True}
-    wait_until(lambda: system.get("/health/ready").ok)  # not while other tests leave it no processor
+    wait_until(lambda: system.get("/health/ready").ok)  # one late answer makes it unready for a moment
     ready = get("/health/ready")
     assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "model", "eventLog", "worker"})
 

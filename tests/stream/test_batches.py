@@ -55,9 +55,9 @@ def test_the_graph_does_not_depend_on_where_batches_are_cut(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = SqliteEventLog(settings.event_log_path)
-    log.append(draw_events(random.Random(1), 900))
+    log.append(draw_events(random.Random(1), 1500))
     whole = graph_after(database, log)
-    assert len(whole) > 300
-    for size in (400, 40, 5):
+    assert len(whole) > 500
+    for size in (700, 40, 3):
         monkeypatch.setattr("stream.writer.BATCH", size)
         assert graph_after(database, log) == whole, size
