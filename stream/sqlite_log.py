@@ -39,8 +39,8 @@ class SqliteEventLog:
         self._clock = clock
         self._lead: ExitStack | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connection() as connection:
+            # SQLite refuses, without waiting, the second who turns a new file into one with a WAL.
+            with exclusive(path.with_name(f"{path.name}.lock")), self._connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(SCHEMA)
                 # What logs of earlier versions lack.

@@ -4,9 +4,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from conftest import Clock
@@ -169,6 +171,33 @@ def test_a_log_that_is_gone_is_an_error_that_names_it(log: SqliteEventLog) -> No
         log.append([polled()])
 
 
+def test_who_opens_a_new_log_at_once_opens_the_same(tmp_path: Path) -> None:
+    # SQLite refused every second one of these, before there was a lock.
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from stream.sqlite_log import SqliteEventLog\n"
+        "print('ready', flush=True)\n"
+        "start = float(input())\n"
+        "for n in range(40):\n"
+        "    time.sleep(max(0, start + n / 20 - time.monotonic()))\n"
+        "    print(SqliteEventLog(Path(sys.argv[1], f'{n}.sqlite')).name)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    start = str(time.monotonic() + 0.1)
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{start}\n")
+        process.stdin.flush()
+    first, second = (process.communicate(timeout=60)[0].split() for process in processes)
+    assert first == second
+    assert len(set(first)) == 40
+
+
 def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None:
     script = (
         "import sys\n"
@@ -185,9 +214,7 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
     )
     log.path.unlink()
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, log.path, str(user)], cwd=ROOT, stdin=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", script, log.path, str(user)], cwd=ROOT, stdin=PIPE, text=True)
         for user in (1, 2)
     ]
     for process in processes:
