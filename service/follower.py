@@ -56,6 +56,11 @@ class Follower:
                 raise DatabaseUnavailableError("Neo4j does not tell in time what has changed")
             return self._version
 
+    def get_sequence(self) -> int:
+        """Where the sequence was within the last FRESH_SECONDS. Raises as await_fresh does."""
+        self.await_fresh()
+        return self._sequence
+
     def await_sequence(self, known: int, seconds: float) -> int:
         """Wait until the sequence is not at a known number any more; returns where it is."""
         with self._state:

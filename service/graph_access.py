@@ -22,8 +22,9 @@ from service.answer_cache import AnswerCache
 from service.deadline import Workshop
 from service.follower import Follower
 from service.group_commit import GroupCommit
+from service.probe import Probe
 from service.push import Pusher
-from stream.backlog import Backlog
+from stream.backlog import measure_backlog
 from stream.events import Event
 from stream.log import EventLog
 from stream.logs import open_log
@@ -34,6 +35,8 @@ KEY = "recommender"
 # Traversals at a time in one process, and requests that may wait for their turn (docs/benchmarks.md).
 THREADS = 3
 WAITING = 24
+# Which events fit onto the log is known well enough by a figure so old.
+BACKLOG_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,9 @@ class GraphAccess:
         return open_log(self.settings)
 
     @cached_property
-    def backlog(self) -> Backlog:
-        """How far the graph is behind the log."""
-        return Backlog(self.log, self.ingest, self.settings.largest_backlog)
+    def backlog(self) -> Probe[int]:
+        """How many events the graph is behind the log."""
+        return Probe(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
 
     @cached_property
     def pusher(self) -> Pusher:

@@ -84,7 +84,7 @@ class Listener:
 
 
 class Pusher:
-    """Follows the sequence in a thread of its own, from the first listener on."""
+    """Follows the sequence in a thread of its own, while anybody listens."""
 
     def __init__(self, ingest: Ingest, recommendations: Recommendations, follower: Follower) -> None:
         self._ingest = ingest
@@ -108,7 +108,7 @@ class Pusher:
             if len(self._listeners) >= MOST_LISTENERS:
                 raise OverloadedError("too many follow the stream; try again, another process may have room")
             if not self._following:
-                self._sequence = self._ingest.get_sequence()
+                self._sequence = self._follower.get_sequence()
                 threading.Thread(target=self._follow, name="pusher", daemon=True).start()
                 self._following = True
             if after is None and recent > 0:
@@ -137,12 +137,17 @@ class Pusher:
 
     def _follow(self) -> None:
         pause = threading.Event()
-        while True:
+        while self._has_listeners():
             try:
                 self._push_changes(self._follower.await_sequence(self._sequence, FAILURE_SECONDS))
             except RecommenderError as error:
                 logger.warning("cannot follow the graph: %s", error)
                 pause.wait(FAILURE_SECONDS)
+
+    def _has_listeners(self) -> bool:
+        with self._lock:
+            self._following = bool(self._listeners)
+            return self._following
 
     def _push_changes(self, sequence: int) -> None:
         if sequence == self._sequence:

@@ -42,9 +42,8 @@ class Readiness:
     def __init__(self, access: GraphAccess) -> None:
         self._access = access
         self._model = Probe(self._ask_model)
-        self._traversal = Probe(lambda: access.recommendations.recommend_for_session((), limit=1))
+        self._traversal = Probe(self._try_traversal)
         self._log = Probe(lambda: access.log.check())
-        self._backlog = Probe(lambda: access.backlog.measure())
         self._letters = Probe(lambda: access.log.count_letters(), KEPT_SECONDS)
         self._hit_rate = Probe(self._ask_hit_rate, KEPT_SECONDS)
 
@@ -62,10 +61,10 @@ class Readiness:
         return Figures(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
 
     def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int]]:
-        return self._model.ask(), self._traversal.ask(), self._log.ask(), self._backlog.ask()
+        return self._model.ask(), self._traversal.ask(), self._log.ask(), self._access.backlog.ask()
 
     def _parts(
-        self, model: Future[Model | None], traversal: Future[Any], log: Future[str], backlog: Future[int]
+        self, model: Future[Model | None], traversal: Future[bool], log: Future[str], backlog: Future[int]
     ) -> dict[str, PartState]:
         return {
             "neo4j": _neo4j_state(model),
@@ -80,6 +79,14 @@ class Readiness:
         if model is None:
             require_migrated_schema(self._access.database)
         return model
+
+    def _try_traversal(self) -> bool:
+        """Whether there is a movie that the model leads on from, and a list was made from there."""
+        source = self._access.models.find_source()
+        if source is None:
+            return False
+        self._access.recommendations.recommend_for_session((source,), limit=1)
+        return True
 
     def _ask_hit_rate(self) -> float | None:
         return measure_feedback(self._access.database, utc_now() - FEEDBACK_WINDOW).hit_rate
@@ -116,7 +123,7 @@ def _log_state(answer: Future[str]) -> PartState:
         return PartState(ready=False, detail=str(error))
 
 
-def _model_state(answer: Future[Model | None], traversal: Future[Any]) -> PartState:
+def _model_state(answer: Future[Model | None], traversal: Future[bool]) -> PartState:
     """Of the model in use, if a real traversal goes through."""
     try:
         model = result_of(answer)
@@ -127,9 +134,11 @@ def _model_state(answer: Future[Model | None], traversal: Future[Any]) -> PartSt
     if model is None:
         return PartState(ready=False, detail="no model: run `python -m loader bulk PATH`")
     try:
-        result_of(traversal)
+        led_on = result_of(traversal)
     except RecommenderError as error:
         return PartState(ready=False, detail=f"a traversal failed: {error}")
+    if model.edges and not led_on:
+        return PartState(ready=False, detail=f"the edges of model {model.version} are gone: run `python -m engine fit`")
     return PartState(ready=True, detail=f"model {model.version}, {model.edges} edges")
 
 

@@ -6,12 +6,15 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.retention import retain
 from graph.settings import Settings
 from graph.times import utc_now
+from stream.backlog import measure_backlog
 from stream.deadletters import drop_old_letters
 from stream.log import EventLog
+from stream.writer import BATCH
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
+LATER_SECONDS = 60.0
 
 
 def retain_all(log: EventLog, ingest: Ingest, settings: Settings) -> dict[str, int]:
@@ -22,7 +25,9 @@ def retain_all(log: EventLog, ingest: Ingest, settings: Settings) -> dict[str, i
 
 
 def retain_hourly(log: EventLog, ingest: Ingest, settings: Settings) -> float:
-    """The same as a step of the worker; returns the seconds until the next one."""
+    """The same as a step of the worker, unless it is catching up; returns the seconds until the next one."""
+    if measure_backlog(log, ingest) >= BATCH:  # what ended a viewing that looks forgotten may be there
+        return LATER_SECONDS
     if done := {job: count for job, count in retain_all(log, ingest, settings).items() if count}:
         logger.info("retention: %s", ", ".join(f"{job} {count}" for job, count in done.items()))
     return EVERY_SECONDS

@@ -38,8 +38,8 @@ class Feedback:
 
 
 def measure_feedback(database: Database, since: datetime) -> Feedback:
-    """Hits of the lists that were made since a moment (UTC)."""
-    [record] = database.read("measure_feedback", since=since)
+    """Hits of the lists that were made since a moment (UTC), of the latest MOST_COUNTED recommendations."""
+    [record] = database.read("measure_feedback", since=since, most=MOST_COUNTED)
     return Feedback(
         since=since,
         lists=record["lists"],

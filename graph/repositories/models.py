@@ -45,6 +45,10 @@ class Models:
         """The model in use, or None."""
         return next((_model(record) for record in self._database.read("get_current_model")), None)
 
+    def find_source(self) -> int | None:
+        """The most rated movie from which the model in use leads to others; None if its edges are gone."""
+        return next((record["movieId"] for record in self._database.read("find_source")), None)
+
     def list_models(self) -> list[Model]:
         """All versions, the newest first."""
         return [_model(record) for record in self._database.read("jobs/list_models")]

@@ -2,8 +2,7 @@
 
 import logging
 import uuid
-from concurrent.futures import Future
-from contextlib import suppress
+from concurrent.futures import Future, wait
 
 from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
@@ -13,9 +12,11 @@ from graph.times import utc_now
 from service import schemas
 from service.deadline import DeadlineError, OverloadedError
 from service.graph_access import GraphAccess, Write, graph_access
+from service.probe import NoAnswerError, result_of
 from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.responses import Reply, reply
 from stream.events import API, Event, EventType
+from stream.log import EventLogError
 from stream.recommender import LIST_LENGTH
 
 logger = logging.getLogger(__name__)
@@ -77,8 +78,17 @@ def undo(path: schemas.EventPath) -> Reply:
 
 def _require_room(access: GraphAccess) -> None:
     """Raise EventLogError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
-    with suppress(DeadlineError, OverloadedError):
-        access.finishers.do(access.backlog.require_room, ROOM_SHARE * access.settings.deadline)
+    answer = access.backlog.ask()
+    wait([answer], ROOM_SHARE * access.settings.deadline)
+    try:
+        behind = result_of(answer)
+    except (NoAnswerError, DatabaseUnavailableError, DatabaseRefusedError):
+        return
+    if behind >= access.settings.largest_backlog:
+        raise EventLogError(
+            f"{behind:,} events wait on the log, and no more are taken: is `python -m stream worker` running? "
+            "See RECOMMENDER_LARGEST_BACKLOG"
+        )
 
 
 def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:

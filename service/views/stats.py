@@ -20,7 +20,8 @@ blueprint = APIBlueprint(
 def feedback(query: schemas.FeedbackQuery) -> Reply:
     """How many of the stored recommendations were watched, how soon, and at which rank.
 
-    Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted.
+    Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted; of very many, the latest
+    100,000 recommendations count.
     """
     found = measure_feedback(graph_access().database, _since(query))
     return reply(schemas.Feedback.model_validate(found))

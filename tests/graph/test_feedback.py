@@ -90,6 +90,18 @@ def test_the_figures(database: Database, ingest: Ingest) -> None:
     assert found.ranks == [RankFeedback(1, 3, 2), RankFeedback(2, 2, 1), RankFeedback(3, 1, 0)]
 
 
+def test_of_very_many_recommendations_the_latest_count(
+    database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.repositories.feedback.MOST_COUNTED", 2)
+    offer(ingest, "second", NOON + HOUR, 8, 7)
+    offer(ingest, "first", NOON, 9)
+    watch(ingest, NOON + 2 * HOUR, 8)
+    found = measure_feedback(database, NOON)
+    assert (found.lists, found.lists_with_hit, found.recommendations, found.hits) == (1, 1, 2, 1)
+    assert found.ranks == [RankFeedback(1, 1, 1), RankFeedback(2, 1, 0)]
+
+
 def test_no_lists_no_figures(database: Database) -> None:
     found = measure_feedback(database, NOON)
     assert (found.lists, found.hits, found.hit_rate, found.median_seconds_to_hit, found.ranks) == (0, 0, None, None, [])

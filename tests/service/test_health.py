@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from conftest import SMALL, join_probes, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
+from graph.repositories.models import Model, Models
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
@@ -58,11 +60,37 @@ def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: Embedde
         parts = parts_of(service)
         assert not parts["model"]["ready"]
         assert parts["worker"]["detail"].startswith("the graph is 1001 events behind, no more are taken")
+        event = {"type": "started", "userId": 1, "movieId": 1}
+        refused = requests.post(f"{service.url}/v1/events", json=[event], timeout=10)
+        assert refused.status_code == 503
+        assert refused.json()["detail"].startswith("1,001 events wait on the log, and no more are taken")
         with closing(sqlite3.connect(settings.event_log_path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or its pages would be read from there
         settings.event_log_path.write_bytes(b"no database" * 1000)
         wait_until(lambda: not parts_of(service)["eventLog"]["ready"])
         assert "event log" in parts_of(service)["eventLog"]["detail"]
+
+
+def test_a_model_whose_edges_are_gone_is_not_ready(database: Database, settings: Settings) -> None:
+    database.run_text("UNWIND [1, 2] AS id CREATE (:Movie {movieId: id, ratingCount: id, ratingMean: 3.0})")
+    models = Models(database)
+    models.create_catalogue("movielens")
+    models.write_similar("v", [(1, 2, 0.5, 1)], lambda _: None)
+    models.switch_model(Model("v", utc_now(), edges=1, movies=2, parameters={}, snapshot={}))
+    app = create_app(settings)
+    try:
+        client = app.test_client()
+
+        def state() -> object:
+            return client.get("/health/ready").get_json()["parts"]["model"]
+
+        wait_until(lambda: state() == {"ready": True, "detail": "model v, 1 edges"})  # its first traversal is planned
+        database.run_text("MATCH ()-[similar:SIMILAR]->() DELETE similar")
+        gone = "the edges of model v are gone: run `python -m engine fit`"
+        wait_until(lambda: state() == {"ready": False, "detail": gone})
+    finally:
+        join_probes()
+        app.extensions["recommender"].close()
 
 
 def test_a_log_that_hangs_is_not_taken_for_neo4j(

@@ -15,8 +15,11 @@ from graph.settings import ROOT, Settings
 from graph.times import utc_now
 from scripts.sandbox import environment_of
 from stream.deadletters import drop_old_letters
-from stream.retention import retain_all
+from stream.events import API, Event, EventType
+from stream.retention import retain_all, retain_hourly
 from stream.sqlite_log import SqliteEventLog
+from stream.viewings import FinishRules
+from stream.writer import Writer
 
 NOW = datetime(2026, 6, 1, 12)
 DAY = timedelta(days=1)
@@ -98,6 +101,31 @@ def test_a_viewing_that_nobody_ended_is_closed_when_it_was_seen_last(database: D
     assert ended == {"old": (NOW - 3 * DAY, None), "going on": (None, 0)}
     told = Ingest(database).read_viewings_since(before, before + 1)
     assert [(change.event_id, change.status) for change in told] == [("old", "abandoned")]
+
+
+def test_a_worker_that_is_catching_up_retains_later(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.retention.BATCH", 3)
+    ingest, log = Ingest(database), SqliteEventLog(tmp_path / "events.sqlite")
+    at = utc_now() - 3 * DAY
+    started = Event(type=EventType.STARTED, source=API, at=at, event_id="old", user_id=1, movie_id=1)
+    log.append([started])
+    Writer(log, ingest, FinishRules()).apply_pending()
+    others = [Event(type=EventType.STARTED, source=API, at=at, user_id=user, movie_id=1) for user in (2, 3)]
+    finished = started.model_copy(update={"type": EventType.FINISHED, "event_id": "end", "at": at + DAY / 24})
+    log.append([*others, finished])
+
+    def retain_and_look() -> tuple[float, Any]:
+        seconds = retain_hourly(log, ingest, Settings())
+        [row] = database.run_text(
+            "MATCH ()-[w:WATCHED {eventId: 'old'}]->() RETURN w.abandonedAt AS at, w.finishId AS by"
+        )
+        return seconds, (row["at"], row["by"])
+
+    assert retain_and_look() == (60, (None, None))
+    Writer(log, ingest, FinishRules()).apply_pending()
+    assert retain_and_look() == (3600, (None, "end"))
 
 
 def test_dead_letters_go_by_age_and_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

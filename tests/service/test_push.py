@@ -1,0 +1,54 @@
+"""Who follows the graph is told what is new, once, and is not followed for when they are gone."""
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from conftest import wait_until
+
+from graph.database import Database
+from graph.repositories.ingest import Ingest
+from graph.repositories.interactions import Viewing
+from graph.repositories.recommendations import Recommendations
+from service.follower import Follower
+from service.push import Pusher
+
+NOON = datetime(2026, 1, 1, 12)
+
+
+@pytest.fixture
+def ingest(database: Database) -> Ingest:
+    database.run_text("CREATE (:User {userId: 1}) WITH 1 AS _ UNWIND [7, 8, 9] AS id CREATE (:Movie {movieId: id})")
+    return Ingest(database)
+
+
+@pytest.fixture
+def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pusher]:
+    ingest.read_changes(0)  # planned, it takes less than the follower's patience
+    monkeypatch.setattr("service.follower.IDLE_SECONDS", 2)
+    follower = Follower(ingest, 10)
+    pusher = Pusher(ingest, Recommendations(database), follower)
+    yield pusher
+    pusher.end()
+    follower.end()
+
+
+def watch(ingest: Ingest, movie: int) -> None:
+    viewing = Viewing(f"viewing {movie}", 1, movie, "api", NOON, NOON)
+    ingest.transact(lambda batch: batch.create_viewings([viewing]))
+
+
+def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, pusher: Pusher) -> None:
+    pusher.leave(pusher.listen(None, None))
+    wait_until(lambda: not {"pusher", "follower"} & {thread.name for thread in threading.enumerate()})
+    watch(ingest, 7)
+    listener = pusher.listen(None, None)
+    messages = listener.messages()
+    next(messages)  # each stream begins with a heartbeat
+    for movie in (8, 9):
+        watch(ingest, movie)
+        message = next(messages)
+        assert message.count("data: ") == 1
+        assert f'"movieId":{movie}' in message
+    pusher.leave(listener)
