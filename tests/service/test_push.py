@@ -19,7 +19,7 @@ NOON = datetime(2026, 1, 1, 12)
 
 @pytest.fixture
 def ingest(database: Database) -> Ingest:
-    database.run_text("CREATE (:User {userId: 1}) WITH 1 AS _ UNWIND [7, 8, 9] AS id CREATE (:Movie {movieId: id})")
+    database.run_text("CREATE (:User {userId: 1}) WITH 1 AS _ UNWIND [6, 7, 8, 9] AS id CREATE (:Movie {movieId: id})")
     return Ingest(database)
 
 
@@ -40,6 +40,7 @@ def watch(ingest: Ingest, movie: int) -> None:
 
 
 def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, pusher: Pusher) -> None:
+    watch(ingest, 6)
     pusher.leave(pusher.listen(None, None))
     wait_until(lambda: not {"pusher", "follower"} & {thread.name for thread in threading.enumerate()})
     watch(ingest, 7)
