@@ -46,7 +46,7 @@ class Models:
         return next((_model(record) for record in self._database.read("get_current_model")), None)
 
     def find_source(self) -> int | None:
-        """The most rated movie from which the model in use leads to others; None if its edges are gone."""
+        """A movie from which the model in use leads to others; None if its edges are gone."""
         return next((record["movieId"] for record in self._database.read("find_source")), None)
 
     def list_models(self) -> list[Model]:

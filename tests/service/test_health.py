@@ -13,6 +13,7 @@ from conftest import SMALL, join_probes, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
+from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
@@ -22,6 +23,8 @@ from service.app import create_app
 from service.probe import Probe, result_of
 from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog
+from stream.viewings import FinishRules
+from stream.writer import Writer
 
 
 def parts_of(service: GunicornService) -> dict[str, Any]:
@@ -64,6 +67,8 @@ def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: Embedde
         refused = requests.post(f"{service.url}/v1/events", json=[event], timeout=10)
         assert refused.status_code == 503
         assert refused.json()["detail"].startswith("1,001 events wait on the log, and no more are taken")
+        Writer(log, Ingest(database), FinishRules()).apply_pending()
+        wait_until(lambda: requests.post(f"{service.url}/v1/events", json=[event], timeout=10).ok)
         with closing(sqlite3.connect(settings.event_log_path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or its pages would be read from there
         settings.event_log_path.write_bytes(b"no database" * 1000)

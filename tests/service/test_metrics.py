@@ -45,7 +45,7 @@ def graph(database: Database) -> Database:
     database.run_text(
         "CREATE (:Catalogue {name: 'netflix-prize', model: 'v1'}),"
         " (:Model {version: 'v1', fittedAt: $yesterday, edges: 3, movies: 2, parameters: '{}', snapshot: '{}'}),"
-        " (u:User {userId: 1}), (m:Movie {movieId: 1, title: 'One', ratingCount: 1, ratingMean: 3.0}),"
+        " (u:User {userId: 1}), (m:Movie {movieId: 1, title: 'One'}),"
         " (m)-[:SIMILAR {version: 'v1', weight: 0.5, rank: 1}]->(:Movie {movieId: 2, title: 'Two'}),"
         " (u)-[:RECOMMENDED {batchId: 'a', rank: 1, at: $today, hitAt: $today}]->(m),"
         " (u)-[:RECOMMENDED {batchId: 'b', rank: 1, at: $today}]->(m)",
