@@ -14,7 +14,7 @@ CALL () {
   ORDER BY watched.startedAt DESC // as they are in the index
   LIMIT $mostViewings
   RETURN movie,
-         sum(2 ^ (-duration.inSeconds(watched.startedAt, $now).seconds / (86400.0 * $halfLifeDays))) AS score
+         sum(2 ^ (-duration.inSeconds(watched.startedAt, $now).milliseconds / (86400000.0 * $halfLifeDays))) AS score
 }
 WITH movie, score, seen
 WHERE NOT movie IN seen

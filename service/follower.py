@@ -42,22 +42,23 @@ class Follower:
         self._changed: dict[int, int] = {}
 
     def await_fresh(self) -> int:
-        """The version of what was in the graph within the last FRESH_SECONDS.
+        """The version of what is in the graph, or was at most FRESH_SECONDS before.
 
         Raises DatabaseUnavailableError if Neo4j has not told for as long as the patience lasts.
         """
         with self._state:
             self._start()
+            oldest = self._wanted_at - FRESH_SECONDS
             patience = max(0.0, self._asking_since + self._patience - time.monotonic())
-            self._state.wait_for(lambda: self._failure or self._is_fresh(), patience)
+            self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
             if self._failure is not None:
                 raise DatabaseUnavailableError(str(self._failure))
-            if not self._is_fresh():
+            if self._asked_at <= oldest:
                 raise DatabaseUnavailableError("Neo4j does not tell in time what has changed")
             return self._version
 
     def get_sequence(self) -> int:
-        """Where the sequence was within the last FRESH_SECONDS. Raises as await_fresh does."""
+        """Where the sequence is, or was at most FRESH_SECONDS before. Raises as await_fresh does."""
         self.await_fresh()
         return self._sequence
 
@@ -92,9 +93,6 @@ class Follower:
             self._asking_since, self._failure = self._wanted_at, None
             self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
             self._thread.start()
-
-    def _is_fresh(self) -> bool:
-        return time.monotonic() - self._asked_at < FRESH_SECONDS
 
     def _follow(self) -> None:
         while self._is_wanted():

@@ -1,6 +1,7 @@
 """Who follows the graph is told what is new, once, and is not followed for when they are gone."""
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
-from service.follower import Follower
+from service.follower import FRESH_SECONDS, Follower
 from service.push import Pusher
 
 NOON = datetime(2026, 1, 1, 12)
@@ -44,6 +45,7 @@ def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest
     pusher.leave(pusher.listen(None, None))
     wait_until(lambda: not {"pusher", "follower"} & {thread.name for thread in threading.enumerate()})
     watch(ingest, 7)
+    time.sleep(FRESH_SECONDS)  # who comes sooner is told of it, too
     listener = pusher.listen(None, None)
     messages = listener.messages()
     next(messages)  # each stream begins with a heartbeat
