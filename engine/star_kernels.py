@@ -32,7 +32,7 @@ def fit_targets(
     user's features. `left_out`: of each user, what share of a rating's residual all the user's residuals gain where the
     user's bias is made without that rating. `popularity`: what a candidate's shared raters are divided by.
     `neighbours`, `weights`, `rated_weights`: targets x K, -1 where there are fewer. `errors`: mean squared error for a
-    rater left out.
+    rater left out; a target without neighbours keeps what it has.
     """
     indptr, indices, residuals = rows
     column_indptr, column_users, column_residuals = columns
@@ -50,8 +50,6 @@ def fit_targets(
         chosen = _largest(shared / popularity, candidates)
         width = len(chosen)
         if width == 0:
-            for own in range(begin, begin + rated):
-                errors[target] += column_residuals[own] ** 2 / rated
             continue
         column_of = np.full(movies, -1, dtype=np.int64)
         column_of[chosen] = np.arange(width)

@@ -44,10 +44,11 @@ class StarsParameters:
     user_ridge: float = 5.0  # ratings of 0 that each user's bias is drawn towards
     movie_ridge: float = 3.0  # the same for movies
     raters: int = 4000  # of a target that are learned from, at most
+    least_raters: int = 5  # of a target; one with fewer has no neighbours
 
     def __post_init__(self) -> None:
-        if min(self.neighbours, self.candidates, self.raters) < 1:
-            raise ValueError("neighbours, candidates and raters must be at least 1")
+        if min(self.neighbours, self.candidates, self.raters, self.least_raters) < 1:
+            raise ValueError("neighbours, candidates and numbers of raters must be at least 1")
         if min(self.ridge, self.user_ridge, self.movie_ridge) <= 0:
             raise ValueError("ridges must be positive")
 
@@ -162,12 +163,15 @@ def _fit_regressions(
     shape = (movies, parameters.neighbours)
     neighbours = np.full(shape, -1, dtype=np.int64)
     weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    errors = np.zeros(movies, dtype=np.float32)
     # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
     others = np.diff(residuals.indptr) - 1
     scales = scale_users(others, parameters.exponent)
     left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
-    popularity = np.maximum(np.diff(columns.indptr), 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
+    rated = np.diff(columns.indptr)
+    popularity = np.maximum(rated, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
+    # Without neighbours, what the baseline leaves for a rater left out is the error.
+    errors = _mean_of_each(residuals.indices, (residuals.data * (1 + np.repeat(left_out, others + 1))) ** 2, rated)
+    targets = np.flatnonzero(rated >= parameters.least_raters)
 
     def fit(targets: Integers) -> None:
         fit_targets(
@@ -188,7 +192,7 @@ def _fit_regressions(
 
     # Each regression is one thread's.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
-        for _ in pool.map(fit, [np.arange(step, movies, STEPS) for step in range(STEPS)]):
+        for _ in pool.map(fit, [targets[step::STEPS] for step in range(STEPS)]):
             progress(1 / STEPS)
     return neighbours, weights, rated_weights, errors
 
@@ -200,6 +204,12 @@ def scale_users(ratings: NDArray[np.integer], exponent: float) -> Floats:
 
 def _shrunk_mean(sums: NDArray[np.number], counts: NDArray[np.integer], ridge: float) -> Floats:
     return np.asarray(sums / (counts + ridge), dtype=np.float32)
+
+
+def _mean_of_each(places: NDArray[np.integer], values: Floats, counts: NDArray[np.integer]) -> Floats:
+    """Mean of the values at each place, 0 where there is none."""
+    sums = np.bincount(places, weights=values, minlength=len(counts))
+    return np.asarray(sums / np.maximum(counts, 1), dtype=np.float32)
 
 
 def _spread(errors: Floats, ratings: NDArray[np.integer], movie_spread: float, movie_ridge: float) -> Floats:

@@ -125,6 +125,17 @@ def test_what_few_ratings_tell_of_a_movie_is_uncertain() -> None:
     assert rare > often - 0.06
 
 
+@pytest.mark.parametrize("raters", [4, 5])
+def test_a_movie_has_neighbours_once_enough_rated_it(raters: int) -> None:
+    stars = draw_ratings().toarray()
+    stars[raters:, 3] = 0
+    stars[:raters, 3] = np.arange(raters) % 4 + 1
+    model = fit_stars(csr_array(stars), PARAMETERS)
+    assert (model.neighbours[3] >= 0).any() == (raters >= PARAMETERS.least_raters)
+    assert (np.delete(model.neighbours, 3, axis=0) >= 0).any(axis=1).all()
+    assert 0.8 * model.unseen_spread < model.spread[3] < 2 * model.unseen_spread
+
+
 def test_a_movie_without_ratings_has_no_neighbours_and_no_bias() -> None:
     stars = csr_array(np.hstack([draw_ratings().toarray(), np.zeros((60, 1), dtype=np.float32)]))
     model = fit_stars(stars, PARAMETERS)
