@@ -1,18 +1,25 @@
 """Ports of this machine."""
 
+import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from graph.errors import ServerError
+
+# Below those that systems give to outgoing connections, one of which might take a port before it is listened on.
+LISTENED_ON = range(15_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now, each another."""
+    drawn: list[int] = []
     with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        while len(drawn) < count:
+            port = random.SystemRandom().choice(LISTENED_ON)
+            with suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                drawn.append(port)
+    return drawn
 
 
 def require_free_port(port: int, variable: str) -> None:

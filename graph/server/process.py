@@ -233,11 +233,18 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_SECONDS
         while not (answers(server.bolt_port) and database.is_reachable()):
             if self.running() is None:
-                raise ServerError(f"Neo4j stopped while starting: {self._explain(self.home.console_log.read_text())}")
+                raise ServerError(f"Neo4j stopped while starting: {self._explain(self._last_words(server))}")
             if time.monotonic() > deadline:
                 self._stop()
                 raise ServerError(f"Neo4j did not answer within {START_SECONDS} s: see {self.home.console_log}")
             time.sleep(0.1)
+
+    def _last_words(self, server: RunningServer) -> str:
+        """What a server that has ended printed, and wrote into its log since its start."""
+        log = self.home.path / "logs" / "neo4j.log"
+        is_its_own = log.is_file() and log.stat().st_mtime > server.created
+        written = log.read_text(errors="replace").rpartition("Starting...")[2] if is_its_own else ""
+        return self.home.console_log.read_text(errors="replace") + written
 
     def _explain(self, printed: str) -> str:
         """Why a program failed. On a full disk it may not even have been able to say so."""
@@ -269,5 +276,6 @@ def _read_all(stream: IO[bytes] | None, watch: Callable[[str], object]) -> str:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
     errors = [line for line in lines if " ERROR " in line or "Exception" in line]
-    return errors[0] if errors else (lines or ["it printed nothing"])[-1]
+    return (causes[-1:] or errors or lines[-1:] or ["it printed nothing"])[0]

@@ -132,6 +132,17 @@ def test_a_process_file_of_another_process_counts_for_nothing(server: EmbeddedSe
     assert not server.home.process_file.exists()
 
 
+def test_a_port_taken_while_neo4j_starts_is_told(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    bolt_port, http_port = free_ports(2)
+    monkeypatch.setattr("graph.server.process.require_free_port", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", bolt_port))
+        taken.listen()
+        monkeypatch.setattr("graph.server.process.answers", lambda _: False)
+        with pytest.raises(ServerError, match=r"stopped while starting: .*Address already in use"):
+            server.up(bolt_port, http_port, memory=SMALL)
+
+
 def test_a_server_that_ends_while_starting_tells_its_own_words(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

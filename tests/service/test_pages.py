@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from conftest import RunningSystem
+from conftest import RunningSystem, wait_until
 from pages_under_test import PAGES, PAINT, SCROLLS, OpenPage, open_page
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -148,6 +148,7 @@ def test_a_search_finds_a_misspelt_title(opened: OpenPage) -> None:
 
 def test_controls_change_the_list(opened: OpenPage, system: RunningSystem) -> None:
     tell(system, TRYING_USER, 1, type="rated", rating=5)
+    wait_until(lambda: system.get(f"/v1/users/{TRYING_USER}/history").ok)
     page = opened.page
     page.goto(f"{opened.url}/users/{TRYING_USER}")
     first = movies_of(page)[0]
