@@ -11,7 +11,7 @@ run: setup
 	@$(BIN)/python -m scripts.run
 
 test: setup-tests check
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup-tests
 	@$(BIN)/python -m pytest -m slow

@@ -35,13 +35,6 @@ SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 OpenLog = Callable[[], EventLog]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes that share the tests, one runs all that need the whole system; each module is one's."""
-    for item in items:
-        needs_system = "system" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("system" if needs_system else item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """An embedded Neo4j of the tests' own."""
