@@ -158,11 +158,9 @@ def _fit_regressions(
     residuals: csr_array, parameters: StarsParameters, progress: Callable[[float], object]
 ) -> tuple[Integers, Floats, Floats, Floats]:
     """Each movie's neighbours, weights, weights of having rated, and error, as `fit_targets` makes them."""
-    columns = residuals.tocsc()
-    movies = len(columns.indptr) - 1
-    shape = (movies, parameters.neighbours)
-    neighbours = np.full(shape, -1, dtype=np.int64)
-    weights, rated_weights = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    columns, movies = residuals.tocsc(), residuals.shape[1]
+    neighbours = np.full((movies, parameters.neighbours), -1, dtype=np.int64)
+    weights, rated_weights = np.zeros((2, *neighbours.shape), dtype=np.float32)
     # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
     others = np.diff(residuals.indptr) - 1
     scales = scale_users(others, parameters.exponent)
@@ -170,7 +168,8 @@ def _fit_regressions(
     rated = np.diff(columns.indptr)
     popularity = np.maximum(rated, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
     # Without neighbours, what the baseline leaves for a rater left out is the error.
-    errors = _mean_of_each(residuals.indices, (residuals.data * (1 + np.repeat(left_out, others + 1))) ** 2, rated)
+    squares = (residuals.data * (1 + np.repeat(left_out, others + 1))) ** 2
+    errors = _shrunk_mean(np.bincount(residuals.indices, squares, movies), np.maximum(rated, 1), 0)
     targets = np.flatnonzero(rated >= parameters.least_raters)
 
     def fit(targets: Integers) -> None:
@@ -204,12 +203,6 @@ def scale_users(ratings: NDArray[np.integer], exponent: float) -> Floats:
 
 def _shrunk_mean(sums: NDArray[np.number], counts: NDArray[np.integer], ridge: float) -> Floats:
     return np.asarray(sums / (counts + ridge), dtype=np.float32)
-
-
-def _mean_of_each(places: NDArray[np.integer], values: Floats, counts: NDArray[np.integer]) -> Floats:
-    """Mean of the values at each place, 0 where there is none."""
-    sums = np.bincount(places, weights=values, minlength=len(counts))
-    return np.asarray(sums / np.maximum(counts, 1), dtype=np.float32)
 
 
 def _spread(errors: Floats, ratings: NDArray[np.integer], movie_spread: float, movie_ridge: float) -> Floats:

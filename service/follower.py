@@ -50,10 +50,10 @@ class Follower:
             self._start()
             oldest = self._wanted_at - FRESH_SECONDS
             patience = max(0.0, self._asking_since + self._patience - time.monotonic())
-            self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
+            is_told = self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
             if self._failure is not None:
                 raise DatabaseUnavailableError(str(self._failure))
-            if self._asked_at <= oldest:
+            if not is_told:
                 raise DatabaseUnavailableError("Neo4j does not tell in time what has changed")
             return self._version
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import wait_until
 
 from graph.database import Database
-from graph.repositories.ingest import Ingest
+from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
 from service.follower import FRESH_SECONDS, Follower
@@ -55,3 +55,26 @@ def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest
         assert message.count("data: ") == 1
         assert f'"movieId":{movie}' in message
     pusher.leave(listener)
+
+
+def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_came(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neo4j under load: each answer is older than what is fresh when it comes."""
+    read = ingest.read_changes
+
+    def read_slowly(since: int) -> Changes:
+        changes = read(since)
+        time.sleep(3 * FRESH_SECONDS)
+        return changes
+
+    monkeypatch.setattr(ingest, "read_changes", read_slowly)
+    follower = Follower(ingest, 3)
+    try:
+        watch(ingest, 6)
+        assert follower.get_sequence() == 1
+        watch(ingest, 7)
+        time.sleep(FRESH_SECONDS)
+        assert follower.get_sequence() == 2
+    finally:
+        follower.end()

@@ -51,14 +51,13 @@ def graph_after(database: Database, log: SqliteEventLog) -> list[str]:
     return sorted([*found, *(str(record.values()) for record in movies)])
 
 
-@pytest.mark.parametrize("sizes", [(700, 40), pytest.param((3,), marks=pytest.mark.slow)])
 def test_the_graph_does_not_depend_on_where_batches_are_cut(
-    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...]
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = SqliteEventLog(settings.event_log_path)
     log.append(draw_events(random.Random(1), 1500))
     whole = graph_after(database, log)
     assert len(whole) > 500
-    for size in sizes:
+    for size in (700, 40, 3):
         monkeypatch.setattr("stream.writer.BATCH", size)
         assert graph_after(database, log) == whole, size
