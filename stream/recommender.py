@@ -34,9 +34,13 @@ class Recommender:
 
     def recommend_pending(self) -> int:
         """One list for the latest finish of each user since the last call; returns how many were made."""
-        if self._ingest.get_sequence() <= self._recommended:
+        sequence = self._ingest.get_sequence()
+        if sequence <= self._recommended:
             return 0
         finishes = self._ingest.read_finishes_since(self._recommended)
+        if not finishes:  # not worth a write: who starts again finds none, too
+            self._recommended = sequence
+            return 0
         waiting, awaited = self._part_waiting([finish for finish in finishes if not finish.stored])
         self._link_new_movies({finish.movie_id for finish in finishes})
         with ThreadPoolExecutor(TRAVERSALS) as pool:
@@ -51,11 +55,10 @@ class Recommender:
                 logger.info("%d users who finished a movie have their lists", len(group))
                 for finish in group:
                     FINISH_TO_LIST_SECONDS.observe(max(0.0, (utc_now() - finish.at).total_seconds()))
-        if finishes:
-            done = min(finish.sequence for finish in awaited) - 1 if awaited else finishes[-1].sequence
-            if done > self._recommended:
-                self._recommended = done
-                self._ingest.move_follower(RECOMMENDATIONS, done)
+        done = min(finish.sequence for finish in awaited) - 1 if awaited else finishes[-1].sequence
+        if done > self._recommended:
+            self._recommended = done
+            self._ingest.move_follower(RECOMMENDATIONS, done)
         return len(waiting)
 
     def _part_waiting(self, finishes: list[Finish]) -> tuple[list[Finish], list[Finish]]:

@@ -30,8 +30,8 @@ dbms.security.allow_csv_import_from_file_urls=false
 dbms.usage_report.enabled=false
 client.allow_telemetry=false
 # Databases are closed by then; the default of 5 s only makes every stop slow.
-internal.server.bolt.connection_shutdown_wait_time=1s
-internal.server.bolt.thread_pool_shutdown_wait_time=1s
+internal.server.bolt.connection_shutdown_wait_time=50ms
+internal.server.bolt.thread_pool_shutdown_wait_time=50ms
 """
 
 

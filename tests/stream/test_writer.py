@@ -238,6 +238,22 @@ def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database:
     assert Recommender(ingest, Models(database), recommendations).recommend_pending() == 0
 
 
+def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    ingest = Ingest(database)
+    read_after: list[int] = []
+    read = ingest.read_finishes_since
+    monkeypatch.setattr(ingest, "read_finishes_since", lambda after: read_after.append(after) or read(after))
+    recommender = Recommender(ingest, Models(database), Recommendations(database))
+    started = [sighting(1, 7, NOON), polled(NOON)]
+    ingest.transact(lambda batch: apply_events(batch, started, FinishRules()))
+    assert [recommender.recommend_pending() for _ in range(3)] == [0, 0, 0]
+    assert read_after == [0]
+    finished = [sighting(1, 9, NOON + MINUTE), polled(NOON + MINUTE)]
+    ingest.transact(lambda batch: apply_events(batch, finished, FinishRules()))
+    assert recommender.recommend_pending() == 1
+
+
 def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, settings: Settings) -> None:
     log = SqliteEventLog(settings.event_log_path)
     log.append([sighting(1, 7, NOON)])
