@@ -92,14 +92,14 @@ def test_item_models_give_weights_from_source_to_target(key: str) -> None:
         assert weights[0, 1] != pytest.approx(weights[1, 0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["random", pytest.param("next", marks=pytest.mark.slow)])
-def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str) -> None:
+@pytest.mark.parametrize(("name", "splits"), [("random", 1), pytest.param("next", 2, marks=pytest.mark.slow)])
+def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str, splits: int) -> None:
     protocol = PROTOCOLS[name]
     settings = Settings(history_limit=3)
     with serve_tasks(settings, protocol) as serve:
         tallies = {
             tally.model: tally
-            for tally in compare_models(grouped_ratings(), protocol, [replace(SLIM, grid={})], 2, serve)
+            for tally in compare_models(grouped_ratings(), protocol, [replace(SLIM, grid={})], splits, serve)
         }
     assert list(tallies) == [SLIM.name, "served, whole history", "served, 200", "served, 3"]
     whole, limited = tallies["served, whole history"], tallies["served, 3"]

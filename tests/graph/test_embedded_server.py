@@ -67,14 +67,8 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
         code, output = run([command], server.home, *ports)
         assert (code, f"process {pid} runs but does not answer" in output) == (1, True)
         assert time.monotonic() - begin < 10
+    os.kill(pid, signal.SIGCONT)
 
-    # Killed: the process file is stale, and the next start does not mind. What the last one printed is kept.
-    os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
-    server.home.console_log.write_text("last words")
-    assert run(["status"], server.home)[0] == 1
-    assert run(["up"], server.home, *ports)[0] == 0
-    assert server.home.console_log.with_name("console.previous.log").read_text() == "last words"
     # Ended by another process, it leaves a zombie of this one, which nobody waits for.
     command = [sys.executable, "-m", "graph", "down"]
     environment = {**os.environ, "NEO4J_HOME": str(server.home.path)}
@@ -82,6 +76,20 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     assert down.stdout == "Neo4j is down.\n"
     assert server.running() is None
     assert run(["down"], server.home) == (0, "Neo4j was not running.\n")
+
+
+@pytest.mark.slow
+def test_a_killed_server_does_not_hinder_the_next(server: EmbeddedServer) -> None:
+    """The process file is stale, and the next start does not mind. What the last one printed is kept."""
+    ports = free_ports(2)
+    pid = server.up(*ports, memory=SMALL).pid
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
+    server.home.console_log.write_text("last words")
+    assert run(["status"], server.home)[0] == 1
+    assert run(["up"], server.home, *ports)[0] == 0
+    assert server.home.console_log.with_name("console.previous.log").read_text() == "last words"
+    assert server.down()
 
 
 @pytest.mark.slow
@@ -132,6 +140,7 @@ def test_a_process_file_of_another_process_counts_for_nothing(server: EmbeddedSe
     assert not server.home.process_file.exists()
 
 
+@pytest.mark.slow
 def test_a_port_taken_while_neo4j_starts_is_told(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     bolt_port, http_port = free_ports(2)
     monkeypatch.setattr("graph.server.process.require_free_port", lambda *_: None)

@@ -31,6 +31,7 @@ def parts_of(service: GunicornService) -> dict[str, Any]:
     return service.get("/health/ready").json()["parts"]
 
 
+@pytest.mark.slow
 def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: Path) -> None:
     with serving(own.model_copy(update={"log_format": "json"}), tmp_path) as service:
         assert service.get("/health/live").json() == {"live": True}

@@ -51,13 +51,14 @@ def graph_after(database: Database, log: SqliteEventLog) -> list[str]:
     return sorted([*found, *(str(record.values()) for record in movies)])
 
 
+@pytest.mark.parametrize("count", [300, pytest.param(1500, marks=pytest.mark.slow)])
 def test_the_graph_does_not_depend_on_where_batches_are_cut(
-    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     log = SqliteEventLog(settings.event_log_path)
-    log.append(draw_events(random.Random(1), 1500))
+    log.append(draw_events(random.Random(1), count))
     whole = graph_after(database, log)
-    assert len(whole) > 500
-    for size in (700, 40, 3):
+    assert len(whole) > count // 3
+    for size in (count // 2, 40, 3):
         monkeypatch.setattr("stream.writer.BATCH", size)
         assert graph_after(database, log) == whole, size
