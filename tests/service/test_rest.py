@@ -10,6 +10,9 @@ import requests
 from conftest import RunningSystem, wait_until
 from contract import Contract
 
+from graph.database import Database
+from service.follower import FRESH_SECONDS
+
 Get = Callable[..., Any]
 UNKNOWN_USER = 888_888
 
@@ -31,6 +34,12 @@ def post(contract: Contract) -> Get:
 
 
 RECOMMENDATIONS = "/v1/users/{userId}/recommendations"
+
+
+def is_stored(system: RunningSystem, event_id: str) -> bool:
+    """Whether the list that a finish led to is in the graph: it is answered first, stored soon after."""
+    with Database.from_settings(system.settings) as database:
+        return bool(database.run_text("MATCH ()-[edge:RECOMMENDED {batchId: $id}]->() RETURN 1 LIMIT 1", id=event_id))
 
 
 def test_the_documentation_page_and_its_assets_come_from_us(system: RunningSystem) -> None:
@@ -93,8 +102,6 @@ def test_an_explanation_adds_up_to_the_score(get: Get) -> None:
 
 
 def test_the_cypher_of_an_explanation_draws_paths(system: RunningSystem, get: Get) -> None:
-    from graph.database import Database
-
     first = get(RECOMMENDATIONS, "?limit=1", userId=5)["recommendations"][0]
     path = "/v1/users/{userId}/recommendations/{movieId}/explanation"
     explained = get(path, userId=5, movieId=first["movieId"])
@@ -222,7 +229,7 @@ def test_after_a_finish_every_process_answers_with_its_list(system: RunningSyste
         first = requests.get(path, timeout=10).json()["recommendations"][0]
     [result] = post("/v1/events", {"userId": 13, "movieId": first["movieId"], "type": "finished"})["results"]
     told = result["recommendations"]
-    time.sleep(0.5)
+    wait_until(lambda: is_stored(system, result["eventId"]))
     answers = [requests.get(path, timeout=10).json() for _ in range(10)]
     assert [answer["recommendations"] for answer in answers] == [told["recommendations"]] * 10
     assert {answer["generatedAt"] for answer in answers} == {told["generatedAt"]}, "computed once"
@@ -288,8 +295,10 @@ def test_an_erased_user_is_gone_and_nothing_is_kept_of_them(contract: Contract, 
         assert get(RECOMMENDATIONS, userId=12)["basis"] in {"trending", "popular"}
 
 
-def test_a_viewing_of_what_was_recommended_is_told_as_a_hit(get: Get, post: Get) -> None:
+def test_a_viewing_of_what_was_recommended_is_told_as_a_hit(system: RunningSystem, get: Get, post: Get) -> None:
     [result] = post("/v1/events", {"userId": 11, "movieId": 2028, "type": "finished"})["results"]
+    wait_until(lambda: is_stored(system, result["eventId"]))
+    time.sleep(FRESH_SECONDS)  # until then, an answer of before holds
     third = result["recommendations"]["recommendations"][2]["movieId"]
     before = get("/v1/stats/feedback")
     post("/v1/events", {"userId": 11, "movieId": third, "type": "started"})
