@@ -1,5 +1,6 @@
-// Take back likes, listings and clicks. Parameters: eventIds. Returns: removed
+// Take back likes, listings and clicks, and count that at the event. Parameters: eventIds. Returns: removed
 UNWIND $eventIds AS eventId
+MATCH (undone:Undone {eventId: eventId})
 CALL (eventId) {
   MATCH (:User)-[mark:LIKED {eventId: eventId}]->(:Movie)
   RETURN mark
@@ -10,5 +11,6 @@ CALL (eventId) {
   MATCH (:User)-[mark:CLICKED {eventId: eventId}]->(:Movie)
   RETURN mark
 }
+SET undone.effects = coalesce(undone.effects, 0) + 1
 DELETE mark
 RETURN count(*) AS removed

@@ -1,7 +1,9 @@
 // Take back ratings; the one that each replaced comes back, unless that was taken back too, else the bulk-loaded one. The
-// movies' statistics stay true. Parameters: eventIds. Returns: removed
+// movies' statistics stay true, and it is counted at the event. Parameters: eventIds. Returns: removed
 UNWIND $eventIds AS eventId
+MATCH (event:Undone {eventId: eventId})
 MATCH (:User)-[rated:RATED {eventId: eventId}]->(movie:Movie)
+SET event.effects = coalesce(event.effects, 0) + 1
 WITH rated, movie, rated.rating AS undone,
      CASE WHEN EXISTS { (:Undone {eventId: rated.priorEventId}) } THEN null ELSE rated.priorRating END AS prior
 WITH rated, movie, undone, prior, coalesce(prior, rated.bulkRating) AS back

@@ -200,7 +200,8 @@ def evaluate(
     if name == "stars":
         if names:
             raise click.UsageError("--model does not go with --protocol stars, which has models of its own")
-        return _evaluate_stars(settings, folds, probe, tell, as_json=as_json)
+        _evaluate_stars(settings, folds, probe, tell, as_json=as_json)
+        return
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
     models = [COMPARED[key] for key in names or COMPARED]
@@ -214,7 +215,6 @@ def evaluate(
         click.echo(json.dumps(rows))
     else:
         click.echo(pd.DataFrame(rows).drop(columns="parameters").to_string(index=False))
-    return None
 
 
 def _evaluate_stars(

@@ -34,15 +34,8 @@ def bulk_load(
     back. A complete stage is not done again by the next call. `tell` gets the account of all lines before anything is
     changed. Raises RecommenderError.
     """
-    if settings.neo4j_uri:
-        raise RecommenderError(
-            "the offline import needs the database's own files, and NEO4J_URI names a Neo4j that we do not run: "
-            "unset it to load the embedded one, or use compose's load service (README, Docker)"
-        )
-    home = Home(settings.neo4j_home)
-    home.create(settings.neo4j_password.get_secret_value() if settings.neo4j_password else None)
-    server = EmbeddedServer(home, settings.cache)
-    with loading(settings), exclusive(home.load_lock, TAKEN):
+    server = _create_server(settings)
+    with loading(settings), exclusive(server.home.load_lock, TAKEN):
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         if not forget_live:
             require_same_catalogue(server, settings, dataset.manifest().catalogue)
@@ -63,3 +56,15 @@ def bulk_load(
         use_dataset(dataset)
         incoming.remove()
         remove_other_datasets(dataset)
+
+
+def _create_server(settings: Settings) -> EmbeddedServer:
+    """The embedded Neo4j, running or not, its folder made if there is none."""
+    if settings.neo4j_uri:
+        raise RecommenderError(
+            "the offline import needs the database's own files, and NEO4J_URI names a Neo4j that we do not run: "
+            "unset it to load the embedded one, or use compose's load service (README, Docker)"
+        )
+    home = Home(settings.neo4j_home)
+    home.create(settings.neo4j_password.get_secret_value() if settings.neo4j_password else None)
+    return EmbeddedServer(home, settings.cache)

@@ -152,7 +152,7 @@ class GraphAccess:
         return GroupCommit("writes", commit)
 
     def apply(self, events: list[Event]) -> int:
-        """Bring logged events into the graph at once; returns how many earlier ones were taken back."""
+        """Bring logged events into the graph at once; returns how many edges were taken back."""
         rules = FinishRules.from_settings(self.settings)
         return self.ingest.transact(lambda batch: apply_events(batch, events, rules))
 

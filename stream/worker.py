@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -64,17 +65,10 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
             steps["webhook"] = Led(
                 log, lambda: Webhook(settings, posting, ingest, recommendations, log).deliver_once, idle=FAILURE_SECONDS
             )
-        threads = [
-            threading.Thread(target=_repeat, args=(name, step, stop), name=name, daemon=True)
-            for name, step in steps.items()
-        ]
-        for thread in threads:
-            thread.start()
-        logger.info("following the event log")
-        _repeat("writer", partial(_advance, writer, recommending), stop)
-        logger.info("stopping")
-        for thread in threads:
-            thread.join(FAILURE_SECONDS)
+        with _repeated_beside(steps, stop):
+            logger.info("following the event log")
+            _repeat("writer", partial(_advance, writer, recommending), stop)
+            logger.info("stopping")
         log.close()
 
 
@@ -134,6 +128,20 @@ def trim_log(log: EventLog, ingest: Ingest, settings: Settings) -> float:
     if removed:
         logger.info("%d applied events are removed from the event log", removed)
     return TRIM_SECONDS
+
+
+@contextmanager
+def _repeated_beside(steps: dict[str, Callable[[], float]], stop: threading.Event) -> Iterator[None]:
+    """Each step in a thread of its own; what has not ended a second after `stop` is left behind."""
+    threads = [
+        threading.Thread(target=_repeat, args=(name, step, stop), name=name, daemon=True)
+        for name, step in steps.items()
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join(FAILURE_SECONDS)
 
 
 def _advance(writer: Writer, recommend: Callable[[], float]) -> float:

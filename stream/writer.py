@@ -117,7 +117,7 @@ def apply_events(
 ) -> int:
     """Apply events, in their order, within an open batch. Applying one twice is the same as once.
 
-    `part`: which partition of how many a poll's marker among them is of. Returns how many earlier ones were taken back.
+    `part`: which partition of how many a poll's marker among them is of. Returns how many edges were taken back.
     """
     batch.write_erasures(
         {event.user_id: event.at for event in events if event.type is EventType.ERASED and event.user_id}

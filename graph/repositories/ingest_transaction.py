@@ -120,17 +120,17 @@ class IngestTransaction:
             self._transaction.run("keep_replaced_ratings", rows=replaced)
 
     def undo_events(self, event_ids: list[str]) -> int:
-        """Take back events, those that are yet to come included; returns how many had an effect."""
+        """Take back events, those that are yet to come included; returns how many edges that took, now or before."""
         if not event_ids:
             return 0
-        self._transaction.run("write_undone", eventIds=event_ids)
+        [before] = self._transaction.run("write_undone", eventIds=event_ids)
         removed = 0
         for name in ("undo_viewings", "undo_ratings", "undo_marks"):
             [record] = self._transaction.run(name, eventIds=event_ids)
             removed += sum(record.values())
         if removed:
             self.note_change(None)
-        return removed
+        return int(before["effects"]) + removed
 
     def write_erasures(self, moments: dict[int, datetime]) -> None:
         """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""

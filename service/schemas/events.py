@@ -134,7 +134,7 @@ class UndoneEvent(Schema):
 
     event_id: str
     applied: bool = Field(description="The graph is without it; false while Neo4j is away, then it will be")
-    effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it had left none")
+    effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it left none")
 
 
 class RemovedEdges(Schema):

@@ -102,6 +102,14 @@ def test_who_asks_for_the_streams_headers_alone_is_no_listener(service: Gunicorn
     for stream in listening:
         stream.close()
 
+    def have_left() -> bool:
+        """That somebody has gone is seen when something is pushed."""
+        event = {"userId": 1, "movieId": 1, "type": "started"}
+        requests.post(f"{service.url}/v1/events", json=event, timeout=10).raise_for_status()
+        return service.metric("recommender_stream_listeners") == before
+
+    wait_until(have_left)
+
 
 def test_what_clients_make_up_makes_no_series(service: GunicornService) -> None:
     service.get("/health/live")

@@ -40,6 +40,7 @@ def tell(system: RunningSystem, user_id: int, movie_id: int, **event: object) ->
 
 def movies_of(page: Page) -> list[int]:
     page.wait_for_selector("#recommendations[aria-busy=false] li")
+    page.wait_for_selector("#explanation[aria-busy=false]")  # of the first one, asked for with the list
     return [int(str(item.get_attribute("data-movie"))) for item in page.query_selector_all("#recommendations li")]
 
 
@@ -160,7 +161,8 @@ def test_controls_change_the_list(opened: OpenPage, system: RunningSystem) -> No
     item.first.get_by_text("Exclude").click()
     expect(page.locator(f"#recommendations li[data-movie='{unwanted}']")).to_have_count(0)
     expect(page.locator("#excluded button")).to_have_count(1)
-    page.locator(f"#recommendations li[data-movie='{disliked}']").get_by_text("Not interested").click()
+    assert movies_of(page)[0] == disliked
+    item.first.get_by_text("Not interested").click()
     expect(page.locator(f"#recommendations li[data-movie='{disliked}']")).to_have_count(0)
     rated = movies_of(page)[0]
     item.first.locator("select").select_option("5")

@@ -65,8 +65,10 @@ def test_an_event_taken_back_leaves_no_edge_and_does_not_come_again(database: Da
     assert len(edges(database)) == 2
     assert apply(database, [undone("a")]) == 1
     assert edges(database) == {("CLICKED", 8, "b", None, False, None)}
-    assert apply(database, [undone("a")]) == 0
+    assert apply(database, [undone("a")]) == 1, "told again, whoever took it back"
     apply(database, [event])
+    assert apply(database, [undone("a")]) == 1
+    assert apply(database, [undone("never came")]) == 0
     assert edges(database) == {("CLICKED", 8, "b", None, False, None)}
 
 
