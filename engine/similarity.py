@@ -12,9 +12,9 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engine.kernels import accumulate_gram, count_row_work, mirror_upper, solve_targets
+from engine.selection import find_largest
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
 MOST_MOVIES = 30_000
@@ -87,8 +87,7 @@ def fit_similarities(
     all_columns = len(movies) == positives.shape[1]  # then spare the memory of a copy
     matrix = positives if all_columns and positives.has_canonical_format else csr_array(positives[:, movies])
     matrix.sum_duplicates()  # sorts too
-    with threadpool_limits(1, user_api="blas"):  # each regression is one thread's
-        source, target, weight = _fit_edges(matrix, parameters, progress)
+    source, target, weight = _fit_edges(matrix, parameters, progress)
     return _order_edges(movies[source], movies[target], weight)
 
 
@@ -178,10 +177,7 @@ def _choose_candidates(
     for target in range(len(gram)):
         scores = gram[target] * movie_weights
         scores[target] = 0
-        least = np.partition(scores, -count)[-count]
-        likely = np.flatnonzero((scores > 0) & (scores >= least))
-        best = np.argsort(-scores[likely], kind="stable")[:count]
-        chosen.append(np.sort(likely[best]))
+        chosen.append(find_largest(scores, count))
     targets = np.repeat(np.arange(len(gram)), [len(sources) for sources in chosen])
     return np.concatenate(chosen), targets
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from engine.star_kernels import fit_targets, sum_contributions
+from engine.star_kernels import sum_contributions
+from engine.star_regressions import Regression, Residuals, fit_target
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -26,7 +27,6 @@ SPREAD_SHRINKAGE = 20
 # A rater left out of a movie's regression, but not of the choice of its neighbours, makes the error look smaller: so
 # much, for four of five ratings of the sample's folds to be within the interval (docs/evaluation.md).
 CHOICE_FACTOR = 1.09
-STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -157,42 +157,39 @@ def fit_stars(
 def _fit_regressions(
     residuals: csr_array, parameters: StarsParameters, progress: Callable[[float], object]
 ) -> tuple[Integers, Floats, Floats, Floats]:
-    """Each movie's neighbours, weights, weights of having rated, and error, as `fit_targets` makes them."""
+    """Each movie's neighbours, weights, weights of having rated, and error: movies x K, and movies."""
     columns, movies = residuals.tocsc(), residuals.shape[1]
     neighbours = np.full((movies, parameters.neighbours), -1, dtype=np.int64)
     weights, rated_weights = np.zeros((2, *neighbours.shape), dtype=np.float32)
     # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
     others = np.diff(residuals.indptr) - 1
-    scales = scale_users(others, parameters.exponent)
     left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
     rated = np.diff(columns.indptr)
-    popularity = np.maximum(rated, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent)
+    told = Residuals(
+        rows=(residuals.indptr, residuals.indices, residuals.data),
+        columns=(columns.indptr, columns.indices, columns.data),
+        scales=scale_users(others, parameters.exponent),
+        left_out=left_out,
+        popularity=np.maximum(rated, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent),
+    )
     # Without neighbours, what the baseline leaves for a rater left out is the error.
     squares = (residuals.data * (1 + np.repeat(left_out, others + 1))) ** 2
     errors = _shrunk_mean(np.bincount(residuals.indices, squares, movies), np.maximum(rated, 1), 0)
-    targets = np.flatnonzero(rated >= parameters.least_raters)
+    targets = np.flatnonzero(rated >= parameters.least_raters).tolist()
 
-    def fit(targets: Integers) -> None:
-        fit_targets(
-            targets,
-            (residuals.indptr, residuals.indices, residuals.data),
-            (columns.indptr, columns.indices, columns.data),
-            scales,
-            left_out,
-            popularity,
-            parameters.raters,
-            parameters.candidates,
-            np.float32(parameters.ridge),
-            neighbours,
-            weights,
-            rated_weights,
-            errors,
-        )
+    def fit(target: int) -> Regression | None:
+        raters, candidates = parameters.raters, parameters.candidates
+        return fit_target(told, target, raters, candidates, parameters.neighbours, parameters.ridge)
 
     # Each regression is one thread's.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
-        for _ in pool.map(fit, [targets[step::STEPS] for step in range(STEPS)]):
-            progress(1 / STEPS)
+        for target, found in zip(targets, pool.map(fit, targets), strict=True):
+            if found is not None:
+                count = len(found.neighbours)
+                neighbours[target, :count] = found.neighbours
+                weights[target, :count], rated_weights[target, :count] = found.weights, found.rated_weights
+                errors[target] = found.error
+            progress(1 / len(targets))
     return neighbours, weights, rated_weights, errors
 
 
