@@ -1,7 +1,8 @@
 """What the views work with: one set of repositories per process."""
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
@@ -52,6 +53,7 @@ class GraphAccess:
     """The repositories, each made at its first use: a driver must not be older than the process that uses it."""
 
     settings: Settings
+    streams_ended: threading.Event = field(default_factory=threading.Event)
 
     @cached_property
     def database(self) -> Database:
@@ -108,7 +110,7 @@ class GraphAccess:
     @cached_property
     def pusher(self) -> Pusher:
         """Pushes what changes to those who follow."""
-        return Pusher(self.ingest, self.recommendations, self.follower)
+        return Pusher(self.ingest, self.recommendations, self.follower, self.streams_ended)
 
     @cached_property
     def follower(self) -> Follower:
@@ -168,7 +170,8 @@ class GraphAccess:
             self.database.close()
 
     def end_streams(self) -> None:
-        """Let those who follow go, if there are any."""
+        """Let those who follow go, and who comes yet: perhaps from another process that stops, too."""
+        self.streams_ended.set()
         if "pusher" in self.__dict__:
             self.pusher.end()
 

@@ -86,14 +86,17 @@ class Listener:
 class Pusher:
     """Follows the sequence in a thread of its own, while anybody listens."""
 
-    def __init__(self, ingest: Ingest, recommendations: Recommendations, follower: Follower) -> None:
+    def __init__(
+        self, ingest: Ingest, recommendations: Recommendations, follower: Follower, ended: threading.Event
+    ) -> None:
+        """`ended`: set once the process stops, perhaps before anybody has listened."""
         self._ingest = ingest
         self._follower = follower
         self._recommendations = recommendations
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
         self._following = False
-        self._ended = False
+        self._ended = ended
         self._sequence = 0
 
     def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Listener:
@@ -117,7 +120,7 @@ class Pusher:
                 for batch in self._read_changes(max(after, self._sequence - RESUMED_BATCHES), self._sequence):
                     listener.offer(batch)
             self._listeners.add(listener)
-            if self._ended:
+            if self._ended.is_set():
                 listener.end()
         LISTENERS.inc()
         return listener
@@ -131,7 +134,7 @@ class Pusher:
     def end(self) -> None:
         """End all streams, also those that come now: the process stops, and listeners come back to another one."""
         with self._lock:
-            self._ended = True
+            self._ended.set()
             for listener in self._listeners:
                 listener.end()
 

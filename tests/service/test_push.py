@@ -12,8 +12,10 @@ from graph.database import Database
 from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
+from graph.settings import Settings
 from service.follower import FRESH_SECONDS, Follower
-from service.push import Pusher
+from service.graph_access import GraphAccess
+from service.push import HEARTBEAT, Pusher
 
 NOON = datetime(2026, 1, 1, 12)
 
@@ -29,7 +31,7 @@ def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) 
     ingest.read_changes(0)  # planned, it takes less than the follower's patience
     monkeypatch.setattr("service.follower.IDLE_SECONDS", 2)
     follower = Follower(ingest, 10)
-    pusher = Pusher(ingest, Recommendations(database), follower)
+    pusher = Pusher(ingest, Recommendations(database), follower, threading.Event())
     yield pusher
     pusher.end()
     follower.end()
@@ -78,3 +80,15 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
         assert follower.get_sequence() == 2
     finally:
         follower.end()
+
+
+def test_who_comes_first_to_a_process_that_stops_already_is_let_go(database: Database, settings: Settings) -> None:
+    """Another process let its listeners go, and they came back at once."""
+    access = GraphAccess(settings)
+    access.end_streams()
+    listener = access.pusher.listen(None, None)
+    messages = listener.messages()
+    assert next(messages) == HEARTBEAT
+    assert next(messages, None) is None
+    access.pusher.leave(listener)
+    access.close()
