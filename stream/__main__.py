@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import asdict
 from datetime import timedelta
+from queue import SimpleQueue
 
 import click
 from werkzeug.serving import make_server
@@ -176,18 +178,24 @@ def _event_log() -> EventLog:
 
 
 def _stop_at_signals(seconds: float | None = None) -> threading.Event:
-    """An event that a signal sets; after so many seconds more the process ends, whatever it is doing."""
-    stop = threading.Event()
+    """An event that a signal sets; after so many seconds more the process ends, whatever it is doing.
 
-    def handle(*_: object) -> None:
+    A thread sets it: a signal's handler runs in the main thread, which may be about to wait for the event and hold its
+    lock, and would wait for itself.
+    """
+    stop = threading.Event()
+    signals: SimpleQueue[int] = SimpleQueue()  # of all that threads share, what a handler may use
+
+    def await_signal() -> None:
+        signals.get()
         stop.set()
         if seconds is not None:
-            end = threading.Timer(seconds, os._exit, [0])
-            end.daemon = True
-            end.start()
+            time.sleep(seconds)
+            os._exit(0)
 
+    threading.Thread(target=await_signal, name="signals", daemon=True).start()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, handle)
+        signal.signal(name, lambda number, _: signals.put(number))
     return stop
 
 

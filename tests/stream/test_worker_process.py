@@ -117,3 +117,27 @@ def test_a_worker_tells_what_it_does_and_that_it_stops(
     stop(worker)
     assert "this worker leads: it polls http://127.0.0.1:9/" in output.read_text()
     assert output.read_text().splitlines()[-1].endswith("stopping")
+
+
+SIGNALLED = """
+import os, signal, time
+from stream.__main__ import _stop_at_signals
+stop = _stop_at_signals()
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent:
+        time.sleep(0.002)
+        os.kill(parent, signal.SIGTERM)
+    os._exit(0)
+for _ in range(100):
+    while not stop.is_set():
+        stop.wait(0.000001)
+    stop = _stop_at_signals()
+os.kill(parent, signal.SIGKILL)
+"""
+
+
+def test_a_signal_stops_whatever_the_main_thread_is_about() -> None:
+    """Also while it is about to wait for the event that the signal sets."""
+    ended = subprocess.run([sys.executable, "-c", SIGNALLED], cwd=ROOT, check=False, timeout=30)
+    assert ended.returncode == -signal.SIGKILL
