@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,11 @@ def test_who_asks_for_the_streams_headers_alone_is_no_listener(service: Gunicorn
     for stream in listening:
         stream.close()
 
+    movies = count(1)
+
     def have_left() -> bool:
         """That somebody has gone is seen when something is pushed."""
-        event = {"userId": 1, "movieId": 1, "type": "started"}
+        event = {"userId": 1, "movieId": next(movies), "type": "started"}
         requests.post(f"{service.url}/v1/events", json=event, timeout=10).raise_for_status()
         return service.metric("recommender_stream_listeners") == before
 
