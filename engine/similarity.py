@@ -110,11 +110,7 @@ def keep_strongest(weights: csr_array | NDArray[np.float32], neighbours: int) ->
 
 def most_rated(positives: csr_array, most: int) -> NDArray[np.int64]:
     """Columns with a positive, at most so many, those with the most first choice; ascending."""
-    counts = np.bincount(positives.indices, minlength=positives.shape[1])
-    columns = np.flatnonzero(counts)
-    if len(columns) > most:
-        columns = np.sort(columns[np.argsort(-counts[columns], kind="stable")[:most]])
-    return columns.astype(np.int64)
+    return find_largest(np.bincount(positives.indices, minlength=positives.shape[1]), most)
 
 
 def gram_matrix(
@@ -156,7 +152,7 @@ def _fit_edges(
     ridge = np.float32(parameters.ridge) * scale + np.float32(parameters.popularity_ridge) * diagonal
     discount = diagonal ** np.float32(-parameters.popularity_discount)
     held_back = diagonal ** np.float32(-parameters.candidate_exponent)
-    source, target = _choose_candidates(gram, held_back, min(parameters.candidates, len(gram)))
+    source, target = _choose_candidates(gram, held_back, parameters.candidates)
     weight = solve_targets(gram, ridge, _offsets(target, len(gram)), source)
     progress((1 - GRAM_SHARE) / 2)
     kept = _rank_in_source(source, target, weight * discount[target]) <= parameters.neighbours

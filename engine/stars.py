@@ -8,6 +8,7 @@ descent: a target's features are the residuals of its neighbours and whether the
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import get_num_threads
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engine.star_kernels import sum_contributions
-from engine.star_regressions import Regression, Residuals, fit_target
+from engine.star_regressions import Residuals, fit_target
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -177,10 +178,14 @@ def _fit_regressions(
     errors = _shrunk_mean(np.bincount(residuals.indices, squares, movies), np.maximum(rated, 1), 0)
     targets = np.flatnonzero(rated >= parameters.least_raters).tolist()
 
-    def fit(target: int) -> Regression | None:
-        raters, candidates = parameters.raters, parameters.candidates
-        return fit_target(told, target, raters, candidates, parameters.neighbours, parameters.ridge)
-
+    fit = partial(
+        fit_target,
+        told,
+        raters=parameters.raters,
+        candidates=parameters.candidates,
+        neighbours=parameters.neighbours,
+        ridge=parameters.ridge,
+    )
     # Each regression is one thread's.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
         for target, found in zip(targets, pool.map(fit, targets), strict=True):

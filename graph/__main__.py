@@ -12,7 +12,6 @@ from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
 from graph.server.backup import BackupManifest, back_up, restore
 from graph.server.class_archive import archive_classes
-from graph.server.home import Home
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
 from graph.settings import Settings
@@ -20,16 +19,11 @@ from graph.settings import Settings
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 
 
-def embedded_server(settings: Settings) -> EmbeddedServer:
-    """The embedded Neo4j that the settings name."""
-    return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
-
-
 def running_server(settings: Settings) -> RunningServer | None:
     """The embedded Neo4j, if it runs. Raises ServerError if it does not answer, or another one is to be used."""
     if settings.neo4j_uri:
         raise ServerError("NEO4J_URI names a Neo4j that we do not run: unset it for the embedded one")
-    server = embedded_server(settings)
+    server = EmbeddedServer.of(settings)
     if running := server.running():
         with Database(running.bolt_uri, "neo4j", server.home.password()) as database:
             if not database.is_reachable():
@@ -54,9 +48,8 @@ def up() -> None:
     """
     settings = Settings.from_environment()
     already = running_server(settings)
-    password = settings.neo4j_password.get_secret_value() if settings.neo4j_password else None
     ports = settings.neo4j_bolt_port, settings.neo4j_http_port
-    started = embedded_server(settings).up(*ports, password=password)
+    started = EmbeddedServer.of(settings).up(*ports, password=settings.own_password)
     if already:
         click.echo(f"Neo4j is already running: {_describe(started)}")
         return
@@ -67,7 +60,7 @@ def up() -> None:
 @main.command()
 def down() -> None:
     """Stop Neo4j and wait until it has ended."""
-    stopped = embedded_server(Settings.from_environment()).down()
+    stopped = EmbeddedServer.of(Settings.from_environment()).down()
     click.echo("Neo4j is down." if stopped else "Neo4j was not running.")
 
 

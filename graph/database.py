@@ -162,8 +162,7 @@ class Database:
 
 def read_password(settings: Settings) -> str:
     """The configured password, or the one that the embedded database's home keeps."""
-    password = settings.neo4j_password
-    return password.get_secret_value() if password else Home(settings.neo4j_home).password()
+    return settings.own_password or Home(settings.neo4j_home).password()
 
 
 @contextlib.contextmanager

@@ -113,6 +113,11 @@ class Settings(BaseModel):
         return self.neo4j_uri or f"bolt://127.0.0.1:{self.neo4j_bolt_port}"
 
     @property
+    def own_password(self) -> str | None:
+        """The configured password; without one the embedded Neo4j's home has it."""
+        return self.neo4j_password.get_secret_value() if self.neo4j_password else None
+
+    @property
     def staging(self) -> Path:
         """Folder of the staged ratings (`engine.dataset`)."""
         return self.data / "staging"

@@ -10,7 +10,6 @@ from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.progress import progress_bar
 from graph.server.contents import read_present
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.times import utc_now
@@ -65,6 +64,6 @@ def _create_server(settings: Settings) -> EmbeddedServer:
             "the offline import needs the database's own files, and NEO4J_URI names a Neo4j that we do not run: "
             "unset it to load the embedded one, or use compose's load service (README, Docker)"
         )
-    home = Home(settings.neo4j_home)
-    home.create(settings.neo4j_password.get_secret_value() if settings.neo4j_password else None)
-    return EmbeddedServer(home, settings.cache)
+    server = EmbeddedServer.of(settings)
+    server.home.create(settings.own_password)
+    return server

@@ -23,7 +23,6 @@ from engine.models import COMPARED, SLIM
 from engine.protocols import PROTOCOLS
 from engine.served import TaskServer, empty_database, serve_tasks
 from graph.commands import CommandGroup
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from loader.bulk import bulk_load
@@ -197,7 +196,7 @@ def loaded_sandbox(folder: Path) -> Iterator[Settings]:
             bulk_load(folder, settings, tolerance=0, quiet=True)
             yield settings
         finally:
-            EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+            EmbeddedServer.of(settings).down()
 
 
 if __name__ == "__main__":

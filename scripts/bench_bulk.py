@@ -69,7 +69,7 @@ def measure_bulk(ratings: int, report: Report) -> None:
             added = more.ratings / figures["stages"]["added"]
             report("add", ratings=more.ratings, into=ratings, addedPerSecond=round(added), **figures)
         finally:
-            EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+            EmbeddedServer.of(settings).down()
 
 
 def measure_load_csv(ratings: int, report: Report) -> None:

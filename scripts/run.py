@@ -20,7 +20,6 @@ import requests
 
 from graph.errors import RecommenderError
 from graph.server.contents import holds_ratings
-from graph.server.home import Home
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
@@ -83,7 +82,7 @@ class System:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+        self._server = EmbeddedServer.of(settings)
         self._processes = settings.data / "run.json"
         self._parts: list[Part] = []
         self._stopping = threading.Event()

@@ -28,7 +28,7 @@ from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.schema import SCHEMA_VERSION, require_known_version
 from graph.server.contents import Present, read_present
-from graph.server.home import Home, Memory
+from graph.server.home import Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
@@ -84,7 +84,7 @@ def restore(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
     """
     server = _embedded_server(settings)
     manifest = read_manifest(file)
-    server.home.create(settings.neo4j_password.get_secret_value() if settings.neo4j_password else None)
+    server.home.create(settings.own_password)
     with told_system_failures(), _aside(server) as aside:
         present = read_present(settings)
         store = server.home.store(f"{utc_now():%Y%m%dT%H%M%S%f}")
@@ -128,7 +128,7 @@ def _embedded_server(settings: Settings) -> EmbeddedServer:
             "backups are made of the database's own files, and NEO4J_URI names a Neo4j that we do not run: unset it "
             "for the embedded one, or use `neo4j-admin database dump` where that one runs"
         )
-    return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    return EmbeddedServer.of(settings)
 
 
 @contextmanager

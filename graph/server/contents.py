@@ -8,7 +8,6 @@ from graph.errors import DatabaseRefusedError, DatabaseUnavailableError, ServerE
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.tombstones import Tombstone, merge_tombstones, read_tombstones
@@ -18,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def holds_ratings(settings: Settings, *, start: bool = True) -> bool:
     """Whether the embedded Neo4j holds ratings; it is started to see, if `start`, else a database's files count."""
-    server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    server = EmbeddedServer.of(settings)
     if not server.home.has_database:
         return False
     if not start:
@@ -38,7 +37,7 @@ class Present:
 
 def read_present(settings: Settings) -> Present:
     """By the embedded Neo4j, started to see, and the copy in the data folder; if it does not start, by that alone."""
-    server = EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    server = EmbeddedServer.of(settings)
     known = read_tombstones(settings.erased_file)
     if not server.home.has_database:
         return Present(known)

@@ -21,6 +21,7 @@ from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import class_archive, ensure_jars
 from graph.server.java import find_java
 from graph.server.ports import answers, require_free_port
+from graph.settings import Settings
 
 START_SECONDS = 180
 STOP_SECONDS = 120
@@ -57,6 +58,11 @@ class EmbeddedServer:
         self.home = home
         self._cache = cache
         self._java_options = java_options
+
+    @classmethod
+    def of(cls, settings: Settings) -> "EmbeddedServer":
+        """The one that the settings name, running or not."""
+        return cls(Home(settings.neo4j_home), settings.cache)
 
     def beside(self, home: Home) -> "EmbeddedServer":
         """A server of another home, from the same jars."""

@@ -69,7 +69,7 @@ def run_schemathesis(url: str, folder: Path, seed: int, *options: str) -> int:
 
 
 def test_no_answer_surprises_schemathesis(served: str, tmp_path: Path) -> None:
-    assert run_schemathesis(served, tmp_path, 1, "--max-time", "15") > 20  # cold at first
+    assert run_schemathesis(served, tmp_path, 1, "--max-time", "30") > 50  # cold at first
 
 
 @pytest.mark.slow
