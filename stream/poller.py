@@ -31,12 +31,15 @@ class Poller:
         calls_per_minute: int,
         uniform: Callable[[float, float], float] = random.uniform,
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
+        """`tell` is called when there is something new on the log."""
         self._client = client
         self._log = log
         self._calls = calls_per_minute
         self._backoff = Backoff(uniform)
         self._clock = clock
+        self._tell = tell
         self._due = float("-inf")
         self._leads = False
 
@@ -74,6 +77,7 @@ class Poller:
         # Of an answer without a readable row nobody knows who is watching: its marker would end what is going on.
         if answer.sightings or not answer.unreadable:
             self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
+            self._tell()
         logger.info("the feed shows %d viewings", len(answer.sightings))
         for body, reason in answer.unreadable:
             logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)

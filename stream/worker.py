@@ -30,7 +30,10 @@ from stream.writer import BATCH, Writer, require_catalogue
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 0.05
+# After a small batch the next one may grow, and services that write get the lock.
+GROWING_SECONDS = 0.05
+# How long what others put on the log, and finishes that others applied, may go unnoticed.
+QUIET_SECONDS = 0.1
 FAILURE_SECONDS = 1.0
 TRIM_SECONDS = 600.0
 
@@ -53,7 +56,9 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         recommendations = Recommendations(
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
-        poller = Poller(FeedClient(settings.feed_url, polling), log, settings.feed_calls_per_minute)
+        news = threading.Event()
+        client = FeedClient(settings.feed_url, polling)
+        poller = Poller(client, log, settings.feed_calls_per_minute, tell=news.set)
         recommending = Led(log, lambda: Recommender(ingest, models, recommendations).recommend_pending)
         steps: dict[str, Callable[[], float]] = {
             "poller": poller.step,
@@ -67,7 +72,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
             )
         with _repeated_beside(steps, stop):
             logger.info("following the event log")
-            _repeat("writer", partial(_advance, writer, recommending), stop)
+            _repeat("writer", partial(_advance, writer, recommending, news), stop)
             logger.info("stopping")
         log.close()
 
@@ -144,12 +149,17 @@ def _repeated_beside(steps: dict[str, Callable[[], float]], stop: threading.Even
         thread.join(FAILURE_SECONDS)
 
 
-def _advance(writer: Writer, recommend: Callable[[], float]) -> float:
+def _advance(writer: Writer, recommend: Callable[[], float], news: threading.Event) -> float:
+    news.clear()
     applied = writer.apply_pending()
     # While catching up each user gets one list, for the latest finish.
     recommended = recommend() if applied < BATCH else 0
-    # After a small batch the next one may grow, and services that write get the lock.
-    return 0.0 if applied >= BATCH or recommended else IDLE_SECONDS
+    if applied >= BATCH or recommended:
+        return 0.0
+    if applied:
+        return GROWING_SECONDS
+    news.wait(QUIET_SECONDS)
+    return 0.0
 
 
 def _repeat(name: str, step: Callable[[], float], stop: threading.Event) -> None:

@@ -17,6 +17,7 @@ from contract import Contract
 from fake_feed import FakeFeed, response
 
 from graph.database import Database
+from graph.server import home
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
@@ -29,6 +30,8 @@ from stream.logs import open_log
 # Of Java's two compilers only the fast one: a Neo4j starts with two thirds of the work, and lives a short life here.
 # It would have room for a fifth of the code only.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
+# Tests empty and fill the graph all the time. After each time queries would be planned anew, as if it were to stay so.
+home.CONFIGURATION += "dbms.cypher.min_replan_interval=1h\n"
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from conftest import wait_until
@@ -80,6 +81,28 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
         assert follower.get_sequence() == 2
     finally:
         follower.end()
+
+
+def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.follower.LIVELY_SECONDS", 0.2)
+    monkeypatch.setattr("service.follower.QUIET_SECONDS", 0.5)
+    asked: list[float] = []
+    read = ingest.read_changes
+
+    def note_and_read(since: int) -> Changes:
+        asked.append(time.monotonic())
+        return read(since)
+
+    monkeypatch.setattr(ingest, "read_changes", note_and_read)
+    follower = Follower(ingest, 10)
+    try:
+        known = follower.get_sequence()
+        follower.await_sequence(known, 2.5)
+    finally:
+        follower.end()
+    pauses = [after - before for before, after in pairwise(asked)]
+    assert min(pauses[:3]) < 0.2
+    assert min(pauses[-3:]) > 0.4
 
 
 def test_who_comes_first_to_a_process_that_stops_already_is_let_go(database: Database, settings: Settings) -> None:

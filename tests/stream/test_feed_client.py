@@ -235,13 +235,15 @@ def test_a_poll_appends_its_sightings_and_a_marker(
 ) -> None:
     caplog.set_level(logging.INFO, "stream")
     feed.answer = response(split_frame((5, 7), (6, 8)))
-    assert Poller(client, log, 5).poll_once() == 12
+    ends: list[int] = []
+    assert Poller(client, log, 5, tell=lambda: ends.append(log.end(0))).poll_once() == 12
     events = [event for _, event in log.read(0, 0, 100) if event]
     assert [(event.type, event.user_id, event.movie_id) for event in events] == [
         (EventType.WATCHING, 5, 7),
         (EventType.WATCHING, 6, 8),
         (EventType.POLLED, None, None),
     ]
+    assert ends == [4]
     assert {event.source for event in events} == {"feed"}
     assert abs((utc_now() - events[-1].at).total_seconds()) < 60
     assert caplog.messages == ["the feed shows 2 viewings"]
@@ -283,8 +285,9 @@ def test_a_poll_of_which_no_row_is_readable_ends_no_viewing(
 ) -> None:
     """Somebody is watching, and nobody knows who."""
     feed.answer = response(split_frame(("nobody", 8), (6, -1)))
-    Poller(client, log, 5).poll_once()
-    assert log.read(0, 0, 100) == []
+    told: list[str] = []
+    Poller(client, log, 5, tell=lambda: told.append("news")).poll_once()
+    assert (log.read(0, 0, 100), told) == ([], [])
     assert len(log.dead_letters()) == 2
 
 
