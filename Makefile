@@ -4,6 +4,10 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 # As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
 export UV_COMPILE_BYTECODE := 1
+# Neo4j is fetched while the tests' packages are installed.
+MAKEFLAGS += -j2
+# Neo4j is fetched while the tests' packages are installed.
+MAKEFLAGS += -j2
 
 .PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
 
@@ -23,7 +27,7 @@ screenshots: setup-tests
 	@$(BIN)/python -m scripts.screenshots
 	@$(BIN)/python -m scripts.browser_screenshots
 
-check: setup-tests
+check: .venv/test.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -1,6 +1,7 @@
 """One Neo4j database: the only door through which queries run."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
@@ -11,6 +12,9 @@ from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnav
 from graph.queries import query
 from graph.server.home import Home
 from graph.settings import Settings
+
+# What goes wrong is told by our errors; by the driver, too, where logging is set up.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 Result = TypeVar("Result")
 
