@@ -4,17 +4,17 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 # As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
 export UV_COMPILE_BYTECODE := 1
-# Neo4j is fetched while the tests' packages are installed, and types are checked beside the first tests.
+# Neo4j is fetched while the tests' packages are installed.
+MAKEFLAGS += -j2
+# Neo4j is fetched while the tests' packages are installed.
 MAKEFLAGS += -j2
 
-.PHONY: run test pytest test-slow bench screenshots setup setup-tests lock check lint types clean
+.PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
 
 run: setup
 	@$(BIN)/python -m scripts.run
 
-test: pytest types
-
-pytest: setup-tests lint
+test: setup-tests check
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup-tests
@@ -27,13 +27,9 @@ screenshots: setup-tests
 	@$(BIN)/python -m scripts.screenshots
 	@$(BIN)/python -m scripts.browser_screenshots
 
-check: lint types
-
-lint: .venv/test.stamp
+check: .venv/test.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-
-types: .venv/test.stamp lint
 	@$(BIN)/mypy
 
 setup: .venv/run.stamp .cache/jars.stamp

@@ -38,12 +38,6 @@ SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 OpenLog = Callable[[], EventLog]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole system is begun when nothing else is left: running, it costs all others a quarter of a core."""
-    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
-
-
 @pytest.fixture(scope="session")
 def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """An embedded Neo4j of the tests' own."""
