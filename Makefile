@@ -6,8 +6,6 @@ UV_VERSION := 0.13.9
 export UV_COMPILE_BYTECODE := 1
 # Neo4j is fetched while the tests' packages are installed.
 MAKEFLAGS += -j2
-# Neo4j is fetched while the tests' packages are installed.
-MAKEFLAGS += -j2
 
 .PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
 
