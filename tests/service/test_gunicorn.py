@@ -131,17 +131,16 @@ def test_a_broken_chunked_body_is_a_bad_request(processes: Processes, body: byte
 def test_what_does_not_come_in_to_its_end_is_given_up(processes: Processes) -> None:
     """Bodies and a head that stop or drip, all at once."""
     length = processes.head("Content-Length: 100")
-    drip = {"pause": 0.25}
 
-    def send(*pieces: bytes, **how: float) -> tuple[bytes, float]:
+    def send(*pieces: bytes, pause: float = 0.0) -> tuple[bytes, float]:
         begin = time.monotonic()
-        return processes.send(*pieces, **how), time.monotonic() - begin
+        return processes.send(*pieces, pause=pause), time.monotonic() - begin
 
     with ThreadPoolExecutor() as pool:
         body_stops = pool.submit(send, length, b"[")
-        chunk_stops = pool.submit(send, processes.head("Transfer-Encoding: chunked"), b"5\r\nabc")
-        body_drips = pool.submit(send, length, *[b" "] * 30, **drip)
-        head_drips = pool.submit(send, b"GET / HTTP/1.1\r\n", *[b"X: 1\r\n"] * 30, **drip)
+        chunk_stops = pool.submit(send, processes.head("Transfer-Encoding: chunked"), b"5\r\nabc\r\n\r\n")
+        body_drips = pool.submit(send, length, *[b" "] * 30, pause=0.25)
+        head_drips = pool.submit(send, b"GET / HTTP/1.1\r\n", *[b"X: 1\r\n"] * 30, pause=0.25)
     for answer, seconds in (body_stops.result(), chunk_stops.result()):
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"application/problem+json" in answer

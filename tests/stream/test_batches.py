@@ -51,7 +51,7 @@ def graph_after(database: Database, log: SqliteEventLog) -> list[str]:
     return sorted([*found, *(str(record.values()) for record in movies)])
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [300, pytest.param(1500, marks=pytest.mark.slow)])
 def test_the_graph_does_not_depend_on_where_batches_are_cut(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

@@ -294,7 +294,7 @@ def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting) -> None:
     finally:
         os.kill(running.pid, signal.SIGCONT)
     begin = time.monotonic()
-    setting.await_all_applied()
+    setting.await_all_applied(60)
     print(f"backlog of {EVENTS} events drained within {time.monotonic() - begin:.1f} s")
     assert worker.stop() < 5
     setting.check_equal_to_undisturbed()
