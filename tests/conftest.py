@@ -80,7 +80,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of an embedded Neo4j of this module's own."""
     settings = sandbox_settings(tmp_path_factory.mktemp("own"))
     yield settings
-    EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+    EmbeddedServer.of(settings).down()
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,7 @@ import requests
 from conftest import RunningSystem, wait_until
 
 from graph.database import Database
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT
 from scripts.run import end_leftovers, follow
 from service.follower import FRESH_SECONDS
 
@@ -100,7 +98,7 @@ def test_a_listener_who_comes_back_missed_nothing(system: RunningSystem) -> None
 
 
 def test_neo4j_down_is_told_at_once_and_mended_by_itself(system: RunningSystem) -> None:
-    server = EmbeddedServer(Home(system.settings.neo4j_home), ROOT / ".cache")
+    server = EmbeddedServer.of(system.settings)
     running = server.running()
     assert running is not None
     os.kill(running.pid, signal.SIGKILL)

@@ -62,7 +62,7 @@ def run(settings: Settings, *arguments: object) -> tuple[int, str]:
 
 
 def server_of(settings: Settings) -> EmbeddedServer:
-    return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    return EmbeddedServer.of(settings)
 
 
 def counts(settings: Settings) -> dict[str, int]:

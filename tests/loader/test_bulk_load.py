@@ -16,7 +16,6 @@ from graph.repositories.ingest import Ingest, Position
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 
@@ -41,7 +40,7 @@ def netflix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path, tmp_path: Path) -> None:
     # As compose's load service does it: without a start, then another server runs the files.
     prepared = load_apart(own, "bulk", netflix, "--no-start", "--if-empty", "--tolerance", "1")
-    assert EmbeddedServer(Home(own.neo4j_home), own.cache).running() is None
+    assert EmbeddedServer.of(own).running() is None
     assert "loaded already" in load(own, "bulk", netflix, "--no-start", "--if-empty")
     assert "loaded already" in load(own, "bulk", netflix, "--if-empty")
 
@@ -118,7 +117,7 @@ def test_an_import_that_fails_leaves_the_serving_database(
         f'exec "{real}" "$@"\n'
     )
     java.chmod(0o755)
-    serving = EmbeddedServer(Home(own.neo4j_home), own.cache).running()
+    serving = EmbeddedServer.of(own).running()
     before = read(own, EVERYTHING) if serving else None
     monkeypatch.setenv("JAVA_HOME", str(java.parent.parent))
     failed = run_loader(own, "bulk", netflix, "--tolerance", "1")
@@ -129,7 +128,7 @@ def test_an_import_that_fails_leaves_the_serving_database(
 
 
 def test_a_second_load_at_once_is_refused_and_ctrl_c_stops_the_first(own: Settings, netflix: Path) -> None:
-    serving = EmbeddedServer(Home(own.neo4j_home), own.cache).running()
+    serving = EmbeddedServer.of(own).running()
     before = read(own, EVERYTHING) if serving else None
     first = start_loader(own, "bulk", netflix, "--tolerance", "1", "--forget-live")
     while not (own.neo4j_home / "incoming" / "process.json").exists():  # the import runs

@@ -16,7 +16,6 @@ from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.server.contents import Present
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from graph.times import utc_now
@@ -101,7 +100,7 @@ def check_the_copy_counts_when_the_database_is_gone(settings: Settings, folder: 
     with Database.from_settings(settings) as database:
         Erasures(database, settings.erased_file).copy()
     assert [row["userId"] for row in json.loads(settings.erased_file.read_text())] == [3, 5]
-    EmbeddedServer(Home(settings.neo4j_home), settings.cache).down()
+    EmbeddedServer.of(settings).down()
     shutil.rmtree(settings.neo4j_home)
     load(settings, "bulk", folder)
     assert users(settings) == [1, 2, 4, *range(6, 13)]

@@ -14,7 +14,6 @@ import pytest
 from conftest import wait_until
 from loader_tools import WRONG_STATISTICS, load_apart, read, start_loader, whole_graph, write_netflix
 
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of, sandbox_settings
@@ -32,7 +31,7 @@ def apart(tmp_path: Path) -> Iterator[Settings]:
 
 
 def server(settings: Settings) -> EmbeddedServer:
-    return EmbeddedServer(Home(settings.neo4j_home), settings.cache)
+    return EmbeddedServer.of(settings)
 
 
 def kill_after(process: "subprocess.Popen[str]", seconds: float) -> bool:

@@ -17,7 +17,6 @@ from small_catalogue import SMALL_CATALOGUE, USERS
 
 from graph.database import Database
 from graph.schema import apply_schema
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
 from stream.sqlite_log import SqliteEventLog
@@ -34,7 +33,7 @@ SETTLED_MINUTES = 15
 @pytest.fixture(scope="module")
 def server(own: Settings) -> EmbeddedServer:
     """A Neo4j of our own, with a small catalogue, which these tests stop and start."""
-    server = EmbeddedServer(Home(own.neo4j_home), own.cache)
+    server = EmbeddedServer.of(own)
     server.up(own.neo4j_bolt_port, own.neo4j_http_port)
     with Database.from_settings(own) as database:
         apply_schema(database)

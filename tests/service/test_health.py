@@ -15,9 +15,8 @@ from gunicorn_service import GunicornService, service_settings, serving
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
+from graph.settings import Settings
 from graph.times import utc_now
 from service.app import create_app
 from service.probe import Probe, result_of
@@ -47,7 +46,7 @@ def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: 
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
         assert service.metric("recommender_neo4j_up") == 0
 
-        server = EmbeddedServer(Home(own.neo4j_home), ROOT / ".cache")
+        server = EmbeddedServer.of(own)
         server.up(own.neo4j_bolt_port, own.neo4j_http_port, memory=SMALL)
         wait_until(lambda: parts_of(service)["neo4j"]["ready"], 60)
         wait_until(lambda: service.get("/v1/movies/1").status_code == 404)

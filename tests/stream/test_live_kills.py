@@ -18,7 +18,6 @@ from conftest import wait_until
 
 from graph.database import Database
 from graph.repositories.ingest import RECOMMENDATIONS, Ingest
-from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
 from scripts.kafka import KafkaBroker
@@ -152,7 +151,7 @@ class Setting:
     def __init__(self, own: Settings, kafka: KafkaBroker | None, name: str, folder: Path) -> None:
         url = f"kafka://{kafka.address}/{name}" if kafka else f"sqlite:///{folder / 'events.sqlite'}"
         self.settings = own.model_copy(update={"event_log": url, "data": folder})
-        self.server = EmbeddedServer(Home(own.neo4j_home), own.cache)
+        self.server = EmbeddedServer.of(own)
         self.server.up(own.neo4j_bolt_port, own.neo4j_http_port)
         self.log = open_log(self.settings)
         self.workers: list[Worker] = []
