@@ -4,16 +4,23 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 # As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
 export UV_COMPILE_BYTECODE := 1
-# Neo4j is fetched while the tests' packages are installed.
+# Neo4j is fetched while the tests' packages are installed; `make test` runs two halves.
 MAKEFLAGS += -j2
 
-.PHONY: run test test-slow bench screenshots setup setup-tests lock check clean
+.PHONY: run test test-others test-own-servers test-slow bench screenshots setup setup-tests lock check clean
 
 run: setup
 	@$(BIN)/python -m scripts.run
 
-test: setup-tests check
-	@$(BIN)/python -m pytest -m "not slow"
+# Two halves at a time; what one of them prints is shown if it fails.
+test: test-others test-own-servers
+	@tail -n 1 .cache/test-own-servers.txt
+
+test-others: setup-tests check
+	@$(BIN)/python -m pytest -m "not slow and not own_servers"
+
+test-own-servers: setup-tests check
+	@$(BIN)/python -m pytest -m "not slow and own_servers" > .cache/$@.txt 2>&1 || { cat .cache/$@.txt; exit 1; }
 
 test-slow: setup-tests
 	@$(BIN)/python -m pytest -m slow

@@ -38,6 +38,12 @@ SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 OpenLog = Callable[[], EventLog]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark tests that start servers of their own: half of the work, which `make test` does beside the other half."""
+    if {"own", "system"}.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.own_servers)
+
+
 @pytest.fixture(scope="session")
 def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """An embedded Neo4j of the tests' own."""
