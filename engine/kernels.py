@@ -13,46 +13,32 @@ Indices = NDArray[np.int32] | NDArray[np.int64]  # as scipy chose them
 
 @njit(parallel=True, cache=True)
 def accumulate_gram(
-    indptr: Indices,
-    indices: Indices,
-    places: Places,
+    users: tuple[Indices, Indices, Places],
+    movies: tuple[Indices, Indices, Indices],
     user_weights: Floats,
     closeness: Floats,
-    stripes: Integers,
+    threads: int,
     gram: Floats,
 ) -> None:
     """Add Σ_u weight_u · closeness(|place_ui - place_uj|) for all pairs i, j to the upper triangle of `gram`.
 
-    `gram`: movies x movies. `indptr`, `indices`, `places`: CSR of users x movies, ascending within a user. `closeness`:
-    by distance; what is further apart counts as the last. `stripes`: bounds of the rows each thread owns.
+    `gram`: movies x movies. `users`: CSR of users x movies: indptr, indices, places, ascending within a user. `movies`:
+    its CSC: indptr, users, positions in the CSR. `closeness`: by distance; what is further apart counts as the last.
+    A movie at a time, each a thread's own: its row fits into the processor's cache and the matrix does not.
     """
+    indptr, indices, places = users
+    begins, raters, positions = movies
     furthest = len(closeness) - 1
-    for stripe in prange(len(stripes) - 1):
-        first, last = stripes[stripe], stripes[stripe + 1]
-        for user in range(len(indptr) - 1):
-            weight = user_weights[user]
-            end = indptr[user + 1]
-            for position in range(indptr[user], end):
-                movie = indices[position]
-                if movie >= last:
-                    break
-                if movie >= first:
-                    row = gram[movie]
-                    place = np.int64(places[position])
-                    for other in range(position, end):
-                        distance = abs(np.int64(places[other]) - place)
-                        row[indices[other]] += weight * closeness[distance if distance < furthest else furthest]
-
-
-@njit(cache=True)
-def count_row_work(indptr: Indices, indices: Indices, movies: int) -> Integers:
-    """How many additions `accumulate_gram` makes in each row."""
-    work = np.zeros(movies, dtype=np.int64)
-    for user in range(len(indptr) - 1):
-        end = indptr[user + 1]
-        for position in range(indptr[user], end):
-            work[indices[position]] += end - position
-    return work
+    for first in prange(threads):
+        for movie in range(first, len(gram), threads):
+            row = gram[movie]
+            for rating in range(begins[movie], begins[movie + 1]):
+                position = positions[rating]
+                weight = user_weights[raters[rating]]
+                place = np.int64(places[position])
+                for other in range(position, indptr[raters[rating] + 1]):
+                    distance = abs(np.int64(places[other]) - place)
+                    row[indices[other]] += weight * closeness[distance if distance < furthest else furthest]
 
 
 @njit(parallel=True, cache=True)

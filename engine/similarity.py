@@ -13,7 +13,7 @@ from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from engine.kernels import accumulate_gram, count_row_work, mirror_upper, solve_targets
+from engine.kernels import accumulate_gram, mirror_upper, solve_targets
 from engine.selection import find_largest
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
@@ -124,16 +124,21 @@ def gram_matrix(
     Each pair of a user's movies counts by how many places they are apart: a positive definite kernel, so that it stays
     a Gram matrix. `matrix`: users x movies, canonical CSR, places stored. `progress` is told shares of the work.
     """
-    indptr, indices, places = matrix.indptr, matrix.indices, matrix.data
-    movies = matrix.shape[1]
-    user_weights = np.maximum(np.diff(indptr), 1).astype(np.float32) ** np.float32(-user_exponent)
-    work = np.cumsum(count_row_work(indptr, indices, movies))
-    shares = np.linspace(0, work[-1] if movies else 0, get_num_threads() + 1)[1:-1]
-    stripes = np.concatenate(([0], np.searchsorted(work, shares), [movies])).astype(np.int64)
-    gram = np.zeros((movies, movies), dtype=np.float32)
+    user_weights = np.maximum(np.diff(matrix.indptr), 1).astype(np.float32) ** np.float32(-user_exponent)
+    gram = np.zeros((matrix.shape[1], matrix.shape[1]), dtype=np.float32)
     bounds = np.linspace(0, len(user_weights), GRAM_STEPS + 1).astype(np.int64)
     for begin, end in pairwise(bounds):  # users stay in order, so the sums are the same as in one go
-        accumulate_gram(indptr[begin : end + 1], indices, places, user_weights[begin:end], closeness, stripes, gram)
+        part = matrix[begin:end]
+        positions = np.arange(part.nnz, dtype=part.indices.dtype)
+        movies = csr_array((positions, part.indices, part.indptr), shape=part.shape).tocsc()
+        accumulate_gram(
+            (part.indptr, part.indices, part.data),
+            (movies.indptr, movies.indices, movies.data),
+            user_weights[begin:end],
+            closeness,
+            get_num_threads(),
+            gram,
+        )
         progress(1 / GRAM_STEPS)
     mirror_upper(gram)
     return gram
