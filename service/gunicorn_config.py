@@ -1,5 +1,6 @@
 """Gunicorn's configuration: `gunicorn --config python:service.gunicorn_config`. Everything comes from the settings."""
 
+import resource
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ workers = _settings.workers
 worker_class = "service.gunicorn_worker.Worker"  # gthread; docs/benchmarks.md, "Worker class"
 threads = 1152  # made when needed; the listeners of /v1/stream (push.MOST_LISTENERS) keep one each
 worker_connections = 2000
+keepalive = 650  # longer than load balancers keep theirs, or they send requests to where nobody listens any more
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 4096
@@ -21,6 +23,10 @@ graceful_timeout = 8  # longer than any request may take
 loglevel = _settings.log_level.lower()
 logger_class = "service.gunicorn_logger.Logger"
 control_socket_disable = True
+
+# Every connection is an open file, of which many systems allow 256 or 1,024 unless asked for more.
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_files, min(worker_connections + 1000, _most_files)), _most_files))
 
 # A thread that has its answer from Neo4j waits so long for one that computes. With Python's own 5 ms, the seven round
 # trips of a write took a second under load (docs/benchmarks.md, "The service").

@@ -9,7 +9,9 @@ import json
 import select
 import socket
 import time
+from concurrent.futures import Future
 from errno import ECONNRESET
+from itertools import islice
 from typing import Any
 
 from gunicorn import util
@@ -18,6 +20,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # From the first byte that is waited for to the last one of head and body.
 ARRIVAL_SECONDS = 5.0
+# For the first byte of a new connection, beyond the 5 s of gthread.
+SILENT_SECONDS = 2.0
 
 
 class ArrivingSocket(socket.socket):
@@ -67,6 +71,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if isinstance(conn.sock, ArrivingSocket):
             conn.sock.deadline = None
         return super().handle(conn)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """A request has been answered, or none has come over a new connection."""
+        super().finish_request(conn, fs)
+        if not conn.initialized:
+            conn.timeout = time.monotonic() + SILENT_SECONDS
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close connections that were kept too long, and of too many those that have been idle longest.
+
+        gthread itself would keep those, and no others beside them.
+        """
+        too_many = len(self.keepalived_conns) - self.max_keepalived + 1
+        for conn in islice(self.keepalived_conns, max(0, too_many)):
+            conn.timeout = 0
+        super().murder_keepalived(force)
 
     def _take_waiting(self, listener: object) -> None:
         """Take all connections that wait in a listening socket's queue."""

@@ -1,6 +1,9 @@
 """The service's real processes: what they share, and what comes in broken, late or too large. No Neo4j is needed."""
 
+import http.client
 import json
+import resource
+import select
 import socket
 import subprocess
 import sys
@@ -8,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,8 @@ from scripts.sandbox import environment_of
 from service.keys import add_key
 
 READ_PATH = "/openapi.json"
+# Connections that a process keeps while they are idle: what is left beside its threads.
+KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,16 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     )
     command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"]
     logged = ["--access-logfile", "-", "--access-logformat", "pid=%(p)s %(r)s %(s)s"]
+    most = ["--threads", "400", "--worker-connections", str(400 + KEPT)]
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     with started.output.open("wb") as output:
         process = subprocess.Popen(
-            [*command, *logged], cwd=ROOT, env=environment_of(settings), stdout=output, stderr=output
+            [*command, *logged, *most],
+            cwd=ROOT,
+            env=environment_of(settings),
+            stdout=output,
+            stderr=output,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, most_files)),
         )
     try:
         wait_until(lambda: len(count_answers(started, "/health/live")) == 2, 120)
@@ -140,6 +152,7 @@ def test_what_does_not_come_in_to_its_end_is_given_up(processes: Processes) -> N
         body_stops = pool.submit(send, length, b"[")
         chunk_stops = pool.submit(send, processes.head("Transfer-Encoding: chunked"), b"5\r\nabc\r\n\r\n")
         body_drips = pool.submit(send, length, *[b" "] * 30, pause=0.25)
+        silent = pool.submit(send)
         head_drips = pool.submit(send, b"GET / HTTP/1.1\r\n", *[b"X: 1\r\n"] * 30, pause=0.25)
     for answer, seconds in (body_stops.result(), chunk_stops.result()):
         assert answer.startswith(b"HTTP/1.1 408 ")
@@ -148,8 +161,8 @@ def test_what_does_not_come_in_to_its_end_is_given_up(processes: Processes) -> N
     answer, seconds = body_drips.result()
     assert not answer or answer.startswith(b"HTTP/1.1 408 ")
     assert seconds < 9
-    answer, seconds = head_drips.result()
-    assert (answer, seconds < 9) == (b"", True)
+    for answer, seconds in (head_drips.result(), silent.result()):
+        assert (answer, seconds < 9) == (b"", True)
 
 
 def test_others_are_served_while_hundreds_drip(processes: Processes) -> None:
@@ -193,11 +206,27 @@ def test_what_is_no_request_is_told_so_in_a_problem(processes: Processes, line: 
 
 
 def test_the_connection_is_kept_and_used_again(processes: Processes) -> None:
-    with requests.Session() as session:
-        session.headers["X-API-Key"] = processes.key
-        assert [session.get(processes.url + READ_PATH, timeout=5).status_code for _ in range(5)] == [200] * 5
-        time.sleep(1)
-        assert session.post(f"{processes.url}/v1/events", json=[], timeout=5).status_code == 422
+    """Longer than gunicorn itself would keep it."""
+    with closing(http.client.HTTPConnection("127.0.0.1", processes.port, timeout=5)) as connection:
+        for pause in (0, 0, 3):
+            time.sleep(pause)
+            connection.request("GET", READ_PATH, headers={"X-API-Key": processes.key})
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+
+
+def test_of_too_many_idle_connections_the_oldest_are_closed(processes: Processes) -> None:
+    with ExitStack() as kept:
+        connections = []
+        for _ in range(4 * KEPT):
+            connection = kept.enter_context(closing(http.client.HTTPConnection("127.0.0.1", processes.port, timeout=5)))
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().read()
+            assert connection.sock, "the answer says that the connection will be kept"
+            connections.append(connection)
+        is_open = [not select.select([connection.sock], [], [], 0)[0] for connection in connections]
+    assert KEPT // 2 < sum(is_open) <= 2 * KEPT
+    assert all(is_open[-KEPT // 2 :])
 
 
 def test_no_key_is_in_any_log(processes: Processes) -> None:
