@@ -24,9 +24,11 @@ loglevel = _settings.log_level.lower()
 logger_class = "service.gunicorn_logger.Logger"
 control_socket_disable = True
 
-# Every connection is an open file, of which many systems allow 256 or 1,024 unless asked for more.
+# Each connection is an open file, and one more while a thread waits for its first byte. Many systems allow 256 or 1,024
+# unless asked for more; a process that has too few ends.
+_wanted = worker_connections + threads + 500
 _files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (max(_files, min(worker_connections + 1000, _most_files)), _most_files))
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_files, min(_wanted, _most_files)), _most_files))
 
 # A thread that has its answer from Neo4j waits so long for one that computes. With Python's own 5 ms, the seven round
 # trips of a write took a second under load (docs/benchmarks.md, "The service").

@@ -30,8 +30,6 @@ from stream.logs import open_log
 # Of Java's two compilers only the fast one: a Neo4j starts with two thirds of the work, and lives a short life here.
 # It would have room for a fifth of the code only.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
-# Tests empty and fill the graph all the time. After each time queries would be planned anew, as if it were to stay so.
-home.CONFIGURATION += "dbms.cypher.min_replan_interval=1h\n"
 SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 
 
@@ -39,7 +37,7 @@ OpenLog = Callable[[], EventLog]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark tests that start servers of their own: half of the work, which `make test` does beside the other half."""
+    """Mark tests with servers of their own: half of the work, which `make test` does beside the other half."""
     if {"own", "system"}.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.own_servers)
 
@@ -48,7 +46,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """An embedded Neo4j of the tests' own."""
     server = EmbeddedServer(Home(tmp_path_factory.mktemp("neo4j") / "home"), ROOT / ".cache")
-    server.up(*free_ports(2), memory=SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        # Tests empty and fill this graph all the time. After each time queries would be planned anew, as if it were to
+        # stay so.
+        patch.setattr(home, "CONFIGURATION", home.CONFIGURATION + "dbms.cypher.min_replan_interval=1h\n")
+        server.up(*free_ports(2), memory=SMALL)
     yield server
     server.down()
 

