@@ -2,7 +2,8 @@
 
 gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever. And when it
 stops, connections that the system has taken already, with a request on them perhaps, stay in the listening socket's
-queue; they are reset when the process ends. It also waits for streams, which do not end by themselves.
+queue; they are reset when the process ends. It also waits for streams, which do not end by themselves. Of idle
+connections it keeps the oldest.
 """
 
 import json
