@@ -20,6 +20,7 @@ CONNECT_SECONDS = 3.05
 CALL_SECONDS = 10.0
 CUT_AGAIN_SECONDS = 0.5
 LARGEST_ANSWER = 4 << 20
+SILENT_TOO_LONG = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 
 
 class FeedClient:
@@ -41,8 +42,8 @@ class FeedClient:
                 body = self._read_body()
             # requests lets pass what a broken body (HTTPError) or an absurd redirect (ValueError) raises.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                told = late if cut.is_set() else f"the feed did not answer: {type(error).__name__}"
-                raise FeedError(told) from error
+                is_late = cut.is_set() or isinstance(error, SILENT_TOO_LONG)  # whichever limit strikes first
+                raise FeedError(late if is_late else f"the feed did not answer: {type(error).__name__}") from error
         if cut.is_set():  # A body without a length ends there as if it were whole.
             raise FeedError(late)
         if len(body) > LARGEST_ANSWER:
