@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import requests
-from conftest import RunningSystem
+from conftest import RunningSystem, wait_until
 from contract import Contract
 
 from graph.database import Database
@@ -42,6 +42,7 @@ def test_the_model_in_use_is_told_with_the_others(contract: Contract) -> None:
 def test_reach_counts_each_movie_once(contract: Contract, system: RunningSystem) -> None:
     recommended = contract.call("post", "/v1/events", json={"userId": RECENT_USER, "movieId": 318, "type": "finished"})
     assert recommended["results"][0]["recommendations"]["recommendations"]
+    wait_until(lambda: contract.call("get", "/v1/stats/reach")["recommendations"] > 0)  # a list is told, then stored
     answer = contract.call("get", "/v1/stats/reach")
     groups = answer["groups"]
     assert [entry["group"] for entry in groups] == list(range(1, 11))
