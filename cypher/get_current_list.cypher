@@ -14,7 +14,7 @@ WHERE offer.basedOn >= applied.value - $reach
     WHERE change.sequence > offer.basedOn AND (change.userIds IS NULL OR $userId IN change.userIds)
   }
 MATCH (user)-[edge:RECOMMENDED {batchId: offer.batchId}]->(movie:Movie)
-USING INDEX SEEK edge:RECOMMENDED(batchId) // planned in a graph without lists it would read all that came since
+USING INDEX SEEK edge:RECOMMENDED(batchId) // an early plan was once to read the lists of all users
 CALL (edge) {
   UNWIND CASE WHEN size(edge.because) = 0 THEN [] ELSE range(0, size(edge.because) - 1) END AS position
   MATCH (reason:Movie {movieId: edge.because[position]})

@@ -24,7 +24,7 @@ def accumulate_gram(
 
     `gram`: movies x movies. `users`: CSR of users x movies: indptr, indices, places, ascending within a user. `movies`:
     its CSC: indptr, users, positions in the CSR. `closeness`: by distance; what is further apart counts as the last.
-    A movie at a time, each a thread's own: its row fits into the processor's cache and the matrix does not.
+    `threads`: how many share the movies. A movie at a time: its row fits into the cache, the matrix does not.
     """
     indptr, indices, places = users
     begins, raters, positions = movies
