@@ -8,9 +8,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from contract import Contract
@@ -208,6 +210,28 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    """Have processes stand still: all threads, each of which runs on for a while after the signal on a busy machine."""
+    processes = [psutil.Process(pid) for pid in pids]
+
+    def stand_still() -> bool:
+        try:
+            threads = [psutil.Process(thread.id) for process in processes for thread in process.threads()]
+            return {thread.status() for thread in threads} == {psutil.STATUS_STOPPED}
+        except psutil.NoSuchProcess:  # a thread that has just ended
+            return False
+
+    try:
+        for process in processes:
+            process.suspend()
+        wait_until(stand_still)
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def join_probes() -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 from click.testing import CliRunner
-from conftest import SMALL
+from conftest import SMALL, frozen
 
 from graph.__main__ import main
 from graph.database import Database
@@ -61,13 +61,12 @@ def test_life_of_a_server(server: EmbeddedServer) -> None:
     assert str(archive) in {mapped.path for mapped in psutil.Process(pid).memory_maps()}
 
     # Frozen: the process lives, and that is all.
-    os.kill(pid, signal.SIGSTOP)
-    for command in ("status", "up"):
-        begin = time.monotonic()
-        code, output = run([command], server.home, *ports)
-        assert (code, f"process {pid} runs but does not answer" in output) == (1, True)
-        assert time.monotonic() - begin < 10
-    os.kill(pid, signal.SIGCONT)
+    with frozen(pid):
+        for command in ("status", "up"):
+            begin = time.monotonic()
+            code, output = run([command], server.home, *ports)
+            assert (code, f"process {pid} runs but does not answer" in output) == (1, True)
+            assert time.monotonic() - begin < 10
 
     # Ended by another process, it leaves a zombie of this one, which nobody waits for.
     command = [sys.executable, "-m", "graph", "down"]

@@ -1,7 +1,6 @@
 """The service alone, as gunicorn runs it, with processes and folders of the tests' own."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,10 +109,3 @@ def serving(settings: Settings, folder: Path) -> Iterator[GunicornService]:
         if process.poll() is None:
             process.terminate()
         process.wait(20)
-
-
-def freeze(server: EmbeddedServer, signal_number: int) -> None:
-    """Send a signal to Neo4j."""
-    running = server.running()
-    assert running is not None
-    os.kill(running.pid, signal_number)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import wait_until
+from conftest import frozen, wait_until
 from crowd import Answer, Ask, Crowd, describe, statuses
 from gunicorn_service import GunicornService, serving
 from small_catalogue import SMALL_CATALOGUE, USERS
@@ -166,9 +166,8 @@ def freeze(server: EmbeddedServer, _: Settings) -> None:
     """Neo4j stands still for a while."""
     running = server.running()
     assert running is not None
-    os.kill(running.pid, signal.SIGSTOP)
-    time.sleep(10)
-    os.kill(running.pid, signal.SIGCONT)
+    with frozen(running.pid):
+        time.sleep(10)
 
 
 def kill(server: EmbeddedServer, settings: Settings) -> None:

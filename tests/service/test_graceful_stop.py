@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import json
-import os
 import signal
 import socket
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import wait_until
+from conftest import frozen, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
@@ -123,16 +122,12 @@ def test_no_request_is_lost_when_the_service_is_told_to_stop(
 def test_a_connection_that_waits_to_be_taken_is_answered(neo4j: EmbeddedServer, tmp_path: Path) -> None:
     """Those are in the listening socket's queue when the signal comes: here both processes are held up meanwhile."""
     with serving(service_settings(neo4j, tmp_path), tmp_path) as service:
-        workers = service.workers()
-        for worker in workers:
-            os.kill(worker, signal.SIGSTOP)
-        waiting = [socket.create_connection(("127.0.0.1", service.settings.port), timeout=15) for _ in range(20)]
-        for connection in waiting:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        for worker in workers:
-            os.kill(worker, signal.SIGCONT)
+        with frozen(*service.workers()):
+            waiting = [socket.create_connection(("127.0.0.1", service.settings.port), timeout=15) for _ in range(20)]
+            for connection in waiting:
+                connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            service.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
         answers = []
         for connection in waiting:
             answer = http.client.HTTPResponse(connection)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import wait_until
+from conftest import frozen, wait_until
 from fake_feed import FakeFeed, response
-from gunicorn_service import GunicornService, freeze, read_samples, service_settings, serving
+from gunicorn_service import GunicornService, read_samples, service_settings, serving
 
 from graph.database import Database
 from graph.metrics_folder import share_metrics
@@ -63,11 +63,8 @@ def answered(service: GunicornService, route: str, status: int = 200) -> float:
 def test_counters_of_all_processes_add_up(service: GunicornService) -> None:
     before = answered(service, "/health/live")
     for resting in service.workers():  # else one of them may answer everything
-        os.kill(resting, signal.SIGSTOP)
-        try:
+        with frozen(resting):
             assert {service.get("/health/live").status_code for _ in range(100)} == {200}
-        finally:
-            os.kill(resting, signal.SIGCONT)
     assert [answered(service, "/health/live") - before for _ in range(5)] == [200] * 5
     told = [line["process"] for line in service.lines() if line.get("route") == "/health/live"]
     assert set(told) >= set(service.workers())
@@ -181,8 +178,9 @@ def test_figures_of_graph_and_log(graph: Database, neo4j: EmbeddedServer, tmp_pa
 
 def test_a_frozen_neo4j_is_told_in_time(service: GunicornService, graph: Database, neo4j: EmbeddedServer) -> None:
     wait_until(lambda: service.metric("recommender_neo4j_up") == 1)
-    freeze(neo4j, signal.SIGSTOP)
-    try:
+    running = neo4j.running()
+    assert running is not None
+    with frozen(running.pid):
         for _ in range(4):
             begin = time.monotonic()
             ready, scraped = service.get("/health/ready"), service.get("/metrics")
@@ -193,8 +191,6 @@ def test_a_frozen_neo4j_is_told_in_time(service: GunicornService, graph: Databas
             states = {name: part["ready"] for name, part in ready.json()["parts"].items()}
             assert states == {"neo4j": False, "model": False, "eventLog": True, "worker": True}
         counted = read_samples(scraped.text)
-    finally:
-        freeze(neo4j, signal.SIGCONT)
     assert counted["recommender_neo4j_up", frozenset()] == 0
     assert "recommender_model_age_seconds" not in {name for name, _ in counted}
     assert counted["recommender_dead_letters", frozenset()] >= 0

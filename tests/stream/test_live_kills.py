@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import frozen, wait_until
 
 from graph.database import Database
 from graph.repositories.ingest import RECOMMENDATIONS, Ingest
@@ -286,12 +286,9 @@ def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting) -> None:
     wait_until(lambda: worker.stage == "applying", 60)
     running = setting.server.running()
     assert running is not None
-    os.kill(running.pid, signal.SIGSTOP)
-    try:
+    with frozen(running.pid):
         traffic.send(EVENTS)
         time.sleep(60)
-    finally:
-        os.kill(running.pid, signal.SIGCONT)
     begin = time.monotonic()
     setting.await_all_applied(60)
     print(f"backlog of {EVENTS} events drained within {time.monotonic() - begin:.1f} s")

@@ -1,6 +1,5 @@
 """The worker as a process: told to stop, it stops."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import await_output, wait_until
+from conftest import await_output, frozen, wait_until
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
@@ -93,13 +92,10 @@ def test_a_worker_stops_also_while_neo4j_does_not_answer(
 ) -> None:
     running = neo4j.running()
     assert running is not None
-    os.kill(running.pid, signal.SIGSTOP)
-    try:
+    with frozen(running.pid):
         log.append([started(1)])
         time.sleep(1)
         assert stop(worker) < 5
-    finally:
-        os.kill(running.pid, signal.SIGCONT)
     assert applied(settings, log) == 0
 
 
