@@ -14,7 +14,15 @@
 //   sequence (number of a batch; it and all before are taken into account)
 OPTIONAL MATCH (applied:Sequence {name: 'applied'})
 MATCH (catalogue:Catalogue)
-WITH catalogue.model AS version, coalesce(applied.value, 0) AS sequence // read before everything else
+CALL () { // a batch is whole when its note can be found: its number may be read some milliseconds before
+  MATCH (change:Change)
+  WHERE change.sequence > 0
+  WITH change.sequence AS number
+  ORDER BY number DESC
+  LIMIT 1
+  RETURN max(number) AS noted
+}
+WITH catalogue.model AS version, coalesce(noted, applied.value, 0) AS sequence // read before everything else
 CALL () {
   CALL () {
     MATCH (:User {userId: $userId})-[:RATED]->(movie:Movie)

@@ -2,6 +2,7 @@
 // Parameters: sequence, positions [{source, partition, offset, sequence}]
 MERGE (applied:Sequence {name: 'applied'})
 SET applied.value = $sequence
+MERGE (:Change {sequence: $sequence}) // about everybody
 WITH applied
 UNWIND $positions AS row
 MERGE (position:IngestOffset {source: row.source, partition: row.partition})

@@ -70,6 +70,13 @@ def test_it_does_not_outlive_a_change(
     assert Recommendations(database).get_current_list(1) is None
 
 
+def test_it_does_not_claim_a_batch_of_which_only_the_number_can_be_read_yet(database: Database) -> None:
+    database.run_text(GRAPH)
+    click(database, 1)
+    database.run_text("MATCH (s:Sequence) SET s.value = s.value + 1")
+    assert Recommendations(database).recommend_for_user(1, 5).based_on == 1
+
+
 def test_what_came_between_the_traversal_and_the_store_counts(database: Database) -> None:
     database.run_text(GRAPH)
     found = Recommendations(database).recommend_for_user(1, 5)

@@ -8,7 +8,7 @@ import pytest
 from graph.database import Database
 from graph.errors import DatabaseUnavailableError
 from graph.repositories.history import History
-from graph.repositories.ingest import Ingest
+from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.movies import Movie, Movies
@@ -92,6 +92,31 @@ def test_writers_at_once_take_one_number_each(database: Database) -> None:
     assert ingest.get_sequence() == 40
     assert statistics(database) == (40, 3.0)
     assert len(database.run_text("MATCH (m:Movie) RETURN m")) == 1
+
+
+def test_followers_are_told_whom_each_batch_is_about_while_batches_come(database: Database) -> None:
+    ingest, told = Ingest(database), list[set[int] | None]()
+    write(ingest, rated(3.0, NOON, "first"))
+    known = 1
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(
+            lambda: [write(ingest, rated(3.0, NOON + number * HOUR, str(number))) for number in range(1, 300)]
+        )
+        while not writing.done():
+            changes = ingest.read_changes(known)
+            if changes.sequence > known:
+                known = changes.sequence
+                told.append(changes.user_ids)
+        writing.result()
+    assert ingest.read_changes(known).sequence == 300
+    assert told == [{1}] * len(told)
+
+
+def test_a_batch_counts_from_when_its_note_is_there(database: Database) -> None:
+    ingest = Ingest(database)
+    write(ingest, rated(3.0, NOON, "a"))
+    database.run_text("MATCH (s:Sequence) SET s.value = s.value + 1")  # of a batch its number may be read first
+    assert ingest.read_changes(1) == Changes(1, None, set())
 
 
 def test_ratings_of_some_users_can_be_read_in_the_order_of_their_time(database: Database) -> None:
