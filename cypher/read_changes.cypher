@@ -2,13 +2,11 @@
 // Returns: sequence (the last number), model (the version in use), changes [[sequence, userIds]] (userIds null: everybody)
 OPTIONAL MATCH (applied:Sequence {name: 'applied'})
 OPTIONAL MATCH (catalogue:Catalogue)
-CALL () { // a batch is whole when its note can be found: its number may be read some milliseconds before
+CALL () { // a batch is whole when the index finds its note: its number may be read some milliseconds before
   MATCH (change:Change)
+  USING INDEX change:Change(sequence)
   WHERE change.sequence > 0
-  WITH change.sequence AS number
-  ORDER BY number DESC
-  LIMIT 1
-  RETURN max(number) AS noted
+  RETURN max(change.sequence) AS noted
 }
 WITH coalesce(noted, applied.value, 0) AS sequence, catalogue.model AS model
 CALL (sequence) { // after the number is read, so that all its changes are seen, and none of a batch that comes meanwhile

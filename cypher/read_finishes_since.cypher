@@ -1,7 +1,7 @@
-// The latest finish of each user after a sequence number. Parameters: sequence
+// The latest finish of each user in the batches between two. Parameters: after, until (which is included)
 // Returns: userId, movieId, eventId (that told of the finish, else that of the viewing), sequence, at, stored (its recommendations are stored already), source
 MATCH (user:User)-[viewing:WATCHED]->(movie:Movie)
-WHERE viewing.sequence > $sequence AND viewing.finishedAt IS NOT NULL
+WHERE viewing.sequence > $after AND viewing.sequence <= $until AND viewing.finishedAt IS NOT NULL
 WITH user, viewing, movie
 ORDER BY viewing.finishedAt DESC, movie.movieId
 WITH user, collect(viewing)[0] AS viewing, collect(movie)[0] AS movie, max(viewing.sequence) AS sequence

@@ -14,13 +14,11 @@
 //   sequence (number of a batch; it and all before are taken into account)
 OPTIONAL MATCH (applied:Sequence {name: 'applied'})
 MATCH (catalogue:Catalogue)
-CALL () { // a batch is whole when its note can be found: its number may be read some milliseconds before
+CALL () { // a batch is whole when the index finds its note: its number may be read some milliseconds before
   MATCH (change:Change)
+  USING INDEX change:Change(sequence)
   WHERE change.sequence > 0
-  WITH change.sequence AS number
-  ORDER BY number DESC
-  LIMIT 1
-  RETURN max(number) AS noted
+  RETURN max(change.sequence) AS noted
 }
 WITH catalogue.model AS version, coalesce(noted, applied.value, 0) AS sequence // read before everything else
 CALL () {

@@ -54,7 +54,11 @@ class Transaction:
 
 
 class Database:
-    """A driver and a database name. Cheap to make; connects at the first query. Not to be shared across a fork."""
+    """A driver and a database name. Cheap to make; connects at the first query. Not to be shared across a fork.
+
+    A `read` or `write` waits until every transaction is applied that an earlier one may have seen a part of: the driver
+    hands its bookmarks on.
+    """
 
     def __init__(
         self,

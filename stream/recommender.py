@@ -37,7 +37,7 @@ class Recommender:
         sequence = self._ingest.get_sequence()
         if sequence <= self._recommended:
             return 0
-        finishes = self._ingest.read_finishes_since(self._recommended)
+        finishes = self._ingest.read_finishes_since(self._recommended, sequence)
         if not finishes:  # not worth a write: who starts again finds none, too
             self._recommended = sequence
             return 0

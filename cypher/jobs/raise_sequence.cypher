@@ -1,4 +1,5 @@
 // Go on numbering behind what followers may have seen already. Parameters: value. Returns: nothing
 MERGE (applied:Sequence {name: 'applied'})
 SET applied.value = CASE WHEN applied.value > $value THEN applied.value ELSE $value END
-MERGE (:Change {sequence: applied.value}) // about everybody
+MERGE (change:Change {sequence: applied.value})
+SET change.userIds = null // about everybody

@@ -101,9 +101,9 @@ class Ingest:
         records = self._database.read("read_offsets", source=source)
         return {record["partition"]: record["offset"] for record in records}
 
-    def read_finishes_since(self, sequence: int) -> list[Finish]:
-        """The latest finish of each user after a sequence number."""
-        records = self._database.read("read_finishes_since", sequence=sequence)
+    def read_finishes_since(self, after: int, until: int) -> list[Finish]:
+        """The latest finish of each user in the batches after one up to another, which is known to be whole."""
+        records = self._database.read("read_finishes_since", after=after, until=until)
         return [
             Finish(
                 user_id=record["userId"],

@@ -136,4 +136,6 @@ def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList
     if not plain or query.limit > LIST_LENGTH or not access.follower.has_heard_of(user_id):
         return None
     found = access.recommendations.get_current_list(user_id)
-    return found and replace(found, recommendations=found.recommendations[: query.limit])
+    if found is None or len(found.recommendations) < LIST_LENGTH:  # it may be being stored just now
+        return None
+    return replace(found, recommendations=found.recommendations[: query.limit])

@@ -140,9 +140,10 @@ def test_what_was_backed_up_comes_back_but_for_who_was_erased_since(filled: Sett
         sequence = Ingest(database).get_sequence()
     code, output = run(filled, "restore", backup)
     assert (code, "380 RATED" in output) == (0, True), output
-    assert counts(filled) == {**COUNTS, "User": 19, "RATED": 361, "Erased": 1, "Change": 2}
+    assert counts(filled) == {**COUNTS, "User": 19, "RATED": 361, "Erased": 1, "Change": 3}
     with Database.from_settings(filled) as database:
         assert Ingest(database).get_sequence() > sequence
+        assert Ingest(database).read_changes(0).sequence == Ingest(database).get_sequence()
         rows = database.run_text("MATCH (m:Movie) RETURN m.movieId = 3 AS own, m.ratingCount AS count")
         assert {(row["own"], row["count"]) for row in rows} == {(True, 19), (False, 18)}
         assert Erasures(database, filled.erased_file).find_unfinished(utc_now()) == []

@@ -108,6 +108,7 @@ def test_followers_are_told_whom_each_batch_is_about_while_batches_come(database
                 known = changes.sequence
                 told.append(changes.user_ids)
         writing.result()
+    assert told
     assert ingest.read_changes(known).sequence == 300
     assert told == [{1}] * len(told)
 

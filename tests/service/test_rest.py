@@ -235,6 +235,9 @@ def test_after_a_finish_every_process_answers_with_its_list(system: RunningSyste
     assert {answer["generatedAt"] for answer in answers} == {told["generatedAt"]}, "computed once"
     assert get(RECOMMENDATIONS, "?limit=3", userId=13)["recommendations"] == told["recommendations"][:3]
     assert get(RECOMMENDATIONS, "?limit=11", userId=13)["generatedAt"] != told["generatedAt"]
+    with Database.from_settings(system.settings) as database:  # as if the list were just being stored
+        database.run_text("MATCH ()-[o:RECOMMENDED {batchId: $id}]->() WHERE o.rank > 4 DELETE o", id=result["eventId"])
+    assert len(get(RECOMMENDATIONS, "?limit=9", userId=13)["recommendations"]) == 9
 
 
 def test_predicted_stars(get: Get, post: Get) -> None:

@@ -205,7 +205,7 @@ class Setting:
                 positions = [ingest.read_offset(self.log.name, partition).offset for partition in ends]
                 return all(at >= end for at, end in zip(positions, ends.values(), strict=True)) and bool(
                     ingest.read_offset(RECOMMENDATIONS).sequence
-                    >= max([finish.sequence for finish in ingest.read_finishes_since(0)], default=0)
+                    >= max([finish.sequence for finish in ingest.read_finishes_since(0, 2**62)], default=0)
                 )
 
             wait_until(applied, seconds)

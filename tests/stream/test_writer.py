@@ -243,7 +243,9 @@ def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch
     ingest = Ingest(database)
     read_after: list[int] = []
     read = ingest.read_finishes_since
-    monkeypatch.setattr(ingest, "read_finishes_since", lambda after: read_after.append(after) or read(after))
+    monkeypatch.setattr(
+        ingest, "read_finishes_since", lambda after, until: read_after.append(after) or read(after, until)
+    )
     recommender = Recommender(ingest, Models(database), Recommendations(database))
     started = [sighting(1, 7, NOON), polled(NOON)]
     ingest.transact(lambda batch: apply_events(batch, started, FinishRules()))
@@ -251,6 +253,19 @@ def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch
     assert read_after == [0]
     finished = [sighting(1, 9, NOON + MINUTE), polled(NOON + MINUTE)]
     ingest.transact(lambda batch: apply_events(batch, finished, FinishRules()))
+    assert recommender.recommend_pending() == 1
+
+
+def test_a_finish_of_a_batch_that_may_not_be_whole_waits(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    ingest = Ingest(database)
+    for user_id in (1, 2):
+        finished = [Event(type=EventType.FINISHED, source="other", at=NOON, user_id=user_id, movie_id=7)]
+        ingest.transact(lambda batch, events=finished: apply_events(batch, events, FinishRules()))
+    recommender = Recommender(ingest, Models(database), Recommendations(database))
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "get_sequence", lambda: 1)
+        assert recommender.recommend_pending() == 1
     assert recommender.recommend_pending() == 1
 
 
