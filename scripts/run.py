@@ -23,6 +23,7 @@ from graph.server.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
 from graph.settings import ROOT, Settings
+from scripts.rehearsal import rehearse_finish
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
@@ -108,6 +109,7 @@ class System:
         await_ready(self.url, READY_SECONDS)
         for path in TRIED_FIRST:  # a Neo4j that has just started may be slower than an answer
             await_ready(self.url, READY_SECONDS, f"/v1/users/1/recommendations{path}")
+        rehearse_finish(self._settings)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def stop(self) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from conftest import await_output
 
+from graph.database import Database
 from graph.settings import ROOT, Settings
+from scripts.rehearsal import rehearse_finish
 from scripts.run import System
 from scripts.sandbox import environment_of, sandbox_settings
 
@@ -36,8 +39,16 @@ def test_a_run_after_a_killed_run_starts_clean(tmp_path: Path) -> None:
     second = run("second.txt")
     assert not any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in left)
     assert "staged" not in (tmp_path / "second.txt").read_text()
+    event = {"userId": 1, "movieId": 318, "type": "finished"}
+    first_finish = requests.post(f"http://127.0.0.1:{settings.port}/v1/events", json=event, timeout=10)
+    assert (first_finish.status_code, first_finish.json()["results"][0]["applied"]) == (200, True)
     second.send_signal(signal.SIGINT)
     assert second.wait(60) == 0
+
+
+def test_a_rehearsed_finish_leaves_nothing(database: Database, settings: Settings) -> None:
+    rehearse_finish(settings)
+    assert database.run_text("MATCH (node) RETURN node") == []
 
 
 @pytest.mark.parametrize(
