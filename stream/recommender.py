@@ -55,7 +55,7 @@ class Recommender:
                 logger.info("%d users who finished a movie have their lists", len(group))
                 for finish in group:
                     FINISH_TO_LIST_SECONDS.observe(max(0.0, (utc_now() - finish.at).total_seconds()))
-        done = min(finish.sequence for finish in awaited) - 1 if awaited else finishes[-1].sequence
+        done = min(finish.sequence for finish in awaited) - 1 if awaited else sequence
         if done > self._recommended:
             self._recommended = done
             self._ingest.move_follower(RECOMMENDATIONS, done)

@@ -44,7 +44,7 @@ class ViewingChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What happened since a sequence number: to whom (None: perhaps to everybody), and the model now in use."""
+    """What happened since a sequence number: to whom (None: perhaps to everybody), and the models now in use."""
 
     sequence: int
     model: str | None

@@ -8,7 +8,7 @@ from typing import Any
 
 from neo4j import Record
 
-from graph.database import Database
+from graph.database import Database, Transaction
 from graph.schema import SCHEMA_VERSION
 from graph.tombstones import Tombstone
 
@@ -107,17 +107,21 @@ class Models:
         return [(record["source"], record["target"], record["weight"]) for record in records]
 
     def switch_model(self, model: Model) -> None:
-        """Put a version to use in one transaction."""
-        self._database.write("jobs/switch_model", **model_properties(model))
+        """Put a version to use, and away with what new movies had until it came to know them, in one transaction."""
+
+        def switch(transaction: Transaction) -> None:
+            transaction.run("jobs/switch_model", **model_properties(model))
+            _remove_all(transaction.run, "jobs/remove_incremental")
+
+        self._database.transact(switch)
 
     def remove_unused_similar(self) -> None:
         """Remove the edges of versions not in use, in small transactions.
 
-        And those that new movies had until the version in use came to know them.
+        And those that a new movie was given just when the version in use came to know it.
         """
         for query in ("jobs/remove_unused_similar", "jobs/remove_incremental"):
-            while self._database.write(query, limit=REMOVE_ROWS)[0]["removed"]:
-                pass
+            _remove_all(self._database.write, query)
 
     def find_new_movies(self, movie_ids: Iterable[int]) -> list[int]:
         """Those of some movies that the version in use does not know."""
@@ -136,6 +140,11 @@ class Models:
         """(user id, movie id, liked, moment) of all live ratings and finished viewings."""
         records = self._database.read("jobs/read_live_positives", threshold=threshold)
         return [(row["userId"], row["movieId"], row["liked"], row["at"].to_native()) for row in records]
+
+
+def _remove_all(write: Callable[..., list[Record]], query: str) -> None:
+    while write(query, limit=REMOVE_ROWS)[0]["removed"]:
+        pass
 
 
 def _model(record: Record) -> Model:

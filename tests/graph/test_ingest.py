@@ -120,6 +120,19 @@ def test_a_batch_counts_from_when_its_note_is_there(database: Database) -> None:
     assert ingest.read_changes(1) == Changes(1, None, set())
 
 
+def test_followers_are_told_of_each_version_in_use(database: Database) -> None:
+    told = set()
+    for statement in (
+        "CREATE (:Catalogue {name: 'test', model: 'v1'})",
+        "MATCH (c:Catalogue) SET c.model = 'v2'",
+        "CREATE (:StarsModel {version: 'v1'})",
+        "MATCH (m:StarsModel) SET m.version = 'v2'",
+    ):
+        database.run_text(statement)
+        told.add(Ingest(database).read_changes(0).model)
+    assert len(told) == 4
+
+
 def test_ratings_of_some_users_can_be_read_in_the_order_of_their_time(database: Database) -> None:
     ingest = Ingest(database)
     for number, (user, movie) in enumerate([(1, 8), (2, 9), (3, 7), (1, 7)]):

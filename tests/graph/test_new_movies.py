@@ -132,6 +132,16 @@ def test_a_fit_that_knows_the_movie_takes_its_place(filled: Database) -> None:
     assert edges(filled) == {}
 
 
+def test_with_the_switch_to_a_fit_that_knows_the_movie_its_own_edges_are_gone(filled: Database) -> None:
+    watch(filled, {1: [9], 2: [9], 3: [9]})
+    models = Models(filled)
+    models.link_new_movie(9)
+    models.write_similar("v2", [(9, 2, 0.5, 1)], lambda _: None)
+    assert (2, 9) in edges(filled)
+    models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
+    assert edges(filled) == {}
+
+
 def test_refreshing_one_new_movie_leaves_the_others_edges(filled: Database) -> None:
     filled.run_text("CREATE (:Movie {movieId: 10, ratingCount: 0})")
     watch(filled, {user: [9, 10] for user in (1, 2, 3)})
