@@ -111,7 +111,7 @@ class Models:
 
         def switch(transaction: Transaction) -> None:
             transaction.run("jobs/switch_model", **model_properties(model))
-            _remove_all(transaction.run, "jobs/remove_incremental")
+            remove_all(transaction.run, "jobs/remove_incremental")
 
         self._database.transact(switch)
 
@@ -121,7 +121,7 @@ class Models:
         And those that a new movie was given just when the version in use came to know it.
         """
         for query in ("jobs/remove_unused_similar", "jobs/remove_incremental"):
-            _remove_all(self._database.write, query)
+            remove_all(self._database.write, query)
 
     def find_new_movies(self, movie_ids: Iterable[int]) -> list[int]:
         """Those of some movies that the version in use does not know."""
@@ -142,7 +142,8 @@ class Models:
         return [(row["userId"], row["movieId"], row["liked"], row["at"].to_native()) for row in records]
 
 
-def _remove_all(write: Callable[..., list[Record]], query: str) -> None:
+def remove_all(write: Callable[..., list[Record]], query: str) -> None:
+    """Run a query that removes some edges, by a database or within a transaction, until none is left."""
     while write(query, limit=REMOVE_ROWS)[0]["removed"]:
         pass
 

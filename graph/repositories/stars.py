@@ -7,7 +7,7 @@ from datetime import datetime
 from neo4j import Record
 
 from graph.database import Database
-from graph.repositories.models import REMOVE_ROWS, WRITE_ROWS
+from graph.repositories.models import WRITE_ROWS, remove_all
 
 REASONS = 6
 # Four of five ratings are within so many standard deviations of a normal distribution.
@@ -85,8 +85,7 @@ class Stars:
 
     def remove_unused(self) -> None:
         """Remove the edges of versions not in use, in small transactions."""
-        while self._database.write("jobs/remove_unused_stars", limit=REMOVE_ROWS)[0]["removed"]:
-            pass
+        remove_all(self._database.write, "jobs/remove_unused_stars")
 
     def read_live_ratings(self) -> list[tuple[int, int, float, datetime]]:
         """(user id, movie id, stars, moment) of all ratings since the bulk load."""
