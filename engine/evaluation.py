@@ -107,6 +107,23 @@ def measure_coverage(ranked: Columns, movies: int) -> Estimate:
     return Estimate(float((counts > 0).sum() / movies), half_width, users)
 
 
+def measure_overlap(ranked: Columns, length: int) -> Estimate:
+    """Mean share of `length` places that the lists of two users have in common, over all pairs of different users.
+
+    0 where nobody's movies are anybody else's, 1 where all have the same. The interval is that of a U-statistic of
+    order 2 (Hoeffding 1948): twice that of the users' own means. nan for a single user.
+    """
+    users = len(ranked)
+    if users < 2:
+        return Estimate(float("nan"), float("inf"), users)
+    places = ranked >= 0
+    others = np.bincount(ranked[places]) - 1
+    shared = np.zeros(ranked.shape)
+    shared[places] = others[ranked[places]]
+    means = shared.sum(axis=1) / (users - 1) / length
+    return Estimate(float(means.mean()), float(2 * CONFIDENCE * means.std(ddof=1) / np.sqrt(users)), users)
+
+
 def mean_popularity(ranked: Columns, shares: Values) -> Values:
     """Mean share of users who know the movies of each list (nan for an empty one); what is novel has a low one.
 
@@ -128,3 +145,19 @@ def estimate_mean(values: Values) -> Estimate:
         raise NothingToFindError("no user has a relevant movie in the test part")
     half_width = CONFIDENCE * known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else float("inf")
     return Estimate(float(known.mean()), float(half_width), len(known))
+
+
+def estimate_by_user(values: Values, users: Columns) -> Estimate:
+    """Mean of all values with its 95 % interval over users, whose values are not independent of each other.
+
+    `users`: the user (a row or id) of each value. Cluster-robust (Liang & Zeger 1986): what each user's values add up
+    to around the mean is one observation. Raises NothingToFindError if there is no value.
+    """
+    if len(values) == 0:
+        raise NothingToFindError("there is nothing to estimate a mean from")
+    mean, known = float(values.mean()), int(np.unique(users).size)
+    if known < 2:
+        return Estimate(mean, float("inf"), known)
+    sums = np.bincount(users, weights=values - mean)
+    variance = known / (known - 1) * (sums**2).sum() / len(values) ** 2
+    return Estimate(mean, float(CONFIDENCE * np.sqrt(variance)), known)

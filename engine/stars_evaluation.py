@@ -9,7 +9,7 @@ import pandas as pd
 import surprise
 from scipy.sparse import csr_array
 
-from engine.evaluation import CONFIDENCE, Estimate, Values
+from engine.evaluation import Estimate, Values, estimate_by_user
 from engine.interactions import Columns, Interactions, Mask
 from engine.protocols import ProtocolError
 from engine.stars import StarsParameters, fit_stars
@@ -119,19 +119,6 @@ def describe_tally(tally: Tally, ours: Tally, truth: Truth) -> dict[str, Any]:
         "in the interval": str(estimate_by_user(inside.astype(np.float64), truth.users[told])) if told.any() else "",
         "ours less (RMSE)": str(compare_root_mean_squares(ours.predicted - truth.stars, errors, truth.users)),
     }
-
-
-def estimate_by_user(values: Values, users: Columns) -> Estimate:
-    """Mean of one value a rating with its 95 % interval over users, whose ratings are not independent of each other.
-
-    Cluster-robust (Liang & Zeger 1986): what each user's values add up to around the mean is one observation.
-    """
-    mean, known = float(values.mean()), int(np.unique(users).size)
-    if known < 2:
-        return Estimate(mean, float("inf"), known)
-    sums = np.bincount(users, weights=values - mean)
-    variance = known / (known - 1) * (sums**2).sum() / len(values) ** 2
-    return Estimate(mean, float(CONFIDENCE * np.sqrt(variance)), known)
 
 
 def root_mean_square(errors: Values, users: Columns) -> Estimate:

@@ -1,5 +1,6 @@
 """Metrics against cases worked out by hand."""
 
+from itertools import combinations
 from math import inf, log2, sqrt
 
 import numpy as np
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from engine.evaluation import estimate_mean, find_hits, mean_popularity, measure_coverage, measure_users
+from engine.evaluation import (
+    estimate_mean,
+    find_hits,
+    mean_popularity,
+    measure_coverage,
+    measure_overlap,
+    measure_users,
+)
 
 MOVIES = 20
 
@@ -118,3 +126,18 @@ def test_popularity_of_what_is_recommended() -> None:
     values = mean_popularity(lists([2, 4], [10], [0], []), shares)
     assert values[:3] == pytest.approx([0.2, 0.55, 0.05])
     assert np.isnan(values[3])
+
+
+def test_overlap_is_the_mean_over_all_pairs_of_users() -> None:
+    """Also where a list is not full."""
+    random = np.random.default_rng(5)
+    ranked = np.array([random.choice(12, 4, replace=False) for _ in range(9)])
+    ranked[2, 1:] = -1
+    sets = [set(row.tolist()) - {-1} for row in ranked]
+    pairs = [len(one & other) / 4 for one, other in combinations(sets, 2)]
+    found = measure_overlap(ranked, 4)
+    assert found.mean == pytest.approx(np.mean(pairs))
+    means = [np.mean([len(one & other) / 4 for j, other in enumerate(sets) if j != i]) for i, one in enumerate(sets)]
+    assert found.half_width == pytest.approx(2 * 1.96 * np.std(means, ddof=1) / 3)
+    assert measure_overlap(np.tile(np.arange(4), (3, 1)), 4).mean == 1
+    assert np.isnan(measure_overlap(ranked[:1], 4).mean)
