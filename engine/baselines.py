@@ -1,4 +1,4 @@
-"""What the engine is measured against, popularity and dense EASE, and the ranking of movies by either kind of model.
+"""What the engine is measured against, popularity, recency and dense EASE, and the ranking of movies by any model.
 
 Item-item weights are matrices source x target: a user's scores are `history @ weights`.
 """
@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from engine.kernels import mirror_upper
 from engine.similarity import Similarities, gram_matrix
 
+Columns = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float32] | NDArray[np.float64]
 
@@ -23,6 +24,20 @@ BATCH = 512
 def count_popularity(positives: csr_array) -> Floats:
     """How many positives each movie has. `positives`: users x movies."""
     return np.bincount(positives.indices, minlength=positives.shape[1]).astype(np.float32)
+
+
+def order_by_recency(movies: Columns, ages: NDArray[np.float64], count: int) -> Floats:
+    """A score of each of `count` movies by Σ 2^-age over what was watched of it: the higher, the more was, lately.
+
+    `movies`, `ages`: of each interaction, the age in half-lives. Sums are compared by their logarithms, so that no age
+    is too old; the score is the place from the end of the order, -inf for what nobody watched.
+    """
+    sums = np.full(count, -np.inf)
+    np.logaddexp2.at(sums, movies, -ages)
+    scores = np.empty(count, dtype=np.float32)
+    scores[np.argsort(-sums, kind="stable")] = np.arange(count, 0, -1)
+    scores[sums == -np.inf] = -np.inf
+    return scores
 
 
 def fit_ease(positives: csr_array, ridge: float) -> Floats:
@@ -73,7 +88,10 @@ def rank_by_scores(scores: Callable[[slice], Scores], seen: csr_array, count: in
 
 
 def rank_by_popularity(popularity: Floats, seen: csr_array, count: int) -> NDArray[np.int64]:
-    """The `count` most popular movies that each user has not seen, -1 where there are no more: users x count."""
+    """The `count` most popular movies that each user has not seen, -1 where there are no more: users x count.
+
+    Minus infinity is no popularity: such a movie is not ranked.
+    """
     return rank_by_scores(lambda rows: np.tile(popularity + 1, (rows.stop - rows.start, 1)), seen, count)
 
 

@@ -10,7 +10,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from engine.baselines import Floats
-from engine.evaluation import Estimate, Values, estimate_mean, mean_popularity, measure_coverage, measure_users
+from engine.evaluation import (
+    Estimate,
+    Values,
+    estimate_by_user,
+    estimate_mean,
+    mean_popularity,
+    measure_coverage,
+    measure_overlap,
+)
 from engine.interactions import Columns, Interactions
 from engine.models import NEIGHBOURS, PLACE_BOOST, SLIM, ItemModel, Model, Parameters
 from engine.protocols import Protocol, Task
@@ -27,23 +35,31 @@ LIMITS: Mapping[str, tuple[float, ...]] = {"far_share": (0.0, 1.0), "neighbours"
 
 @dataclass
 class Tally:
-    """What was measured of one model: values of each user of the data, a row a split, nan where none was measured."""
+    """What was measured of one model: values of each user of the data, a row a task, nan where none was measured.
+
+    Coverage, overlap and popularity are of the lists of those who have a history.
+    """
 
     model: str
+    protocol: Protocol
     values: dict[str, list[Values]] = field(default_factory=dict)
     coverage: list[Estimate] = field(default_factory=list)
+    overlap: list[Estimate] = field(default_factory=list)
     parameters: list[Parameters] = field(default_factory=list)
     edges: list[str] = field(default_factory=list)
 
-    def add(self, task: Task, users: int, ranked: Columns, protocol: Protocol) -> None:
+    def add(self, task: Task, users: int, ranked: Columns) -> None:
         """Measure the lists of a task; the data has so many users."""
-        shares = np.bincount(task.training.stars.indices, minlength=task.training.movies) / task.training.users
-        measured = measure_users(ranked, task.relevant, protocol.cutoffs, capped=protocol.capped)
-        longest = ranked[:, : protocol.cutoffs[0]]
-        measured["popularity"] = mean_popularity(longest, shares)
-        for name, values in measured.items():
+        for name, values in self.protocol.measure(ranked, task).items():
             self.record(name, task, users, values)
-        self.coverage.append(measure_coverage(longest, task.training.movies))
+        training, length = task.training, self.protocol.cutoffs[0]
+        known = np.count_nonzero(np.diff(training.stars.indptr))
+        shares = np.bincount(training.stars.indices, minlength=training.movies) / known
+        popularity = mean_popularity(ranked[:, :length], shares)
+        self.record("popularity", task, users, np.where(task.has_history, popularity, np.nan))
+        personal = ranked[task.has_history, :length]
+        self.coverage.append(measure_coverage(personal, training.movies))
+        self.overlap.append(measure_overlap(personal, length))
 
     def record(self, name: str, task: Task, users: int, values: Values) -> None:
         """Remember a value of each of a task's users."""
@@ -52,20 +68,18 @@ class Tally:
         self.values.setdefault(name, []).append(row)
 
     def estimate(self, name: str) -> Estimate:
-        """Mean over users of each one's mean over the splits, with its interval over users."""
-        return estimate_mean(self._means(name))
+        """The mean as the protocol weighs it, with its interval over users."""
+        return self._mean(np.array(self.values[name]))
 
     def compare(self, other: "Tally", name: str) -> Estimate:
-        """The same for this model less another, paired by user and split."""
-        return estimate_mean(_mean_over_splits(np.array(self.values[name]) - np.array(other.values[name])))
+        """The same for this model less another, paired by user and task."""
+        return self._mean(np.array(self.values[name]) - np.array(other.values[name]))
 
-    def estimate_coverage(self) -> Estimate:
-        """Mean over the splits."""
-        means, widths = zip(*((one.mean, one.half_width) for one in self.coverage), strict=True)
-        return Estimate(float(np.mean(means)), float(np.mean(widths)), self.coverage[0].users)
-
-    def _means(self, name: str) -> Values:
-        return _mean_over_splits(np.array(self.values[name]))
+    def _mean(self, values: Values) -> Estimate:
+        if not self.protocol.by_task:
+            return estimate_mean(_mean_over_splits(values))
+        known = ~np.isnan(values)
+        return estimate_by_user(values[known], np.nonzero(known)[1])
 
 
 def compare_models(
@@ -78,9 +92,10 @@ def compare_models(
 ) -> list[Tally]:
     """Each model on the same splits, with parameters chosen split by split on its validation task.
 
-    With `serve` the weights of SLIM are ranked by the traversal too.
+    With `serve` the weights of SLIM are ranked by the traversal too. A model that chooses its own parameters from what
+    a task lets it learn has an empty grid.
     """
-    tallies = {model.name: Tally(model.name) for model in models}
+    tallies = {model.name: Tally(model.name, protocol) for model in models}
     count = max(protocol.cutoffs)
     for seed in range(seeds):
         split = protocol.split(ratings, seed)
@@ -90,19 +105,25 @@ def compare_models(
             tally = tallies[model.name]
             tally.parameters.append(parameters)
             tally.edges.extend(find_edges(model.grid, parameters))
-            lists = {}
-            if isinstance(model, ItemModel) and model.key == SLIM.key and serve:
-                weights = model.fit_to(split.test, parameters)
-                lists[model.name] = model.rank_with(weights, split.test, count, parameters)
-                lists |= serve(split.test, csr_array(weights), model.weights_of_history(parameters))
-            else:
-                lists[model.name] = model.rank(split.test, count, parameters)
-            for name, ranked in lists.items():
-                tally = tallies.setdefault(name, Tally(name))
-                tally.add(split.test, ratings.users, ranked, protocol)
-                same = (ranked == lists[model.name])[:, : protocol.cutoffs[0]].all(axis=1)
-                tally.record("same", split.test, ratings.users, same.astype(np.float64))
+            for task in split.test:
+                lists = _rank_each_way(model, task, count, parameters, serve)
+                for name, ranked in lists.items():
+                    tally = tallies.setdefault(name, Tally(name, protocol))
+                    tally.add(task, ratings.users, ranked)
+                    same = (ranked == lists[model.name])[:, : protocol.cutoffs[0]].all(axis=1)
+                    tally.record("same", task, ratings.users, same.astype(np.float64))
     return list(tallies.values())
+
+
+def _rank_each_way(
+    model: Model | ItemModel, task: Task, count: int, parameters: Parameters, serve: Serve | None
+) -> dict[str, Columns]:
+    """A model's lists, and those of the traversal with its weights, by name."""
+    if not (isinstance(model, ItemModel) and model.key == SLIM.key and serve):
+        return {model.name: model.rank(task, count, parameters)}
+    weights = model.fit_to(task, parameters)
+    served = serve(task, csr_array(weights), model.weights_of_history(parameters))
+    return {model.name: model.rank_with(weights, task, count, parameters), **served}
 
 
 def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict[str, Any]:
@@ -110,7 +131,8 @@ def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict
     ours = next((other for other in tallies if other.model == SLIM.name), None)
     names = [name for name in tally.values if name != "same"]
     row: dict[str, Any] = {"model": tally.model, **{name: str(tally.estimate(name)) for name in names}}
-    row["coverage"] = str(tally.estimate_coverage())
+    row["asked"] = int(np.count_nonzero(~np.isnan(np.array(tally.values[protocol.criterion]))))
+    row["coverage"], row["overlap"] = (str(_mean_of(one)) for one in (tally.coverage, tally.overlap))
     row["ours less"] = str(ours.compare(tally, protocol.criterion)) if ours else ""
     row["same list"] = f"{tally.estimate('same').mean:.2%}"
     row["at an edge"] = ", ".join(f"{name} x{count}" for name, count in Counter(tally.edges).items())
@@ -118,21 +140,21 @@ def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict
     return row
 
 
-def tune(model: Model | ItemModel, task: Task, protocol: Protocol) -> Parameters:
-    """Parameters of the model's grid with the best criterion on a validation task.
+def tune(model: Model | ItemModel, tasks: Sequence[Task], protocol: Protocol) -> Parameters:
+    """Parameters of the model's grid with the best criterion on validation tasks, all of whose users count alike.
 
     Walks from the model's usual ones, one parameter at a time and one step after the other, until no step leads higher:
     far fewer fits than the whole grid.
     """
     known: dict[tuple[int, ...], float] = {}
-    k = protocol.cutoffs[0]
-    rank = _rank_fitting_once(model, task, k)
+    ranks = [_rank_fitting_once(model, task, protocol.cutoffs[0]) for task in tasks]
 
     def criterion(place: tuple[int, ...]) -> float:
         if place not in known:
-            ranked = rank({**model.parameters, **_parameters(model.grid, place)})
-            measured = measure_users(ranked, task.relevant, (k,), capped=protocol.capped)
-            known[place] = estimate_mean(measured[protocol.criterion]).mean
+            parameters = {**model.parameters, **_parameters(model.grid, place)}
+            lists = zip(tasks, (rank(parameters) for rank in ranks), strict=True)
+            values = [protocol.measure(ranked, task)[protocol.criterion] for task, ranked in lists]
+            known[place] = estimate_mean(np.concatenate(values)).mean
         return known[place]
 
     best = tuple(values.index(model.parameters[name]) for name, values in model.grid.items())
@@ -184,6 +206,12 @@ def _move(
     position, by = step
     moved = (*place[:position], place[position] + by, *place[position + 1 :])
     return moved if 0 <= moved[position] < len(list(grid.values())[position]) else None
+
+
+def _mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """Mean over the tasks, as wide as these on average."""
+    means, widths = ([getattr(one, part) for one in estimates] for part in ("mean", "half_width"))
+    return Estimate(float(np.mean(means)), float(np.mean(widths)), estimates[0].users)
 
 
 def _mean_over_splits(values: Values) -> Values:

@@ -17,6 +17,7 @@ from engine.baselines import (
     build_weights,
     count_popularity,
     fit_ease,
+    order_by_recency,
     rank_by_popularity,
     rank_by_scores,
     rank_by_weights,
@@ -30,6 +31,7 @@ from graph.repositories.recommendations import HistoryWeights
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
 LIKED_FROM = 3.0
+DAY = 86_400_000  # milliseconds
 ALS_ITERATIONS = 15
 ALS_SEED = 1
 # The one parameter that is not the fit's but the history's.
@@ -97,6 +99,15 @@ def rank_popular(task: Task, count: int, _: Parameters) -> Columns:
     """The most liked movies, the same for everybody but for what they know."""
     popularity = count_popularity(task.training.positives(RELEVANT_FROM))
     return rank_by_popularity(popularity, task.history.stars, count)
+
+
+def rank_lately(task: Task, count: int, parameters: Parameters) -> Columns:
+    """The movies liked most lately, the same for everybody but for what they know; the half-life is in days."""
+    liked = task.training.select(task.training.stars.data >= LIKED_FROM)
+    ages = (task.training.at.max(initial=0) - liked.at) / (DAY * parameters["half_life"])
+    return rank_by_popularity(
+        order_by_recency(liked.stars.indices.astype(np.int64), ages, liked.movies), task.history.stars, count
+    )
 
 
 def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
@@ -167,6 +178,13 @@ PLACE_BOOSTS = (
 RIDGES = (3.125, 6.25, 12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 
 POPULARITY = Model("popularity", "popularity", {}, {}, rank_popular)
+LATELY = Model(
+    "lately",
+    "rated lately",
+    {"half_life": (0.5, 1.0, 2.0, 3.0, 7.0, 14.0, 30.0, 90.0, 365.0)},
+    {"half_life": 7.0},
+    rank_lately,
+)
 COSINE = ItemModel("cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"neighbours": 50}, fit_cosine)
 BM25 = ItemModel(
     "bm25",
@@ -217,7 +235,7 @@ SLIM = ItemModel(
     HistoryWeights(),
 )
 COMPARED: Mapping[str, Model | ItemModel] = {
-    model.key: model for model in (POPULARITY, COSINE, BM25, IALS, EASE, EASE_LIKE_OURS, SLIM)
+    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, EASE_LIKE_OURS, SLIM)
 }
 STORABLE = {
     key: model for key, model in COMPARED.items() if isinstance(model, ItemModel) and model is not EASE_LIKE_OURS

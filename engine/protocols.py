@@ -1,6 +1,6 @@
 """Protocols of evaluation: what models learn from, which histories they are given, and what they must find.
 
-Each protocol makes a `Split`: parameters are chosen on its validation task, then the test task is looked at once.
+Each protocol makes a `Split`: parameters are chosen on its validation tasks, then the test tasks are looked at once.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from engine.evaluation import Values, measure_users
 from engine.interactions import Columns, Interactions, Mask, number_within
 from graph.errors import RecommenderError
 
@@ -35,36 +36,72 @@ class Task:
     """What models learn from; whose next movies are asked for, from which history; and what is to be found.
 
     `history` and `relevant` have the same users, `training` may have others; all have the same movies. `users` tells
-    which users of the data the rows of `history` are.
+    which users of the data the rows of `history` are. `all_relevant` is given where `relevant` has only what each user
+    watched first (engine.timeline): everything that is to be found.
     """
 
     training: Interactions
     history: Interactions
     relevant: csr_array
     users: Columns
+    all_relevant: csr_array | None = None
+
+    @property
+    def has_history(self) -> Mask:
+        """Which of those who are asked are not strangers."""
+        return np.asarray(np.diff(self.history.stars.indptr) > 0)
 
 
 @dataclass(frozen=True)
 class Split:
-    """A validation task for choosing parameters, and the test task."""
+    """Validation tasks for choosing parameters, and the test tasks."""
 
-    validation: Task
-    test: Task
+    validation: tuple[Task, ...]
+    test: tuple[Task, ...]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to split, by seed. `capped`: which recall (engine.evaluation). The first cutoff decides in validation."""
+    """A way to split, by seed, so many times unless told otherwise; the first cutoff decides in validation.
+
+    `capped`: which recall (engine.evaluation). `by_task`: means are over tasks and users, each counting once, with
+    intervals over users; else over users, of each one's mean over the splits.
+    """
 
     name: str
     split: Callable[[Interactions, int], Split]
     cutoffs: tuple[int, ...]
     capped: bool = True
+    by_task: bool = False
+    seeds: int = 5
 
     @property
     def criterion(self) -> str:
         """The measure by which parameters are chosen."""
         return f"ndcg@{self.cutoffs[0]}"
+
+    def measure(self, ranked: Columns, task: Task) -> dict[str, Values]:
+        """Accuracy of each user's list of a task, by the name of the measure; nan where there is none."""
+        if task.all_relevant is None:
+            return measure_users(ranked, task.relevant, self.cutoffs, capped=self.capped)
+        known = np.bincount(task.training.stars.indices, minlength=task.training.movies) > 0
+        ranked = np.where(known[ranked], ranked, -1)  # nobody can know of movies without a rating: no hits by chance
+        every = measure_users(ranked, task.all_relevant, self.cutoffs[-1:])
+        return _measure_first_and_all(ranked, task, every, self.cutoffs[0], self.cutoffs[-1])
+
+
+def _measure_first_and_all(
+    ranked: Columns, task: Task, every: dict[str, Values], short: int, long: int
+) -> dict[str, Values]:
+    """How well the first movie is found among `short`, and all of them among `long`; of strangers only the first."""
+    first = measure_users(ranked, task.relevant, (short,))
+    measured = {f"{name}@{short}": first[f"{name}@{short}"] for name in ("ndcg", "hr", "mrr")}
+    measured |= {f"all {name}@{long}": every[f"{name}@{long}"] for name in ("recall", "ndcg")}
+    known = {name: np.where(task.has_history, values, np.nan) for name, values in measured.items()}
+    if task.has_history.all():
+        return known
+    strangers = (f"ndcg@{short}", f"hr@{short}")
+    return known | {f"strangers {name}": np.where(task.has_history, np.nan, measured[name]) for name in strangers}
 
 
 def split_by_share(ratings: Interactions, seed: int) -> Split:
@@ -76,7 +113,7 @@ def split_by_share(ratings: Interactions, seed: int) -> Split:
         return _task_of_all_users(known.select(~test), relevant)
 
     test = task(ratings, seed)
-    return Split(task(test.training, VALIDATION_SEED + seed), test)
+    return Split((task(test.training, VALIDATION_SEED + seed),), (test,))
 
 
 def split_last(ratings: Interactions, seed: int) -> Split:
@@ -91,7 +128,7 @@ def split_last(ratings: Interactions, seed: int) -> Split:
         return _task_of_all_users(known.select(~last), known.select(last).positives(0))
 
     test = task(ratings, seed)
-    return Split(task(test.training, VALIDATION_SEED + seed), test)
+    return Split((task(test.training, VALIDATION_SEED + seed),), (test,))
 
 
 def split_users(ratings: Interactions, seed: int, held_out: int | None = None) -> Split:
@@ -119,7 +156,7 @@ def split_users(ratings: Interactions, seed: int, held_out: int | None = None) -
         return Task(training, history, own.select(hidden).positives(RELEVANT_FROM), users)
 
     validation, test = np.sort(shuffled[:count]), np.sort(shuffled[count : 2 * count])
-    return Split(task(validation, VALIDATION_SEED + seed), task(test, seed))
+    return Split((task(validation, VALIDATION_SEED + seed),), (task(test, seed),))
 
 
 PROTOCOLS = {
@@ -145,7 +182,7 @@ def files_protocol(train: Path, test: Path) -> tuple[Interactions, Protocol]:
 
     def split(ratings: Interactions, seed: int) -> Split:
         validation = split_by_share(ratings, VALIDATION_SEED + seed).test
-        return Split(validation, _task_of_all_users(ratings, relevant))
+        return Split(validation, (_task_of_all_users(ratings, relevant),))
 
     return _from_pairs(training_pairs, shape), Protocol("files", split, (20,), capped=False)
 

@@ -72,7 +72,7 @@ def diversity(seeds: int) -> None:
     with empty_database(Settings().cache) as database:
         server = TaskServer(database)
         for seed in range(seeds):
-            task = PROTOCOLS["next"].split(ratings, seed).test
+            [task] = PROTOCOLS["next"].split(ratings, seed).test
             weights = csr_array(SLIM.fit_to(task, SLIM.parameters))
             server.load(task, weights)
             for value in (0.0, 0.1, 0.2, 0.3, 0.5, 0.8):

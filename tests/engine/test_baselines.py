@@ -5,7 +5,14 @@ import pytest
 from scipy.sparse import csr_array
 
 import engine.baselines
-from engine.baselines import build_weights, count_popularity, fit_ease, rank_by_popularity, rank_by_weights
+from engine.baselines import (
+    build_weights,
+    count_popularity,
+    fit_ease,
+    order_by_recency,
+    rank_by_popularity,
+    rank_by_weights,
+)
 from engine.similarity import Similarities
 
 
@@ -56,6 +63,25 @@ def test_popularity_ranking() -> None:
     popularity = count_popularity(csr_array(x))
     assert popularity.tolist() == [1, 3, 2, 0]
     assert rank_by_popularity(popularity, csr_array(x), 3).tolist() == [[2, 3, -1], [0, 3, -1], [0, 3, -1]]
+
+
+def test_recency_orders_by_the_decayed_sum() -> None:
+    random = np.random.default_rng(6)
+    movies, ages = random.integers(0, 8, 200), random.exponential(3, 200)
+    sums = [float(sum(2.0**-age for movie, age in zip(movies, ages, strict=True) if movie == own)) for own in range(9)]
+    scores = order_by_recency(movies, ages, 10)
+    assert np.argsort(-scores)[:8].tolist() == sorted(range(8), key=lambda movie: -sums[movie])
+    assert scores[8:].tolist() == [-np.inf] * 2
+    seen = csr_array(([1.0], ([0], [int(np.argmax(sums))])), shape=(2, 10))
+    ranked = rank_by_popularity(scores, seen, 10)
+    assert ranked[1].tolist() == [*sorted(range(8), key=lambda movie: -sums[movie]), -1, -1]
+    assert ranked[0].tolist() == [*ranked[1, 1:8].tolist(), -1, -1, -1]
+
+
+def test_recency_has_an_order_however_long_ago() -> None:
+    """2^-5000 is 0 in double precision; of equals the lower comes first, and one sitting exactly at 0 counts."""
+    scores = order_by_recency(np.array([0, 1, 1, 2, 3, 4]), np.array([5000.0, 5000, 5000, 4990, 0, 5000]), 5)
+    assert np.argsort(-scores, kind="stable").tolist() == [3, 2, 1, 0, 4]
 
 
 @pytest.mark.parametrize("count", [1, 4, 23, 40])

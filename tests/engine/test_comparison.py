@@ -9,8 +9,9 @@ from scipy.sparse import csr_array
 from engine.comparison import compare_models, describe, find_edges, tune
 from engine.interactions import Interactions
 from engine.models import COMPARED, EASE, NEIGHBOURS, SLIM, STORABLE, Model, Parameters
-from engine.protocols import PROTOCOLS, Task
+from engine.protocols import PROTOCOLS, Protocol, Task
 from engine.served import serve_tasks
+from engine.timeline import TIME
 from graph.settings import Settings
 from tests.engine.test_protocols import table
 
@@ -26,15 +27,16 @@ def grouped_ratings(users: int = 60, movies: int = 80, seed: int = 7) -> Interac
     return Interactions.from_tables([table(rows)])[0]
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
-def test_who_learns_from_the_groups_beats_popularity(name: str) -> None:
-    protocol = PROTOCOLS[name]
+@pytest.mark.parametrize("protocol", [*PROTOCOLS.values(), TIME], ids=lambda one: one.name)
+def test_who_learns_from_the_groups_beats_popularity(protocol: Protocol) -> None:
     models = [replace(model, grid={}) for model in COMPARED.values()]
-    popularity, *others = compare_models(grouped_ratings(), protocol, models, 2)
-    assert popularity.model == "popularity"
+    popularity, lately, *others = compare_models(grouped_ratings(), protocol, models, 2)
+    assert (popularity.model, lately.model) == ("popularity", "rated lately")
     assert len(others) == 6
+    shortest = protocol.cutoffs[0]
+    wanted = ["hr@10", "all recall@20"] if protocol is TIME else [f"recall@{shortest}", f"map@{shortest}"]
     for tally in others:
-        for figure in (protocol.criterion, f"recall@{protocol.cutoffs[0]}", f"map@{protocol.cutoffs[0]}"):
+        for figure in (protocol.criterion, *wanted):
             assert tally.estimate(figure).mean > 1.2 * popularity.estimate(figure).mean, tally.model
 
 
@@ -50,6 +52,31 @@ def test_a_row_tells_paired_differences_and_edges() -> None:
     assert float(ease["ours less"].split()[0]) == pytest.approx(means[1] - means[0], abs=1e-4)
     assert ease["same list"] == "100.00%"
     assert [len(row["parameters"]) for row in (ease, ours)] == [2, 2]
+
+
+def test_each_task_counts_once_and_users_are_clusters_on_the_timeline() -> None:
+    [tally] = compare_models(grouped_ratings(), TIME, [EASE], 1)
+    assert len(tally.parameters) == 1
+    values = np.array(tally.values["ndcg@10"])
+    assert values.shape == (5, 60)
+    found = describe(tally, [tally], TIME)["ndcg@10"].split(" ± ")
+    assert float(found[0]) == pytest.approx(np.nanmean(values), abs=1e-4)
+    sums = np.nansum(values - np.nanmean(values), axis=0)
+    expected = 1.96 * np.sqrt(60 / 59 * (sums**2).sum()) / (~np.isnan(values)).sum()
+    assert float(found[1]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_that_chooses_for_itself_is_not_validated() -> None:
+    asked: list[Task] = []
+
+    def rank(task: Task, count: int, parameters: Parameters) -> np.ndarray:
+        asked.append(task)
+        return np.tile(np.arange(count), (task.history.users, 1))
+
+    own = Model("own", "chooses for itself", {}, {}, rank)
+    [tally] = compare_models(grouped_ratings(), TIME, [own], 1)
+    assert len(asked) == len(tally.coverage) == 5
+    assert tally.overlap[0].mean == 1
 
 
 def test_tuning_walks_to_the_best_of_the_grid() -> None:
@@ -113,7 +140,7 @@ def test_the_traversal_serves_the_lists_that_the_matrices_give(name: str, splits
 @pytest.mark.slow
 def test_the_limited_history_is_the_traversals() -> None:
     protocol = PROTOCOLS["next"]
-    task = protocol.split(grouped_ratings(), 0).test
+    [task] = protocol.split(grouped_ratings(), 0).test
     weights = SLIM.fit_to(task, SLIM.parameters)
     history = SLIM.weights_of_history(SLIM.parameters)
     with serve_tasks(Settings(history_limit=5), protocol) as serve:

@@ -45,6 +45,7 @@ def evaluate(settings: Settings, *arguments: str) -> Result:
         (["random"], ["recall@20", "ndcg@20"]),
         (["next"], ["hr@10", "mrr@20"]),
         (["strong", "--held-out", "10"], ["ndcg@100", "recall@50"]),
+        (["time"], ["ndcg@10", "hr@10", "mrr@10", "all recall@20", "all ndcg@20", "overlap"]),
     ],
 )
 def test_figures_as_json(staged: Settings, protocol: list[str], columns: list[str]) -> None:

@@ -89,7 +89,7 @@ def test_a_share_follows_the_seed_alone() -> None:
 def test_nothing_to_be_found_is_known(protocol) -> None:
     ratings = random_ratings()
     split: Split = protocol.split(ratings, 3)
-    for task in (split.validation, split.test):
+    for task in (*split.validation, *split.test):
         shown, hidden = pairs(task.history), wanted(task)
         assert shown
         assert hidden
@@ -97,19 +97,20 @@ def test_nothing_to_be_found_is_known(protocol) -> None:
         by_user = [(int(task.users[row]), column) for row, column in shown | hidden]
         assert set(by_user) <= pairs(ratings)
     again, other = protocol.split(ratings, 3), protocol.split(ratings, 4)
-    assert (wanted(again.validation), wanted(again.test)) == (wanted(split.validation), wanted(split.test))
-    assert wanted(other.validation) != wanted(split.validation)
-    assert wanted(protocol.split(ratings, 4).test) != wanted(split.test)
+    for part in ("validation", "test"):
+        [first], [same], [drawn_otherwise] = (getattr(one, part) for one in (split, again, other))
+        assert wanted(same) == wanted(first) != wanted(drawn_otherwise)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda one: one.name)
 def test_validation_never_sees_the_test_part(protocol) -> None:
     split: Split = protocol.split(random_ratings(), 2)
-    known = pairs(split.test.training)
-    assert pairs(split.validation.training) < known
-    assert wanted(split.validation) <= known
-    assert not wanted(split.validation) & pairs(split.validation.training)
-    assert not wanted(split.test) & (pairs(split.validation.training) | wanted(split.validation))
+    [validation], [test] = split.validation, split.test
+    known = pairs(test.training)
+    assert pairs(validation.training) < known
+    assert wanted(validation) <= known
+    assert not wanted(validation) & pairs(validation.training)
+    assert not wanted(test) & (pairs(validation.training) | wanted(validation))
 
 
 def test_next_hides_the_newest_and_one_of_equals() -> None:
@@ -120,7 +121,7 @@ def test_next_hides_the_newest_and_one_of_equals() -> None:
         (False, True, False, True, False, False),
         (False, True, False, False, True, False),
     }
-    task = PROTOCOLS["next"].split(ratings, 0).test
+    [task] = PROTOCOLS["next"].split(ratings, 0).test
     assert wanted(task) >= {(0, 1)}
     assert task.relevant[2].nnz == 0
 
@@ -128,13 +129,14 @@ def test_next_hides_the_newest_and_one_of_equals() -> None:
 def test_strong_learns_nothing_from_those_who_are_asked() -> None:
     ratings = random_ratings(60)
     split: Split = strong_protocol(6).split(ratings, 1)
+    [validation], [test] = split.validation, split.test
     likers = np.diff(ratings.select(ratings.stars.data >= 4).stars.indptr)
-    tested, validated = split.test.users, split.validation.users
+    tested, validated = test.users, validation.users
     assert len(tested) == len(validated) == 6
     assert not set(tested) & set(validated)
-    assert split.test.training.users == (likers >= 5).sum() - 12
-    assert (split.test.training.stars.data >= 4).all()
-    for task in (split.test, split.validation):
+    assert test.training.users == (likers >= 5).sum() - 12
+    assert (test.training.stars.data >= 4).all()
+    for task in (test, validation):
         known = np.diff(task.history.stars.indptr)
         assert ((known + np.diff(task.relevant.indptr)) == likers[task.users]).all()
         assert (np.diff(task.relevant.indptr) == np.maximum(likers[task.users] // 5, 1)).all()
@@ -146,7 +148,7 @@ def test_strong_asks_a_tenth_unless_told_and_learns_from_somebody() -> None:
     rows = [(user, movie, 5.0, 0) for user in range(40) for movie in range(6)]
     [ratings, *_] = Interactions.from_tables([table(rows)])
     split = strong_protocol().split(ratings, 1)
-    assert (len(split.validation.users), len(split.test.users)) == (4, 4)
+    assert [len(task.users) for task in (*split.validation, *split.test)] == [4, 4]
     strong_protocol(19).split(ratings, 1)
     for held_out in (0, 20):
         with pytest.raises(ProtocolError):
@@ -156,8 +158,8 @@ def test_strong_asks_a_tenth_unless_told_and_learns_from_somebody() -> None:
 def test_strong_does_not_ask_for_what_nobody_is_learned_from() -> None:
     rows = [(user, movie, 5.0, 0) for user in range(20) for movie in range(6)]
     alone = [(user, 100 + user, 5.0, 0) for user in range(20)]
-    split = strong_protocol(3).split(Interactions.from_tables([table(rows + alone)])[0], 1)
-    assert max(column for _, column in wanted(split.test) | pairs(split.test.history)) < 6
+    [task] = strong_protocol(3).split(Interactions.from_tables([table(rows + alone)])[0], 1).test
+    assert max(column for _, column in wanted(task) | pairs(task.history)) < 6
 
 
 def test_published_splits(tmp_path: Path) -> None:
@@ -166,12 +168,13 @@ def test_published_splits(tmp_path: Path) -> None:
     test.write_text("0 0 7\n2 3\n1\n")
     ratings, protocol = files_protocol(train, test)
     split = protocol.split(ratings, 0)
-    assert pairs(split.test.training) == {(0, m) for m in range(1, 7)} | {(2, 0), (2, 4), (1, 5)}
-    assert wanted(split.test) == {(0, 0), (0, 7), (2, 3)}
+    [validation], [test] = split.validation, split.test
+    assert pairs(test.training) == {(0, m) for m in range(1, 7)} | {(2, 0), (2, 4), (1, 5)}
+    assert wanted(test) == {(0, 0), (0, 7), (2, 3)}
     assert not protocol.capped
-    assert ratings.stars.shape == split.test.relevant.shape == (3, 8)
-    assert len(wanted(split.validation)) == 1
-    assert wanted(split.validation) < pairs(split.test.training)
+    assert ratings.stars.shape == test.relevant.shape == (3, 8)
+    assert len(wanted(validation)) == 1
+    assert wanted(validation) < pairs(test.training)
 
 
 def test_a_published_split_without_test_pairs_has_nothing_to_find(tmp_path: Path) -> None:
@@ -179,7 +182,8 @@ def test_a_published_split_without_test_pairs_has_nothing_to_find(tmp_path: Path
     (tmp_path / "test.txt").write_text("")
     ratings, protocol = files_protocol(tmp_path / "train.txt", tmp_path / "test.txt")
     assert ratings.stars.toarray().tolist() == [[0, RELEVANT_FROM, RELEVANT_FROM]]
-    assert wanted(protocol.split(ratings, 0).test) == set()
+    [task] = protocol.split(ratings, 0).test
+    assert wanted(task) == set()
 
 
 @pytest.mark.parametrize(
