@@ -26,6 +26,7 @@ from engine.history import weigh_history
 from engine.interactions import Columns
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
+from engine.slist import SlistParameters, rank_slist
 from graph.repositories.recommendations import HistoryWeights
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
@@ -208,6 +209,19 @@ IALS = Model(
     {"factors": 32.0, "regularization": 3.0, "alpha": 3.0},
     rank_by_factors,
 )
+SLIST = Model(
+    "slist",
+    "SLIST",
+    {
+        "alpha": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+        "ridge": (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0),
+        "decay": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        "newest": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0),
+        "days": (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0),
+    },
+    asdict(SlistParameters()),
+    lambda task, count, parameters: rank_slist(task.training, task.history, count, SlistParameters(**parameters)),
+)
 EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
 EASE_LIKE_OURS = replace(
     EASE,
@@ -235,7 +249,7 @@ SLIM = ItemModel(
     HistoryWeights(),
 )
 COMPARED: Mapping[str, Model | ItemModel] = {
-    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, EASE_LIKE_OURS, SLIM)
+    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST, EASE_LIKE_OURS, SLIM)
 }
 STORABLE = {
     key: model for key, model in COMPARED.items() if isinstance(model, ItemModel) and model is not EASE_LIKE_OURS
