@@ -1,14 +1,15 @@
 // A user's newest stored list, if nothing has happened since that would make it another one: what the traversal would find.
-// Parameters: userId, reach (batches that are looked back, no more than there are notes of)
+// Parameters: userId, reach (batches that are looked back, no more than there are notes of), since (lists made before are
+//   too old: what is current has changed)
 // Returns: basis, modelVersion, at, basedOn, recommendations [{movieId, title, year, score,
-//   because [{movieId, title, contribution}]}]
+//   current, because [{movieId, title, contribution}]}]
 MATCH (user:User {userId: $userId})-[offer:RECOMMENDED]->()
 WITH user, offer
 ORDER BY offer.sequence DESC
 LIMIT 1
 MATCH (applied:Sequence {name: 'applied'})
 MATCH (catalogue:Catalogue {model: offer.modelVersion})
-WHERE offer.basedOn >= applied.value - $reach
+WHERE offer.basedOn >= applied.value - $reach AND offer.at >= $since
   AND NOT EXISTS {
     MATCH (change:Change)
     WHERE change.sequence > offer.basedOn AND (change.userIds IS NULL OR $userId IN change.userIds)
@@ -25,5 +26,6 @@ CALL (edge) {
 WITH offer, edge, movie, because
 ORDER BY edge.rank
 RETURN offer.basis AS basis, offer.modelVersion AS modelVersion, offer.at AS at, offer.basedOn AS basedOn,
-       collect({movieId: movie.movieId, title: movie.title, year: movie.year, score: edge.score, because: because})
+       collect({movieId: movie.movieId, title: movie.title, year: movie.year, score: edge.score,
+                current: coalesce(edge.current, 0.0), because: because})
          AS recommendations

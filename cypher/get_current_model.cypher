@@ -1,8 +1,6 @@
 // The model in use. Parameters: none
-// Returns: version, fittedAt, edges, movies, parameters (JSON), snapshot (JSON), metrics (JSON),
-//   withdrawn (gone back from)
+// Returns: model, all its properties (version, fittedAt, edges, movies, parameters, snapshot and metrics as JSON, withdrawn,
+//   and those of graph/serving_rule.py)
 MATCH (catalogue:Catalogue)
 MATCH (model:Model {version: catalogue.model})
-RETURN model.version AS version, model.fittedAt AS fittedAt, model.edges AS edges, model.movies AS movies,
-       model.parameters AS parameters, model.snapshot AS snapshot, model.metrics AS metrics,
-       coalesce(model.withdrawn, false) AS withdrawn
+RETURN model {.*} AS model

@@ -1,6 +1,6 @@
 // Lists of recommendations that were stored in some batches. Parameters: after, until (sequence numbers; after is left out)
 // Returns: sequence, userId, batchId, basis, modelVersion, at,
-//   recommendations [{movieId, title, year, score, because [{movieId, title, contribution}]}]; oldest first
+//   recommendations [{movieId, title, year, score, current, because [{movieId, title, contribution}]}]; oldest first
 MATCH (user:User)-[edge:RECOMMENDED]->(movie:Movie)
 WHERE edge.sequence > $after AND edge.sequence <= $until
 CALL (edge) {
@@ -14,7 +14,7 @@ WITH user, edge, movie, because
 ORDER BY edge.rank
 WITH edge.sequence AS sequence, user.userId AS userId, edge.batchId AS batchId, edge.basis AS basis,
      edge.modelVersion AS modelVersion, edge.at AS at,
-     collect({movieId: movie.movieId, title: movie.title, year: movie.year, score: edge.score, because: because})
-       AS recommendations
+     collect({movieId: movie.movieId, title: movie.title, year: movie.year, score: edge.score,
+              current: coalesce(edge.current, 0.0), because: because}) AS recommendations
 RETURN sequence, userId, batchId, basis, modelVersion, at, recommendations
 ORDER BY sequence, userId

@@ -1,7 +1,7 @@
 // Store lists of recommendations, each as its user's newest batch, and remove that user's batches from before the hit
 // window. The same batch twice is stored once, and none for a user who was erased meanwhile.
 // Parameters: sequence, oldest (as text), lists [{userId, batchId, at, basis, modelVersion, basedOn (a batch's number, or null),
-//   recommendations [{movieId, rank, score, because, contributions}]}] (at as text)
+//   recommendations [{movieId, rank, score, current, because, contributions}]}] (at as text)
 // Returns: stored (how many edges were made)
 UNWIND $lists AS list
 MATCH (user:User {userId: list.userId})
@@ -16,7 +16,8 @@ CALL (user) {
 UNWIND list.recommendations AS row
 MATCH (movie:Movie {movieId: row.movieId})
 CREATE (user)-[:RECOMMENDED {
-  batchId: list.batchId, rank: row.rank, score: row.score, because: row.because, contributions: row.contributions,
+  batchId: list.batchId, rank: row.rank, score: row.score, current: row.current, because: row.because,
+  contributions: row.contributions,
   basis: list.basis, modelVersion: list.modelVersion, at: at, sequence: $sequence, basedOn: list.basedOn
 }]->(movie)
 RETURN count(*) AS stored

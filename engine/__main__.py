@@ -5,8 +5,9 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import click
 import pandas as pd
 import polars as pl
 
-from engine.comparison import compare_models, describe
+from engine.comparison import MODELS, compare_models, describe
 from engine.dataset import current_dataset
 from engine.interactions import Interactions
-from engine.models import COMPARED, SLIM, STORABLE
+from engine.models import SLIM, STORABLE
 from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
-from engine.served import serve_tasks
+from engine.served import serve_task
 from engine.stars import StarsParameters
 from engine.stars_evaluation import FOLDS, calibrate, describe_tally, evaluate_stars, split_folds, split_probe
 from engine.stars_training import refit_stars
@@ -83,8 +84,9 @@ def main() -> None:
 def fit(key: str, margin: float, neighbours: int, every: float | None, quiet: bool) -> None:
     """Fit again and put the new SIMILAR edges to use while the service runs.
 
-    A few users' newest likes are held out of every fit. A new version that finds them worse than the one in use does,
-    by more than the margin, is not put to use.
+    What it is served by (how interactions count, how much what is current does) is chosen on moments of the past. A new
+    version that finds what people watched next worse than the one in use does, by more than the margin, is not put to
+    use.
     """
     settings = Settings.from_environment()
     while True:
@@ -175,8 +177,8 @@ def _alone(settings: Settings) -> Iterator[tuple[Models, Stars]]:
     help="stars: predict the Netflix Prize's probe set, learned from all else; without the matrix factorisation, which "
     "takes hours and 30 GB there.",
 )
-@click.option("--model", "names", multiple=True, type=click.Choice(sorted(COMPARED)), help="Only these models.")
-@click.option("--untuned", is_flag=True, help="Every model with its usual parameters; ours with those that are served.")
+@click.option("--model", "names", multiple=True, type=click.Choice(sorted(MODELS)), help="Only these models.")
+@click.option("--untuned", is_flag=True, help="Every model with its usual parameters; ours chooses its rule.")
 @click.option("--served", is_flag=True, help="Also through the real traversal, on a Neo4j started for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="Do not tell what is being fitted.")
@@ -211,12 +213,9 @@ def evaluate(
         return
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
-    models = [COMPARED[key] for key in names or COMPARED]
-    if untuned:
-        models = [replace(model, grid={}) for model in models]
-    with ExitStack() as stack:
-        serve = stack.enter_context(serve_tasks(settings, protocol)) if served else None
-        tallies = compare_models(ratings, protocol, models, seeds or protocol.seeds, serve, tell)
+    models = [MODELS[key] for key in names or MODELS]
+    serve = partial(serve_task, settings.cache) if served else None
+    tallies = compare_models(ratings, protocol, models, seeds or protocol.seeds, serve, tell, tuned=not untuned)
     rows = [describe(tally, tallies, protocol) for tally in tallies]
     if as_json:
         click.echo(json.dumps(rows))

@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from engine.baselines import Floats
 from engine.evaluation import (
     Estimate,
     Values,
@@ -19,15 +16,21 @@ from engine.evaluation import (
     measure_coverage,
     measure_overlap,
 )
+from engine.grid import Grid, Parameters, walk_grid
 from engine.interactions import Columns, Interactions
-from engine.models import NEIGHBOURS, PLACE_BOOST, SLIM, ItemModel, Model, Parameters
-from engine.protocols import Protocol, Task
-from graph.repositories.recommendations import HistoryWeights
+from engine.models import COMPARED, NEIGHBOURS, ItemModel, Model
+from engine.ours import OURS, Learned, OurModel
+from engine.protocols import Protocol, Split, Task
+from graph.serving_rule import ServingRule
 
 Progress = Callable[[str], object]
-# The lists that the traversal gives for a task, weights (source x target) and what the history counts, by their names.
-Serve = Callable[[Task, csr_array, HistoryWeights], Mapping[str, Columns]]
+AnyModel = Model | ItemModel | OurModel
+# The traversal's lists of so many movies for a task, with weights and a rule.
+Serve = Callable[[Task, Learned, int], Columns]
 
+# All that can be compared, ours last.
+MODELS: Mapping[str, AnyModel] = {**COMPARED, OURS.key: OURS}
+SERVED = "ours, served"
 
 # Shares are from 0 to 1, and nobody has less than one neighbour or more than all.
 LIMITS: Mapping[str, tuple[float, ...]] = {"far_share": (0.0, 1.0), "neighbours": (NEIGHBOURS[0], NEIGHBOURS[-1])}
@@ -85,28 +88,27 @@ class Tally:
 def compare_models(
     ratings: Interactions,
     protocol: Protocol,
-    models: Sequence[Model | ItemModel],
+    models: Sequence[AnyModel],
     seeds: int,
     serve: Serve | None = None,
     progress: Progress = lambda _: None,
+    *,
+    tuned: bool = True,
 ) -> list[Tally]:
-    """Each model on the same splits, with parameters chosen split by split on its validation task.
+    """Each model on the same splits, with parameters chosen split by split on its validation tasks, if `tuned`.
 
-    With `serve` the weights of SLIM are ranked by the traversal too. A model that chooses its own parameters from what
-    a task lets it learn has an empty grid.
+    Ours chooses what it serves by in any case: on a timeline by itself, from what a task lets it learn. With `serve` it
+    is ranked by the traversal too.
     """
     tallies = {model.name: Tally(model.name, protocol) for model in models}
-    count = max(protocol.cutoffs)
     for seed in range(seeds):
         split = protocol.split(ratings, seed)
         for model in models:
             progress(f"split {seed + 1} of {seeds}: {model.name}")
-            parameters = tune(model, split.validation, protocol)
-            tally = tallies[model.name]
-            tally.parameters.append(parameters)
-            tally.edges.extend(find_edges(model.grid, parameters))
-            for task in split.test:
-                lists = _rank_each_way(model, task, count, parameters, serve)
+            for task, lists, parameters in _rank(model, split, protocol, serve, tuned=tuned):
+                tally = tallies[model.name]
+                tally.parameters.append(parameters)
+                tally.edges.extend(find_edges(model.grid, parameters) if tuned else ())
                 for name, ranked in lists.items():
                     tally = tallies.setdefault(name, Tally(name, protocol))
                     tally.add(task, ratings.users, ranked)
@@ -115,20 +117,35 @@ def compare_models(
     return list(tallies.values())
 
 
-def _rank_each_way(
-    model: Model | ItemModel, task: Task, count: int, parameters: Parameters, serve: Serve | None
-) -> dict[str, Columns]:
-    """A model's lists, and those of the traversal with its weights, by name."""
-    if not (isinstance(model, ItemModel) and model.key == SLIM.key and serve):
-        return {model.name: model.rank(task, count, parameters)}
-    weights = model.fit_to(task, parameters)
-    served = serve(task, csr_array(weights), model.weights_of_history(parameters))
-    return {model.name: model.rank_with(weights, task, count, parameters), **served}
+# A task, the lists for it by name, and the parameters that made them.
+Ranked = Iterator[tuple[Task, dict[str, Columns], Mapping[str, Any]]]
+
+
+def _rank(model: AnyModel, split: Split, protocol: Protocol, serve: Serve | None, *, tuned: bool) -> Ranked:
+    if isinstance(model, OurModel):
+        yield from _rank_ours(model, split, protocol, serve, tuned=tuned)
+        return
+    parameters = tune(model, split.validation, protocol) if tuned else model.parameters
+    for task in split.test:
+        yield task, {model.name: model.rank(task, max(protocol.cutoffs), parameters)}, parameters
+
+
+def _rank_ours(model: OurModel, split: Split, protocol: Protocol, serve: Serve | None, *, tuned: bool) -> Ranked:
+    parameters, count = model.item.parameters, max(protocol.cutoffs)
+    rule: ServingRule | None = None
+    if not protocol.by_task:
+        parameters, rule = model.tune(split.validation, fixed=not tuned)
+    for task in split.test:
+        learned = model.learn(task, parameters, rule)
+        lists = {model.name: learned.rank(task, count)}
+        if serve:
+            lists[SERVED] = serve(task, learned, count)
+        yield task, lists, {**parameters, **learned.rule.to_properties()}
 
 
 def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict[str, Any]:
     """One row of the table: every figure, and how much ours is ahead by the protocol's criterion."""
-    ours = next((other for other in tallies if other.model == SLIM.name), None)
+    ours = next((other for other in tallies if other.model == OURS.name), None)
     names = [name for name in tally.values if name != "same"]
     row: dict[str, Any] = {"model": tally.model, **{name: str(tally.estimate(name)) for name in names}}
     row["asked"] = int(np.count_nonzero(~np.isnan(np.array(tally.values[protocol.criterion]))))
@@ -141,71 +158,23 @@ def describe(tally: Tally, tallies: Sequence[Tally], protocol: Protocol) -> dict
 
 
 def tune(model: Model | ItemModel, tasks: Sequence[Task], protocol: Protocol) -> Parameters:
-    """Parameters of the model's grid with the best criterion on validation tasks, all of whose users count alike.
+    """Parameters of the model's grid with the best criterion on validation tasks, all of whose users count alike."""
 
-    Walks from the model's usual ones, one parameter at a time and one step after the other, until no step leads higher:
-    far fewer fits than the whole grid.
-    """
-    known: dict[tuple[int, ...], float] = {}
-    ranks = [_rank_fitting_once(model, task, protocol.cutoffs[0]) for task in tasks]
+    def criterion(parameters: Parameters) -> float:
+        ranked = (model.rank(task, protocol.cutoffs[0], parameters) for task in tasks)
+        values = [protocol.measure(own, task)[protocol.criterion] for task, own in zip(tasks, ranked, strict=True)]
+        return estimate_mean(np.concatenate(values)).mean
 
-    def criterion(place: tuple[int, ...]) -> float:
-        if place not in known:
-            parameters = {**model.parameters, **_parameters(model.grid, place)}
-            lists = zip(tasks, (rank(parameters) for rank in ranks), strict=True)
-            values = [protocol.measure(ranked, task)[protocol.criterion] for task, ranked in lists]
-            known[place] = estimate_mean(np.concatenate(values)).mean
-        return known[place]
-
-    best = tuple(values.index(model.parameters[name]) for name, values in model.grid.items())
-    while True:
-        before = best
-        for step in _steps(model.grid):
-            while (following := _move(model.grid, best, step)) and criterion(following) > criterion(best):
-                best = following
-        if best == before:
-            return {**model.parameters, **_parameters(model.grid, best)}
+    return walk_grid(model.grid, model.parameters, criterion)
 
 
-def _rank_fitting_once(model: Model | ItemModel, task: Task, k: int) -> Callable[[Parameters], Columns]:
-    """Ranks by parameters; where only what the history counts has changed, with the weights that were fitted last."""
-    if not isinstance(model, ItemModel):
-        return partial(model.rank, task, k)
-    last: list[tuple[Parameters, csr_array | Floats]] = []
-
-    def rank(parameters: Parameters) -> Columns:
-        learned = {name: value for name, value in parameters.items() if name != PLACE_BOOST}
-        if not last or last[0][0] != learned:
-            last[:] = [(learned, model.fit_to(task, parameters))]
-        return model.rank_with(last[0][1], task, k, parameters)
-
-    return rank
-
-
-def find_edges(grid: Mapping[str, tuple[float, ...]], parameters: Parameters) -> list[str]:
+def find_edges(grid: Grid, parameters: Mapping[str, Any]) -> list[str]:
     """Parameters whose value is at the grid's edge, better ones may lie beyond; a limit of its meaning is none."""
     return [
         name
         for name, values in grid.items()
         if parameters[name] in (values[0], values[-1]) and parameters[name] not in LIMITS.get(name, ())
     ]
-
-
-def _parameters(grid: Mapping[str, tuple[float, ...]], place: tuple[int, ...]) -> Parameters:
-    return {name: values[at] for (name, values), at in zip(grid.items(), place, strict=True)}
-
-
-def _steps(grid: Mapping[str, tuple[float, ...]]) -> Iterator[tuple[int, int]]:
-    return ((position, by) for position in range(len(grid)) for by in (-1, 1))
-
-
-def _move(
-    grid: Mapping[str, tuple[float, ...]], place: tuple[int, ...], step: tuple[int, int]
-) -> tuple[int, ...] | None:
-    """The place a step further, None beyond the grid."""
-    position, by = step
-    moved = (*place[:position], place[position] + by, *place[position + 1 :])
-    return moved if 0 <= moved[position] < len(list(grid.values())[position]) else None
 
 
 def _mean_of(estimates: Sequence[Estimate]) -> Estimate:

@@ -11,15 +11,17 @@ from scipy.sparse import csr_array
 
 Mask = NDArray[np.bool_]
 Columns = NDArray[np.int64]
-HALF_STARS = np.arange(1, 11) / 2
+# A movie that was finished and not rated stands beyond the scale of stars: it was liked, and is weighed by itself.
+FINISHED = 5.5
+HALF_STARS = np.arange(1, 12) / 2
 
 
 @dataclass(frozen=True)
 class Interactions:
     """Who rated what, how and when.
 
-    `stars`: users x movies, columns ascending in each row, no stored zero. `at`: milliseconds since 1970, one for each
-    stored value, in their order.
+    `stars`: users x movies, columns ascending in each row, no stored zero; FINISHED without stars. `at`: milliseconds
+    since 1970, one for each stored value, in their order.
     """
 
     stars: csr_array

@@ -4,7 +4,7 @@ Each has a grid of parameters, ascending, that validation walks (engine.comparis
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-untyped]
@@ -22,12 +22,11 @@ from engine.baselines import (
     rank_by_scores,
     rank_by_weights,
 )
-from engine.history import weigh_history
-from engine.interactions import Columns
+from engine.grid import Grid, Parameters
+from engine.interactions import Columns, Interactions
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
-from graph.repositories.recommendations import HistoryWeights
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
@@ -35,10 +34,7 @@ LIKED_FROM = 3.0
 DAY = 86_400_000  # milliseconds
 ALS_ITERATIONS = 15
 ALS_SEED = 1
-# The one parameter that is not the fit's but the history's.
-PLACE_BOOST = "place_boost"
 
-Parameters = Mapping[str, float]
 Progress = Callable[[float], object]
 
 
@@ -51,7 +47,7 @@ class Model:
 
     key: str
     name: str
-    grid: Mapping[str, tuple[float, ...]]
+    grid: Grid
     parameters: Parameters
     rank: Callable[[Task, int, Parameters], Columns]
 
@@ -61,39 +57,24 @@ class ItemModel:
     """Item-item weights, source x target: what can be stored as SIMILAR edges.
 
     `fit` gets positives, users x movies, with their places in each user's order (engine.similarity). `parameters` are
-    those of the stored model, and where validation begins; `place_boost` is the history's. `liked_from`: stars of a
-    positive. `history`: what interactions count; None for 1 each positive, as published.
+    those of the stored model, and where validation begins. `liked_from`: stars of a positive.
     """
 
     key: str
     name: str
-    grid: Mapping[str, tuple[float, ...]]
+    grid: Grid
     parameters: Parameters
     fit: Callable[[csr_array, Parameters, Progress], csr_array | Floats]
     liked_from: float = RELEVANT_FROM
-    history: HistoryWeights | None = None
 
     def rank(self, task: Task, count: int, parameters: Parameters) -> Columns:
-        """Fit to a task and rank."""
-        return self.rank_with(self.fit_to(task, parameters), task, count, parameters)
+        """Fit to a task and rank; each positive of a history counts 1, as published."""
+        weights = self.fit_ratings(task.training, parameters)
+        return rank_by_weights(task.history.positives(self.liked_from), weights, task.history.stars, count)
 
-    def fit_to(self, task: Task, parameters: Parameters) -> csr_array | Floats:
-        """The weights that a task's training part gives."""
-        return self.fit(task.training.ordered_positives(self.liked_from), parameters, lambda _: None)
-
-    def rank_with(
-        self, weights: csr_array | Floats, task: Task, count: int, parameters: Parameters, limit: int | None = None
-    ) -> Columns:
-        """Rank with fitted weights; with a limit, by so many interactions of each history."""
-        if self.history is None:
-            history = task.history.positives(self.liked_from)
-        else:
-            history = weigh_history(task.history, self.weights_of_history(parameters), limit)
-        return rank_by_weights(history, weights, task.history.stars, count)
-
-    def weights_of_history(self, parameters: Parameters) -> HistoryWeights:
-        """What interactions count, the place boost among the parameters."""
-        return replace(self.history or HistoryWeights(), place_boost=parameters[PLACE_BOOST])
+    def fit_ratings(self, ratings: Interactions, parameters: Parameters) -> csr_array | Floats:
+        """The weights that some ratings give."""
+        return self.fit(ratings.ordered_positives(self.liked_from), parameters, lambda _: None)
 
 
 def rank_popular(task: Task, count: int, _: Parameters) -> Columns:
@@ -171,11 +152,6 @@ def _matrix(positives: csr_array) -> csr_matrix:
 
 # The last is all of them, up to that many movies.
 NEIGHBOURS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0, 12_800.0)
-# Below 0 the newest count least.
-PLACE_BOOSTS = (
-    *(-0.8, -0.6, -0.45, -0.3, -0.15, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0),
-    *(2048.0, 4096.0, 16384.0),
-)
 RIDGES = (3.125, 6.25, 12.5, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 
 POPULARITY = Model("popularity", "popularity", {}, {}, rank_popular)
@@ -223,34 +199,21 @@ SLIST = Model(
     lambda task, count, parameters: rank_slist(task.training, task.history, count, SlistParameters(**parameters)),
 )
 EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
-EASE_LIKE_OURS = replace(
-    EASE,
-    key="ease-like-ours",
-    name="EASE, positives and history as ours",
-    grid={PLACE_BOOST: PLACE_BOOSTS, "ridge": RIDGES},
-    parameters={"ridge": 200.0, PLACE_BOOST: HistoryWeights().place_boost},
-    liked_from=LIKED_FROM,
-    history=HistoryWeights(),
-)
 SLIM = ItemModel(
     "slim",
-    "SLIM (ours)",
+    "SLIM",
     {
-        PLACE_BOOST: PLACE_BOOSTS,
         "ridge": RIDGES,
         "popularity_ridge": (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         "candidate_exponent": (-0.2, -0.1, 0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
         "popularity_discount": (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6),
         "far_share": (0.0, 0.1, 0.3, 0.6, 1.0),
     },
-    {**asdict(SimilarityParameters()), PLACE_BOOST: HistoryWeights().place_boost},
+    asdict(SimilarityParameters()),
     fit_slim,
     LIKED_FROM,
-    HistoryWeights(),
 )
 COMPARED: Mapping[str, Model | ItemModel] = {
-    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST, EASE_LIKE_OURS, SLIM)
+    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST)
 }
-STORABLE = {
-    key: model for key, model in COMPARED.items() if isinstance(model, ItemModel) and model is not EASE_LIKE_OURS
-}
+STORABLE = {model.key: model for model in (COSINE, BM25, EASE, SLIM)}

@@ -6,25 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from engine.comparison import Serve
 from engine.interactions import Columns
-from engine.protocols import Protocol, Task
+from engine.ours import Learned
+from engine.protocols import ProtocolError, Task
 from engine.similarity import keep_strongest
 from engine.training import FittedModel, put_to_use, table_of_edges
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
-from graph.repositories.recommendations import HISTORY_LIMIT, HistoryWeights, Recommendations
+from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
 from graph.times import utc_now
 
-WHOLE_HISTORY = 100_000
-LIMITS = (200,)
 BATCH_ROWS = 10_000
 
 
@@ -42,64 +38,56 @@ def empty_database(cache: Path) -> Iterator[Database]:
             server.down()
 
 
-@contextmanager
-def serve_tasks(settings: Settings, protocol: Protocol) -> Iterator[Serve]:
-    """Serves the tasks of a comparison on a database of its own, with the whole history and with limits."""
-    with empty_database(settings.cache) as database:
+def serve_task(cache: Path, task: Task, learned: Learned, count: int) -> Columns:
+    """A task's lists by the traversal, on a database of its own: users x count, -1 where there are no more."""
+    with empty_database(cache) as database:
         server = TaskServer(database)
-        limits = {"served, whole history": WHOLE_HISTORY}
-        limits |= {f"served, {limit}": limit for limit in sorted({settings.history_limit, *LIMITS}, reverse=True)}
-
-        def serve(task: Task, weights: csr_array, history: HistoryWeights) -> dict[str, Columns]:
-            server.load(task, weights)
-            count = max(protocol.cutoffs)
-            return {name: server.rank(task, count, history, limit) for name, limit in limits.items()}
-
-        yield serve
+        server.load(task, learned)
+        return server.rank(task, count)
 
 
 class TaskServer:
-    """Puts tasks into a database, one after the other, and asks the traversal for each user's list.
+    """Puts a task into an empty database, as it would have come there, and asks the traversal for each user's list.
 
-    Movies have their columns as ids. Users get new ids for each task, so that nothing needs to be removed.
+    Movies have their columns as ids, users their rows of the training part, both from 1 on.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._next_user = 1
-        Models(database).create_catalogue("evaluation")
 
-    def load(self, task: Task, weights: csr_array) -> None:
-        """Write a task's histories and the item-item weights (source x target), and put these to use."""
-        first, self._next_user = self._next_user, self._next_user + task.history.users
-        self._first = first
-        ingest = Ingest(self._database)
-        movies: dict[int, tuple[str | None, int | None]] = dict.fromkeys(range(task.history.movies), (None, None))
-        users = set(range(first, self._next_user))
+    def load(self, task: Task, learned: Learned) -> None:
+        """Write what a task may know, weights and rule, and put these to use.
+
+        Raises ProtocolError for users who are asked and not learned from.
+        """
+        if task.history.users > task.training.users:
+            raise ProtocolError("--served goes with protocols whose users are learned from")
+        Models(self._database).create_catalogue("evaluation")
+        ratings, ingest = task.training, Ingest(self._database)
+        known = np.unique(ratings.stars.indices).tolist()
+        movies: dict[int, tuple[str | None, int | None]] = {movie + 1: (f"Movie {movie + 1}", None) for movie in known}
+        users = set((np.flatnonzero(np.diff(ratings.stars.indptr)) + 1).tolist())
         ingest.transact(lambda batch: batch.create_nodes(movies, users))
-        history = task.history
-        columns = (history.user_of_each() + first, history.stars.indices, history.stars.data, history.at)
+        columns = (ratings.user_of_each() + 1, ratings.stars.indices + 1, ratings.stars.data, ratings.at)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
         for begin in range(0, len(rows), BATCH_ROWS):
             ingest.transact(lambda batch, begin=begin: batch.add_ratings(rows[begin : begin + BATCH_ROWS]))  # type: ignore[misc]
-        edges = table_of_edges(keep_strongest(weights, weights.shape[1]))
-        model = Model(f"evaluated-{first}", utc_now(), len(edges), task.history.movies, {}, {})
+        self.put_to_use(learned)
+
+    def put_to_use(self, learned: Learned) -> None:
+        """Serve by weights and a rule."""
+        weights = learned.weights
+        edges = table_of_edges(keep_strongest(weights, weights.shape[1]), np.arange(1, weights.shape[1] + 1))
+        version = f"evaluated-{utc_now():%H%M%S%f}"
+        model = Model(version, utc_now(), len(edges), weights.shape[0], {}, {}, rule=learned.rule)
         put_to_use(FittedModel(model, edges), Models(self._database), lambda _: None)
 
-    def rank(
-        self,
-        task: Task,
-        count: int,
-        weights: HistoryWeights = HistoryWeights(),
-        limit: int = HISTORY_LIMIT,
-        diversity: float = 0,
-    ) -> Columns:
+    def rank(self, task: Task, count: int, diversity: float = 0) -> Columns:
         """The loaded task's lists, as the traversal gives them: users x count, -1 where there are no more."""
-        recommendations = Recommendations(self._database, limit, weights)
+        recommendations = Recommendations(self._database)
         ranked = np.full((task.history.users, count), -1, dtype=np.int64)
-        for row in range(task.history.users):
-            found = recommendations.recommend_for_user(row + self._first, count, diversity=diversity)
-            if found.basis == "history":
-                movies = [movie.movie_id for movie in found.recommendations]
-                ranked[row, : len(movies)] = movies
+        for row, user in enumerate(task.users.tolist()):
+            found = recommendations.recommend_for_user(user + 1, count, diversity=diversity)
+            movies = [movie.movie_id - 1 for movie in found.recommendations]
+            ranked[row, : len(movies)] = movies
         return ranked

@@ -1,30 +1,38 @@
-"""Fitting the staged ratings together with the live ones, judging the result, and putting it to use."""
+"""Fitting the staged ratings together with the live ones: a serving rule, weights, and how good both are."""
 
 import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from engine.backtest import Backtest, Judge, find_interval
+from engine.baselines import build_weights
+from engine.choice import Choice
 from engine.dataset import Dataset
-from engine.evaluation import Values, estimate_mean
+from engine.interactions import Interactions
 from engine.models import SLIM, ItemModel
-from engine.positives import COLUMNS, LiveRating, Positives, build_positives, judge_interval
+from engine.positives import COLUMNS, RATED, LiveRating, build_positives, sample_ratings
 from engine.similarity import Similarities, keep_strongest
 from graph.files import write_durably
 from graph.repositories.models import Model, Models
+from graph.serving_rule import ServingRule
 
 logger = logging.getLogger(__name__)
 
 NEIGHBOURS = 50
 # A reader that began before a switch may still walk the old edges for as long as an answer may take.
 READERS_SECONDS = 3.0
-JUDGEMENT = "ndcg@20 of the newest likes"
+JUDGEMENT = "ndcg@10 of the next movie"
+# Share of a fit's time that goes into its choice, about.
+CHOICE_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,49 @@ class FittedModel:
     edges: pl.DataFrame
 
 
-def read_positives(dataset: Dataset, live: list[LiveRating] | None = None, model: ItemModel = SLIM) -> Positives:
-    """What a model learns from: the staged ratings and the live ones, the judges' newest likes held out."""
-    shards = (pl.read_parquet(file, columns=[*COLUMNS, "rating"]) for file in dataset.shards())
-    return build_positives(shards, live or [], model.liked_from, judge_interval(dataset.manifest().users))
+@dataclass(frozen=True)
+class Trial:
+    """A model's rule, chosen on the past of some ratings, and what judges it: people whom nobody had looked at."""
+
+    backtest: Backtest
+    choice: Choice
+    judge: Judge
+
+    def describe(self) -> dict[str, Any]:
+        """The metrics of a version: how well the rule found what nobody had looked at, and the dial's curve."""
+        if not self.judge.asked:
+            return {}
+        rule = self.choice.rule
+        measured = {
+            JUDGEMENT: self.judge.measure(rule),
+            "lately": self.judge.measure_lately(rule),
+            "popular": self.judge.measure_popular(rule),
+        }
+        found: dict[str, Any] = {name: self.judge.estimate(values) for name, values in measured.items()}
+        return {
+            **{name: estimate.mean for name, estimate in found.items()},
+            "halfWidth": found[JUDGEMENT].half_width,
+            "judges": self.judge.asked,
+            "chosenBy": self.backtest.kind,
+            "dial": [[value, own.mean, less.mean, less.half_width] for value, own, less in self.choice.curve],
+        }
+
+
+def try_model(dataset: Dataset, live: list[LiveRating], model: ItemModel, neighbours: int) -> Trial:
+    """Choose a model's rule on earlier moments of the ratings; of many ratings on those of a sample of users."""
+    interval = find_interval(dataset.manifest().ratings)
+    shards = (pl.read_parquet(file, columns=RATED) for file in dataset.shards())
+    ratings = sample_ratings(shards, live, interval)
+    backtest = Backtest.of(ratings, 1 / interval)
+
+    choice = backtest.choose(lambda past: fit_weights(model, past, neighbours))
+    return Trial(backtest, choice, backtest.judge(fit_weights(model, backtest.judging.training, neighbours)))
+
+
+def fit_weights(model: ItemModel, ratings: Interactions, neighbours: int) -> csr_array:
+    """A model's weights of some ratings as they would be stored, source x target."""
+    weights = model.fit_ratings(ratings, {**model.parameters, "neighbours": neighbours})
+    return build_weights(keep_strongest(weights, neighbours), ratings.movies)
 
 
 def fit_dataset(
@@ -48,17 +95,20 @@ def fit_dataset(
     model: ItemModel = SLIM,
     neighbours: int = NEIGHBOURS,
     progress: Callable[[float], object] = lambda _: None,
-) -> tuple[FittedModel, Positives]:
+) -> tuple[FittedModel, Trial]:
     """Fit the staged ratings; `live` replaces what is staged of the same pairs; `neighbours`: edges out of a movie.
 
-    The model's metrics tell how well it finds what was held out of the fit; that comes back too, to judge others by.
-    `progress`: as of fit_similarities.
+    The rule is chosen, and judged, by weights learned before moments of the past; what is stored is learned from
+    everything. `progress`: as of fit_similarities.
     """
     manifest = dataset.manifest()
-    positives = read_positives(dataset, live, model)
+    trial = try_model(dataset, live or [], model, neighbours)
+    progress(CHOICE_SHARE)
+    shards = (pl.read_parquet(file, columns=[*COLUMNS, "rating"]) for file in dataset.shards())
+    positives = build_positives(shards, live or [], model.liked_from)
     parameters = {**model.parameters, "neighbours": neighbours}
-    similarities = keep_strongest(model.fit(positives.matrix, parameters, progress), neighbours)
-    edges = table_of_edges(similarities, positives.movie_ids)
+    weights = model.fit(positives.matrix, parameters, lambda share: progress(share * (1 - CHOICE_SHARE)))
+    edges = table_of_edges(keep_strongest(weights, neighbours), positives.movie_ids)
     described = Model(
         version=f"{now:%Y%m%d-%H%M%S}",
         fitted_at=now,
@@ -66,9 +116,10 @@ def fit_dataset(
         movies=edges["source"].n_unique(),
         parameters=describe_parameters(model, neighbours),
         snapshot={"catalogue": manifest.catalogue, "ratings": manifest.ratings, "live": len(live or [])},
-        metrics=summarise(positives.judge(edges)),
+        metrics=trial.describe(),
+        rule=replace(trial.choice.rule, liked_from=model.liked_from),
     )
-    return FittedModel(described, edges), positives
+    return FittedModel(described, edges), trial
 
 
 def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object] = lambda _: None) -> FittedModel:
@@ -78,13 +129,16 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
         known = json.loads(model_file.read_text(encoding="utf-8"))
     except OSError:
         known = {}
-    if edges_file.exists() and known.get("parameters") == describe_parameters(SLIM):
-        model = Model(**{**known, "fitted_at": datetime.fromisoformat(known["fitted_at"])})
+    if edges_file.exists() and known.get("parameters") == describe_parameters(SLIM) and "rule" in known:
+        rule = ServingRule.from_properties(known["rule"])
+        model = Model(**{**known, "fitted_at": datetime.fromisoformat(known["fitted_at"]), "rule": rule})
         return FittedModel(model, pl.read_parquet(edges_file))
     fitted, _ = fit_dataset(dataset, now, model=SLIM, progress=progress)
     model_file.unlink(missing_ok=True)
     fitted.edges.write_parquet(edges_file)
-    write_durably(model_file, json.dumps({**asdict(fitted.model), "fitted_at": fitted.model.fitted_at.isoformat()}))
+    model = fitted.model
+    kept = {**asdict(model), "fitted_at": model.fitted_at.isoformat(), "rule": model.rule.to_properties()}
+    write_durably(model_file, json.dumps(kept))
     return fitted
 
 
@@ -101,20 +155,11 @@ def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], ob
     models.remove_unused_similar()
 
 
-def table_of_edges(similarities: Similarities, movie_ids: NDArray[np.int64] | None = None) -> pl.DataFrame:
-    """Edges as they are stored: source, target, weight, rank; columns are movie ids if none are given."""
-    columns = (similarities.source, similarities.target)
-    source, target = columns if movie_ids is None else (movie_ids[column] for column in columns)
+def table_of_edges(similarities: Similarities, movie_ids: NDArray[np.int64]) -> pl.DataFrame:
+    """Edges as they are stored: source, target, weight, rank. `movie_ids`: of the columns."""
+    source, target = (movie_ids[column] for column in (similarities.source, similarities.target))
     weight = similarities.weight.astype(np.float64)
     return pl.DataFrame({"source": source, "target": target, "weight": weight, "rank": similarities.rank})
-
-
-def summarise(judged: Values) -> dict[str, float]:
-    """A judgement as the metrics of a model; none without judges."""
-    if len(judged) == 0:
-        return {}
-    estimate = estimate_mean(judged)
-    return {JUDGEMENT: estimate.mean, "halfWidth": estimate.half_width, "judges": estimate.users}
 
 
 def describe_parameters(model: ItemModel, neighbours: int = NEIGHBOURS) -> dict[str, float | str]:

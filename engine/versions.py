@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
+from engine.backtest import Judge
 from engine.dataset import Dataset
-from engine.evaluation import estimate_mean
 from engine.forgetting import forget_users
-from engine.models import SLIM, ItemModel
-from engine.positives import Positives
-from engine.training import NEIGHBOURS, FittedModel, fit_dataset, put_to_use
+from engine.interactions import FINISHED
+from engine.models import SLIM, STORABLE, ItemModel
+from engine.training import NEIGHBOURS, FittedModel, Trial, fit_dataset, fit_weights, put_to_use
 from graph.errors import RecommenderError
 from graph.repositories.models import Model, Models
 from graph.settings import Settings
@@ -79,21 +79,16 @@ def refit(
 ) -> Model:
     """Fit the staged and the live ratings and put the new version to use while the service runs.
 
-    Not if it finds the judges' newest likes worse than the version in use, by more than a share `margin` of that one's
-    NDCG@20. Raises QualityError then, and changes nothing.
+    Not if it finds what people watched next worse than the version in use does, by more than a share `margin` of that
+    one's NDCG@10. Raises QualityError then, and changes nothing.
     """
     dataset = Dataset(settings.staging / models.get_dataset())
     forget_users(dataset, models.read_tombstones())
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
-        live = models.read_live_positives(model.liked_from)
-        fitted, positives = fit_dataset(
-            dataset, utc_now(), live, model, neighbours, lambda share: bar.update(100 * share)
-        )
-    current = models.get_current_model()
-    if current and current.parameters.get("liked_from") == model.liked_from:
-        require_quality(fitted, current, models, positives, margin)
-    elif current:
-        logger.warning("not judged against model %s, which has learned from other stars", current.version)
+        live = models.read_live_positives(FINISHED)
+        fitted, trial = fit_dataset(dataset, utc_now(), live, model, neighbours, lambda share: bar.update(100 * share))
+    if current := models.get_current_model():
+        require_quality(fitted.model, current, trial, margin)
     archive = Archive.of(settings)
     archive.save(fitted)
     _write(fitted, models, quiet=quiet)
@@ -101,16 +96,19 @@ def refit(
     return fitted.model
 
 
-def require_quality(fitted: FittedModel, current: Model, models: Models, positives: Positives, margin: float) -> None:
-    """Raise QualityError if a fit finds what was held out of it worse than the version in use does."""
-    if len(positives.judges) == 0:
+def require_quality(fitted: Model, current: Model, trial: Trial, margin: float) -> None:
+    """Raise QualityError if a fit finds what people watched after the last cut worse than the version in use does.
+
+    Both are learned from what was before the cut, and served by their own rules.
+    """
+    judge = _judge_like(current, fitted, trial)
+    if judge is None or not judge.asked:
+        logger.warning("not judged against model %s: there is nobody to ask", current.version)
         return
-    rows = models.read_similar(current.version)
-    served = pl.DataFrame(rows, schema={"source": pl.Int64, "target": pl.Int64, "weight": pl.Float64}, orient="row")
-    before, after = positives.judge(served), positives.judge(fitted.edges)
-    change = estimate_mean(after - before)
+    before, after = judge.measure(current.rule), trial.judge.measure(fitted.rule)
+    change = judge.estimate(after - before)
     told = (
-        f"NDCG@20 of {len(before):,} newest likes: {after.mean():.4f}, model {current.version} in use "
+        f"NDCG@10 of the next movie of {len(before):,} users: {after.mean():.4f}, model {current.version} in use "
         f"{before.mean():.4f}, difference {change}"
     )
     # What may be chance is no reason.
@@ -120,6 +118,19 @@ def require_quality(fitted: FittedModel, current: Model, models: Models, positiv
             "look at what was loaded, or give --margin"
         )
     logger.info("%s", told)
+
+
+def _judge_like(current: Model, fitted: Model, trial: Trial) -> Judge | None:
+    """What judges the version in use: weights by its own parameters; None for a model that is not known any more."""
+    if current.parameters == fitted.parameters:
+        return trial.judge
+    known = dict(current.parameters)
+    model = STORABLE.get(str(known.pop("model", "")))
+    if model is None:
+        return None
+    liked_from, neighbours = float(known.pop("liked_from", model.liked_from)), int(known.pop("neighbours", NEIGHBOURS))
+    model = replace(model, liked_from=liked_from, parameters={**model.parameters, **known})
+    return trial.backtest.judge(fit_weights(model, trial.backtest.judging.training, neighbours))
 
 
 def roll_back(settings: Settings, models: Models, version: str | None = None, *, quiet: bool = False) -> Model:

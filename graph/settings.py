@@ -49,7 +49,18 @@ class Settings(BaseModel):
     deadline: float = Field(2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
     log_format: str = Field("text", pattern=r"^(text|json)$", description="Log lines as text for people, or as json")
-    history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
+    history_limit: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Interactions of a user that are followed; empty: the model's number",
+    )
+    current: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How much what is current decides, from 0 (the history alone) to 1; empty: the model's number",
+    )
     trending_half_life: float = Field(
         2.0, gt=0, le=365, description="Days after which a viewing counts half as trending; the newest 2,000 count"
     )

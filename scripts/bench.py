@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import polars as pl
 import psutil
 from scipy.sparse import csr_array
 
-from engine.comparison import compare_models, describe
+from engine.comparison import MODELS, compare_models, describe
 from engine.evaluation import measure_users
 from engine.interactions import Columns, Interactions
-from engine.models import COMPARED, SLIM
+from engine.ours import OURS
 from engine.protocols import PROTOCOLS
-from engine.served import TaskServer, empty_database, serve_tasks
+from engine.served import TaskServer, empty_database, serve_task
+from engine.timeline import TIME
 from graph.commands import CommandGroup
 from graph.server.process import EmbeddedServer
 from graph.settings import Settings
@@ -37,6 +39,8 @@ from scripts.bench_traversal import measure_textbook, measure_traversals
 from scripts.run import SAMPLE, await_ready
 from scripts.sandbox import SERVICE, START_SECONDS, running, sandbox_settings
 
+ALL = {**PROTOCOLS, TIME.name: TIME}
+
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
 @click.pass_context
@@ -50,17 +54,17 @@ def main(context: click.Context) -> None:
 
 
 @main.command()
-@click.option("--seeds", default=20, show_default=True, help="Number of splits.", type=click.IntRange(1))
-@click.option("--protocol", "names", default=["random", "next"], multiple=True, type=click.Choice(sorted(PROTOCOLS)))
-def accuracy(seeds: int, names: tuple[str, ...]) -> None:
+@click.option("--seeds", help="Number of splits; unless given as many as the protocol has.", type=click.IntRange(1))
+@click.option("--protocol", "names", default=["time", "random", "next"], multiple=True, type=click.Choice(sorted(ALL)))
+def accuracy(seeds: int | None, names: tuple[str, ...]) -> None:
     """Accuracy on the sample: all models, each tuned on validation splits, and the traversal on a real database."""
     ratings = read_sample()
     for name in names:
-        protocol = PROTOCOLS[name]
-        with serve_tasks(Settings(), protocol) as serve:
-            tallies = compare_models(ratings, protocol, list(COMPARED.values()), seeds, serve)
+        protocol = ALL[name]
+        serve = partial(serve_task, Settings().cache)
+        tallies = compare_models(ratings, protocol, list(MODELS.values()), seeds or protocol.seeds, serve)
         for tally in tallies:
-            report("accuracy", protocol=name, seeds=seeds, **describe(tally, tallies, protocol))
+            report("accuracy", protocol=name, **describe(tally, tallies, protocol))
 
 
 @main.command()
@@ -69,17 +73,17 @@ def diversity(seeds: int) -> None:
     """What variety costs: accuracy and likeness of the served lists of `next`, by the value of `diversity`."""
     ratings = read_sample()
     found: dict[float, list[dict[str, float]]] = {}
-    with empty_database(Settings().cache) as database:
-        server = TaskServer(database)
-        for seed in range(seeds):
-            [task] = PROTOCOLS["next"].split(ratings, seed).test
-            weights = csr_array(SLIM.fit_to(task, SLIM.parameters))
-            server.load(task, weights)
+    for seed in range(seeds):
+        task = PROTOCOLS["next"].split(ratings, seed).test[0]
+        learned = OURS.learn(task, OURS.item.parameters)
+        with empty_database(Settings().cache) as database:
+            server = TaskServer(database)
+            server.load(task, learned)
             for value in (0.0, 0.1, 0.2, 0.3, 0.5, 0.8):
-                ranked = server.rank(task, 20, diversity=value)
+                ranked = server.rank(task, 20, value)
                 measured = measure_users(ranked, task.relevant, (20, 10))
                 figures = {name: float(np.nanmean(measured[name])) for name in ("recall@20", "ndcg@20", "hr@10")}
-                likeness = mean_likeness(ranked, weights)
+                likeness = mean_likeness(ranked, csr_array(learned.weights))
                 found.setdefault(value, []).append({**figures, "likeness": likeness})
     for value, rows in found.items():
         means = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

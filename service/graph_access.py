@@ -78,9 +78,7 @@ class GraphAccess:
     @cached_property
     def recommendations(self) -> Recommendations:
         """The traversals."""
-        return Recommendations(
-            self.database, self.settings.history_limit, trending_half_life=self.settings.trending_half_life
-        )
+        return Recommendations(self.database, self.settings.history_limit, self.settings.current)
 
     @cached_property
     def stars(self) -> Stars:

@@ -1,8 +1,6 @@
 // All versions, the newest first. Parameters: none
-// Returns: version, fittedAt, edges, movies, parameters (JSON), snapshot (JSON), metrics (JSON),
-//   withdrawn (gone back from)
+// Returns: model, all its properties (version, fittedAt, edges, movies, parameters, snapshot and metrics as JSON, withdrawn,
+//   and those of graph/serving_rule.py)
 MATCH (model:Model)
-RETURN model.version AS version, model.fittedAt AS fittedAt, model.edges AS edges, model.movies AS movies,
-       model.parameters AS parameters, model.snapshot AS snapshot, model.metrics AS metrics,
-       coalesce(model.withdrawn, false) AS withdrawn
-ORDER BY fittedAt DESC, version DESC
+RETURN model {.*} AS model
+ORDER BY model.fittedAt DESC, model.version DESC

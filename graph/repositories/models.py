@@ -10,6 +10,7 @@ from neo4j import Record
 
 from graph.database import Database, Transaction
 from graph.schema import SCHEMA_VERSION
+from graph.serving_rule import ServingRule
 from graph.tombstones import Tombstone
 
 WRITE_ROWS = 10_000
@@ -22,7 +23,7 @@ NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbo
 class Model:
     """A fitted version. `parameters`, `snapshot` (what it was fitted from) and `metrics` are as given at the fit.
 
-    `withdrawn` once it was gone back from.
+    `withdrawn` once it was gone back from. `rule`: what it is served by.
     """
 
     version: str
@@ -33,6 +34,7 @@ class Model:
     snapshot: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
     withdrawn: bool = False
+    rule: ServingRule = field(default_factory=ServingRule)
 
 
 class Models:
@@ -110,7 +112,7 @@ class Models:
         """Put a version to use, and away with what new movies had until it came to know them, in one transaction."""
 
         def switch(transaction: Transaction) -> None:
-            transaction.run("jobs/switch_model", **model_properties(model))
+            transaction.run("jobs/switch_model", version=model.version, model=model_properties(model))
             remove_all(transaction.run, "jobs/remove_incremental")
 
         self._database.transact(switch)
@@ -136,10 +138,10 @@ class Models:
         records = self._database.write("link_new_movie", movieId=movie_id, **NEW_MOVIES)
         return records[0]["linked"] if records else 0
 
-    def read_live_positives(self, threshold: float) -> list[tuple[int, int, bool, datetime]]:
-        """(user id, movie id, liked, moment) of all live ratings and finished viewings."""
-        records = self._database.read("jobs/read_live_positives", threshold=threshold)
-        return [(row["userId"], row["movieId"], row["liked"], row["at"].to_native()) for row in records]
+    def read_live_positives(self, finished: float) -> list[tuple[int, int, float, datetime]]:
+        """(user id, movie id, stars, moment) of all live ratings and finished viewings, which have `finished` stars."""
+        records = self._database.read("jobs/read_live_positives", finished=finished)
+        return [(row["userId"], row["movieId"], row["rating"], row["at"].to_native()) for row in records]
 
 
 def remove_all(write: Callable[..., list[Record]], query: str) -> None:
@@ -149,15 +151,17 @@ def remove_all(write: Callable[..., list[Record]], query: str) -> None:
 
 
 def _model(record: Record) -> Model:
+    properties = record["model"]
     return Model(
-        version=record["version"],
-        fitted_at=record["fittedAt"].to_native(),
-        edges=record["edges"],
-        movies=record["movies"],
-        parameters=json.loads(record["parameters"]),
-        snapshot=json.loads(record["snapshot"]),
-        metrics=json.loads(record["metrics"] or "{}"),
-        withdrawn=record["withdrawn"],
+        version=properties["version"],
+        fitted_at=properties["fittedAt"].to_native(),
+        edges=properties["edges"],
+        movies=properties["movies"],
+        parameters=json.loads(properties["parameters"]),
+        snapshot=json.loads(properties["snapshot"]),
+        metrics=json.loads(properties.get("metrics") or "{}"),
+        withdrawn=properties.get("withdrawn", False),
+        rule=ServingRule.from_properties(properties),
     )
 
 
@@ -171,4 +175,5 @@ def model_properties(model: Model) -> dict[str, Any]:
         "parameters": json.dumps(model.parameters),
         "snapshot": json.dumps(model.snapshot),
         "metrics": json.dumps(model.metrics),
+        **model.rule.to_properties(),
     }

@@ -9,45 +9,21 @@ from neo4j import Record
 from graph.database import Database, Transaction
 from graph.diversity import diversify
 from graph.metrics import TRAVERSAL_SECONDS
-from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movies, ScoredMovie
+from graph.repositories.movies import MovieFilter, Movies
+from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
 from graph.times import text_of, utc_now
 
 REASONS = 3
-# More of a history changes little for the next movie, and costs time (docs/evaluation.md).
-HISTORY_LIMIT = 50
 # Variety is sought among so many of the best.
 DIVERSE = 200
+# Candidates of the movies watched most lately, and of those watched most ever, beside those that a history leads to.
+INDEXED = 300
 ALL = 100_000
 # A stored list is looked at again if no more batches have come since; there are notes of a thousand.
 REACH = 500
+# What others watch does not make a list another one at once: its current part may be so old.
+CURRENT_FOR = timedelta(minutes=10)
 HIT_WINDOW = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class HistoryWeights:
-    """How much an interaction counts, by kind and by place, the newest being the first (docs/evaluation.md)."""
-
-    rated: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2)  # ½, 1, 1½ … 5 stars
-    finished: float = 0.7
-    started: float = 0.25
-    abandoned: float = 0.0
-    liked: float = 1.0
-    disliked: float = -0.5
-    listed: float = 0.5
-    clicked: float = 0.1
-    place_boost: float = 16.0
-    place_decay: float = 0.9
-
-    def parameters(self) -> dict[str, Any]:
-        """As the traversal wants it."""
-        kinds = ("rated", "finished", "started", "abandoned", "liked", "disliked", "listed", "clicked")
-        return {
-            "weights": {
-                kind: list(value) if isinstance(value := getattr(self, kind), tuple) else value for kind in kinds
-            },
-            "placeBoost": self.place_boost,
-            "placeDecay": self.place_decay,
-        }
 
 
 @dataclass(frozen=True)
@@ -61,13 +37,17 @@ class Reason:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A recommended movie; `because` holds the largest contributions first."""
+    """A recommended movie; `because` holds the largest contributions first.
+
+    `current` is what the movie being current adds to the score; with all contributions it is the score.
+    """
 
     movie_id: int
     title: str | None
     year: int | None
     score: float
     because: list[Reason] = field(default_factory=list)
+    current: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,14 +84,16 @@ class Recommendations:
     def __init__(
         self,
         database: Database,
-        history_limit: int = HISTORY_LIMIT,
-        weights: HistoryWeights = HistoryWeights(),
-        trending_half_life: float = TRENDING_HALF_LIFE_DAYS,
+        history_limit: int | None = None,
+        current: float | None = None,
+        rule: ServingRule = ServingRule(),
     ) -> None:
+        """`history_limit` and `current` take the place of what the version has; `rule` serves where there is none."""
         self._database = database
-        self._movies = Movies(database, trending_half_life)
+        self._movies = Movies(database)
         self._history_limit = history_limit
-        self._weights = weights
+        self._current = current
+        self._rule = rule
 
     def recommend_for_user(
         self,
@@ -120,35 +102,41 @@ class Recommendations:
         offset: int = 0,
         keep: MovieFilter = MovieFilter(),
         diversity: float = 0,
+        current: float | None = None,
     ) -> RecommendationList:
-        """What to watch next: from the user's history, then what is trending, then the other rated movies.
+        """What to watch next: by the user's history and by what is current, then the other rated movies.
 
         Pages fit together, each movie once, until no rated movie is left. `diversity`, from 0 to 1, trades relevance
-        for variety among the first DIVERSE of a history's candidates.
+        for variety among the first DIVERSE. `current`: the dial, in the place of the version's.
         """
         if diversity == 0 or offset >= DIVERSE:
-            return self._recommend(user_id, (), limit, offset, keep)
-        found = self._recommend(user_id, (), max(DIVERSE, offset + limit), 0, keep)
+            return self._recommend(user_id, (), limit, offset, keep, current)
+        found = self._recommend(user_id, (), max(DIVERSE, offset + limit), 0, keep, current)
         movies = found.recommendations
-        led_to = sum(bool(movie.because) for movie in movies[:DIVERSE])  # by the history; the others follow behind
-        movies = self._diversify(movies[:led_to], diversity) + movies[led_to:]
+        movies = self._diversify(movies[:DIVERSE], diversity) + movies[DIVERSE:]
         return replace(found, recommendations=movies[offset : offset + limit])
 
     def recommend_for_session(
-        self, movie_ids: tuple[int, ...], limit: int = 10, offset: int = 0, keep: MovieFilter = MovieFilter()
+        self,
+        movie_ids: tuple[int, ...],
+        limit: int = 10,
+        offset: int = 0,
+        keep: MovieFilter = MovieFilter(),
+        current: float | None = None,
     ) -> RecommendationList:
-        """The same for somebody without a name, known by a list of movies, all of which count alike."""
-        return self._recommend(None, movie_ids, limit, offset, keep)
+        """The same for somebody without a name, known by a list of movies, all of one moment."""
+        return self._recommend(None, movie_ids, limit, offset, keep, current)
 
     def explain_recommendation(self, user_id: int, movie_id: int) -> Recommendation | None:
         """One movie's score for a user with all contributions, which add up to it; None if it is no candidate."""
-        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), movie_id, ALL):
+        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), None, movie_id, ALL):
             return _recommendation(record)
         return None
 
     def get_current_list(self, user_id: int) -> RecommendationList | None:
         """The user's newest stored list if it would be the same now, made from the history alone; else None."""
-        for record in self._database.read("get_current_list", userId=user_id, reach=REACH):
+        since = utc_now() - CURRENT_FOR
+        for record in self._database.read("get_current_list", userId=user_id, reach=REACH, since=since):
             return RecommendationList(
                 user_id=user_id,
                 basis=record["basis"],
@@ -188,25 +176,37 @@ class Recommendations:
         limit: int,
         offset: int,
         keep: MovieFilter,
+        current: float | None,
     ) -> RecommendationList:
         now = utc_now()
-        records = self._recommend_movies(user_id, movie_ids, limit, offset, keep)
-        found = [_recommendation(record) for record in records]
-        if len(found) == limit:
-            first = records[0]
-            return RecommendationList(user_id, "history", first["modelVersion"], now, found, first["sequence"])
-        led_to = [movie.movie_id for movie in found]
+        records = self._recommend_movies(user_id, movie_ids, limit, offset, keep, current)
+        movies = [_recommendation(record) for record in records]
+        if len(movies) < limit:
+            movies += self._find_others(user_id, movie_ids, limit - len(movies), offset, keep, current, movies)
+        first = records[0] if records else {"modelVersion": None, "sequence": None}
+        return RecommendationList(user_id, _basis(records), first["modelVersion"], now, movies, first["sequence"])
+
+    def _find_others(
+        self,
+        user_id: int | None,
+        movie_ids: tuple[int, ...],
+        limit: int,
+        offset: int,
+        keep: MovieFilter,
+        current: float | None,
+        page: list[Recommendation],
+    ) -> list[Recommendation]:
+        """What follows behind all candidates, of which `page` has the last: the most watched of the other movies."""
+        candidates = [movie.movie_id for movie in page]
         if offset:
-            led_to = [
-                record["movieId"] for record in self._recommend_movies(user_id, movie_ids, ALL, 0, keep, reasons=0)
-            ]
-        behind = keep.without((*movie_ids, *led_to))
-        page = max(0, offset - len(led_to)), limit - len(found)
-        basis, movies = self._movies.find_movies_for_all(now, *page, behind, user_id)
-        version = None
-        if records:
-            basis, version = "history", records[0]["modelVersion"]
-        return RecommendationList(user_id, basis, version, now, [*found, *map(_from_list, movies)])
+            found = self._recommend_movies(user_id, movie_ids, ALL, 0, keep, current, reasons=0)
+            candidates = [record["movieId"] for record in found]
+        behind = keep.without((*movie_ids, *candidates))
+        others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, user_id)
+        return [
+            Recommendation(movie.movie_id, movie.title, movie.year, movie.score, current=movie.score)
+            for movie in others
+        ]
 
     def _recommend_movies(
         self,
@@ -215,24 +215,26 @@ class Recommendations:
         limit: int,
         offset: int,
         keep: MovieFilter,
+        current: float | None,
         only_movie_id: int | None = None,
         reasons: int = REASONS,
     ) -> list[Record]:
-        weights, history_limit = self._weights, self._history_limit
-        if user_id is None:  # a session has no order: none of its movies is the newest
-            weights, history_limit = replace(weights, place_boost=0.0), len(movie_ids)
         with TRAVERSAL_SECONDS.time():
             return self._database.read(
                 "recommend_movies",
                 userId=user_id,
                 movieIds=list(movie_ids),
                 onlyMovieId=only_movie_id,
-                historyLimit=history_limit,
+                rule=self._rule.to_properties(),
+                current=self._current if current is None else current,
+                historyLimit=self._history_limit,
+                leastExponent=LEAST_EXPONENT,
+                largestDial=LARGEST_DIAL,
+                indexed=INDEXED,
                 limit=limit,
                 offset=offset,
                 reasonLimit=reasons,
                 now=utc_now(),
-                **weights.parameters(),
                 **keep.parameters(),
             )
 
@@ -253,6 +255,7 @@ def _list_row(batch_id: str, recommended: RecommendationList) -> dict[str, Any]:
             "movieId": movie.movie_id,
             "rank": rank,
             "score": movie.score,
+            "current": movie.current,
             "because": [reason.movie_id for reason in movie.because],
             "contributions": [reason.contribution for reason in movie.because],
         }
@@ -276,8 +279,13 @@ def _recommendation(record: Any) -> Recommendation:
         year=record["year"],
         score=record["score"],
         because=[Reason(row["movieId"], row["title"], row["contribution"]) for row in record["because"]],
+        current=record["current"],
     )
 
 
-def _from_list(movie: ScoredMovie) -> Recommendation:
-    return Recommendation(movie.movie_id, movie.title, movie.year, movie.score)
+def _basis(records: list[Record]) -> str:
+    """What a list owes most to: a history, if it adds to any movie; else those who watched lately, or ever."""
+    if any(record["because"] for record in records):
+        return "history"
+    lately = sum(record["lately"] for record in records)
+    return "trending" if 2 * lately > len(records) else "popular"

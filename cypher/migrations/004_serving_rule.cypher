@@ -1,0 +1,2 @@
+// One statement a line. Versions from before each had a rule of its own go on with what all were served by: the history alone.
+MATCH (model:Model) WHERE model.historyLimit IS NULL SET model += {rated: [0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2], finished: 0.7, started: 0.25, abandoned: 0.0, liked: 1.0, disliked: -0.5, listed: 0.5, clicked: 0.1, placeBoost: 16.0, placeDecay: 0.9, historyLimit: 50, halfLife: 3, current: 0.0, tastes: 1000.0, popularityOffset: 1000.0, longRun: 1.0, likedFrom: 3.0}

@@ -1,0 +1,197 @@
+"""Choosing a serving rule: the numbers with which most of what people watched next is found, on windows of time.
+
+One number at a time is moved, and a move counts only where the gain is more than its standard error: little data keeps
+the defaults. Of all values of the dial that cost next to nothing the most personal one is taken.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from engine.baselines import Floats
+from engine.evaluation import Estimate, Values, estimate_by_user
+from engine.history import weigh_history
+from engine.interactions import Columns, Interactions
+from engine.protocols import Task
+from engine.ranking_kernels import rank_targets
+from engine.recency import Recency, measure_recency
+from engine.scoring import sum_tastes, weigh_movies
+from graph.recency import HALF_LIVES
+from graph.serving_rule import ServingRule
+
+FIRST_LENGTH, ALL_LENGTH = 10, 20
+DIAL = tuple(step / 20 for step in range(21))
+# A more personal list, or a shorter history, may cost so much of the best accuracy, its interval included.
+TOLERANCE = 0.01
+# What stars count in a history, and a finished movie without stars.
+STARS: tuple[tuple[tuple[float, ...], float], ...] = (
+    ((0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2), 0.7),
+    ((0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0), 1.0),
+    ((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 0.7),
+    ((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), 0.7),
+)
+GRID: Mapping[str, tuple[Any, ...]] = {
+    "half_life": HALF_LIVES,
+    "current": DIAL[::2],
+    "tastes": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
+    "popularity_offset": (0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 100.0),
+    "long_run": (0.1, 1.0, 10.0, 100.0, 1000.0),
+    "place_boost": (0.0, 1.0, 4.0, 16.0, 64.0, 256.0),
+    "stars": STARS,
+}
+HISTORY_LIMITS = (50, 100, 200, 500)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some users at a moment, and what they watched after it that was new to them.
+
+    `history`: what they had rated. `weights`: item-item weights, source x target, learned before the moment. `recency`:
+    what was current at it. `targets`: users x movies, all that is to be found. `first`: place of each user's first one
+    among the stored targets, where there is an order. `users`: whom the rows stand for, for intervals.
+    """
+
+    history: Interactions
+    weights: csr_array | Floats
+    recency: Recency
+    targets: csr_array
+    first: Columns | None
+    users: Columns
+
+    @classmethod
+    def of(cls, task: Task, weights: csr_array | Floats) -> Self:
+        """A task's users who have a history and something to find."""
+        every = task.relevant if task.all_relevant is None else task.all_relevant
+        asked = np.flatnonzero(task.has_history & (np.diff(every.indptr) > 0))
+        targets = csr_array(every[asked])
+        first = None
+        if task.all_relevant is not None:
+            only = csr_array(task.relevant[asked]).indices
+            first = np.flatnonzero(targets.indices == np.repeat(only, np.diff(targets.indptr)))
+        recency = measure_recency(task.training)
+        return cls(task.history.take_users(asked), weights, recency, targets, first, task.users[asked])
+
+    def measure(self, rule: ServingRule) -> Values:
+        """Accuracy by a rule: NDCG@20 of all that each user watched; where there is an order the mean of that and of
+        NDCG@10 of the first of it."""
+        ranks = self._rank(rule)
+        found = _gain(ranks, ALL_LENGTH)
+        wanted = np.diff(self.targets.indptr)
+        best = np.concatenate(([0], np.cumsum(_gain(np.arange(ALL_LENGTH), ALL_LENGTH))))
+        whole = np.add.reduceat(found, self.targets.indptr[:-1]) / best[np.minimum(wanted, ALL_LENGTH)]
+        return whole if self.first is None else (whole + self.measure_first(rule)) / 2
+
+    def measure_first(self, rule: ServingRule) -> Values:
+        """NDCG@10 of the first movie that each user watched; where there is no order, of one that was."""
+        first = self.targets.indptr[:-1] if self.first is None else self.first
+        return _gain(self._rank(rule)[first], FIRST_LENGTH)
+
+    def _rank(self, rule: ServingRule) -> NDArray[np.int64]:
+        tastes, parts = self._tastes(rule), weigh_movies(self.recency, rule)
+        seen = self.history.stars
+        return rank_targets(
+            (tastes.indptr, tastes.indices, tastes.data),
+            (seen.indptr, seen.indices),
+            (self.targets.indptr, self.targets.indices),
+            parts.current,
+            parts.gain,
+            np.sort(parts.current),
+        )
+
+    def _tastes(self, rule: ServingRule) -> csr_array:
+        """Tastes of what is unseen; those of the rule asked for last are kept."""
+        key = (rule.rated, rule.finished, rule.place_boost, rule.place_decay, rule.history_limit)
+        if key not in self._kept:
+            tastes = sum_tastes(weigh_history(self.history, rule), self.weights)
+            user = np.repeat(np.arange(tastes.shape[0]), np.diff(tastes.indptr))
+            known = self.history.user_of_each() * tastes.shape[1] + self.history.stars.indices
+            tastes.data[np.isin(user * tastes.shape[1] + tastes.indices, known)] = 0
+            tastes.eliminate_zeros()
+            self._kept.clear()
+            self._kept[key] = tastes
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[Any, ...], csr_array]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A chosen rule, and the accuracy of each value of the dial, with its difference from the best."""
+
+    rule: ServingRule
+    curve: tuple[tuple[float, Estimate, Estimate], ...]
+
+
+def choose_rule(windows: Sequence[Window], start: ServingRule = ServingRule()) -> Choice:
+    """The best rule for some windows, walking from `start`; without anybody to ask it stays."""
+    if not sum(len(window.users) for window in windows):
+        return Choice(start, ())
+    rule = _walk(windows, start)
+    rule = _find_frugal(windows, [replace(rule, history_limit=limit) for limit in HISTORY_LIMITS])[0]
+    rule = _walk(windows, rule)
+    dialled = [replace(rule, current=value) for value in DIAL]
+    personal, curve = _find_frugal(windows, dialled)
+    return Choice(personal, tuple((one.current, *own) for one, own in zip(dialled, curve, strict=True)))
+
+
+def measure_rule(windows: Sequence[Window], rule: ServingRule) -> Values:
+    """Accuracy by a rule of each user of each window."""
+    return np.concatenate([window.measure(rule) for window in windows])
+
+
+def _walk(windows: Sequence[Window], rule: ServingRule) -> ServingRule:
+    """Moves one number after the other for as long as that helps by more than chance."""
+    best = measure_rule(windows, rule)
+    moving = True
+    while moving:
+        moving = False
+        for name in GRID:
+            for moved in _moves(rule, name):
+                values = measure_rule(windows, moved)
+                gain = values - best
+                if gain.mean() > gain.std() / np.sqrt(len(gain)) and gain.mean() > 0:
+                    rule, best, moving = moved, values, True
+    return rule
+
+
+def _moves(rule: ServingRule, name: str) -> Iterator[ServingRule]:
+    """The rule with other values of one number: a step or two away, or any other where they have no order."""
+    values = GRID[name]
+    if name == "stars":
+        own = rule.rated, rule.finished
+        yield from (replace(rule, rated=rated, finished=finished) for rated, finished in values if own[0] != rated)
+        return
+    place = int(np.argmin([abs(value - getattr(rule, name)) for value in values]))
+    reach = len(values) if name == "half_life" else 2
+    for other, value in enumerate(values):
+        if 0 < abs(other - place) <= reach:
+            yield replace(rule, **{name: value})
+
+
+def _find_frugal(
+    windows: Sequence[Window], rules: Sequence[ServingRule]
+) -> tuple[ServingRule, list[tuple[Estimate, Estimate]]]:
+    """The first rule that is not worse than the best by more than TOLERANCE, its interval included.
+
+    And of each rule its accuracy and the difference from the best.
+    """
+    users = np.concatenate([window.users for window in windows])
+    measured = [measure_rule(windows, rule) for rule in rules]
+    best = max(measured, key=lambda values: float(values.mean()))
+    curve = [(estimate_by_user(values, users), estimate_by_user(values - best, users)) for values in measured]
+    least = -TOLERANCE * float(best.mean())
+    for rule, (_, difference) in zip(rules, curve, strict=True):
+        if difference.mean >= 0 or difference.mean - difference.half_width >= least:
+            return rule, curve
+    raise AssertionError("the best rule is as good as itself")
+
+
+def _gain(ranks: NDArray[np.int64], length: int) -> Values:
+    return np.where(ranks < length, 1 / np.log2(ranks + 2.0), 0.0)
