@@ -57,7 +57,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
             database, settings.history_limit, trending_half_life=settings.trending_half_life
         )
         news = threading.Event()
-        client = FeedClient(settings.feed_url, polling)
+        client = FeedClient(settings.feed_url, polling, settings.future)
         poller = Poller(client, log, settings.feed_calls_per_minute, tell=news.set)
         recommending = Led(log, lambda: Recommender(ingest, models, recommendations).recommend_pending)
         steps: dict[str, Callable[[], float]] = {
