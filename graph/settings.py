@@ -4,6 +4,7 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -64,6 +65,12 @@ class Settings(BaseModel):
     trending_half_life: float = Field(
         2.0, gt=0, le=365, description="Days after which a viewing counts half as trending; the newest 2,000 count"
     )
+    future_minutes: float = Field(
+        5.0,
+        ge=0,
+        le=1440,
+        description="Minutes that the moment of an event or rating may be ahead of this machine's clock",
+    )
     feed_url: str = Field(
         "https://jedha-netflix-real-time-api.herokuapp.com/users-currently-watching-movie",
         pattern=r"^https?://",
@@ -122,6 +129,11 @@ class Settings(BaseModel):
     def bolt_uri(self) -> str:
         """Where Neo4j answers Bolt: the configured one, else the embedded one."""
         return self.neo4j_uri or f"bolt://127.0.0.1:{self.neo4j_bolt_port}"
+
+    @property
+    def future(self) -> timedelta:
+        """How far a moment may be ahead of this machine's clock."""
+        return timedelta(minutes=self.future_minutes)
 
     @property
     def own_password(self) -> str | None:

@@ -1,9 +1,10 @@
 """Time as the graph has it: `localdatetime` in UTC, to the millisecond."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from neo4j.time import DateTime
 
+EPOCH = datetime(1970, 1, 1)
 # A moment that is later than all that happens.
 NEVER = datetime(9999, 12, 31)
 
@@ -18,6 +19,11 @@ def to_utc(moment: datetime) -> datetime:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def milliseconds_of(moment: datetime) -> int:
+    """Milliseconds since 1970 of a moment in UTC without a zone."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def text_of(moment: datetime | None) -> str | None:

@@ -15,6 +15,7 @@ from graph.commands import CommandGroup, start_logging
 from graph.progress import progress_bar
 from graph.server.contents import holds_ratings
 from graph.settings import Settings
+from graph.times import utc_now
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.exporting import export_graph
@@ -123,9 +124,10 @@ def add(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as
 @json_option
 def check(path: Path, tolerance: float, rejects_file: Path | None, quiet: bool, as_json: bool) -> None:
     """Count PATH's ratings and name what is wrong, with file and line; changes nothing."""
-    data = Settings.from_environment().data  # where a full load finds room as well
+    settings = Settings.from_environment()
+    data = settings.data  # where a full load finds room as well
     with told_failures(), tempfile.TemporaryDirectory(prefix="check-", dir=data if data.is_dir() else None) as folder:
-        report = Report.of(stage(path, Path(folder), quiet=quiet))
+        report = Report.of(stage(path, Path(folder), latest=utc_now() + settings.future, quiet=quiet))
         print_report(report, rejects_file, as_json=as_json)
         report.check_tolerance(tolerance)
 

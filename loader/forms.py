@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Literal
 
 from loader.lines import Account, Lines, Rejects
@@ -15,26 +16,33 @@ TitleReader = Callable[[str, BinaryIO, Account, Rejects], list[MovieRow]]
 
 @dataclass(frozen=True)
 class RatingsForm:
-    """One way in which ratings are distributed: the names of its files, how their lines are read, and its titles."""
+    """One way in which ratings are distributed: the names of its files, how their lines are read, and its titles.
+
+    `open_lines` takes the last moment that is believed, in milliseconds since 1970.
+    """
 
     name: str
     catalogue: str
     pattern: str
-    open_lines: Callable[[], Lines]
+    open_lines: Callable[[int], Lines]
     titles: tuple[str, ...]
 
 
-def _netflix_ratings() -> Lines:
-    return NetflixLines(rated=True, dated=True)
+def _netflix_ratings(latest: int) -> Lines:
+    return NetflixLines(rated=True, dated=True, latest=latest)
+
+
+def _movielens_ratings(separator: str) -> Callable[[int], Lines]:
+    return partial(MovieLensLines, separator)
 
 
 NETFLIX_TITLES = ("movie_titles.csv", "movie_titles.txt")
 RATINGS_FORMS = (
     RatingsForm("combined_data_*.txt", "netflix-prize", r"combined_data_\d+\.txt", _netflix_ratings, NETFLIX_TITLES),
     RatingsForm("training_set/mv_*.txt", "netflix-prize", r"mv_\d+\.txt", _netflix_ratings, NETFLIX_TITLES),
-    RatingsForm("ratings.csv", "movielens", r"ratings\.csv", lambda: MovieLensLines(","), ("movies.csv",)),
-    RatingsForm("ratings.dat", "movielens", r"ratings\.dat", lambda: MovieLensLines("::"), ("movies.dat",)),
-    RatingsForm("u.data", "movielens", r"u\.data", lambda: MovieLensLines("\t"), ("u.item",)),
+    RatingsForm("ratings.csv", "movielens", r"ratings\.csv", _movielens_ratings(","), ("movies.csv",)),
+    RatingsForm("ratings.dat", "movielens", r"ratings\.dat", _movielens_ratings("::"), ("movies.dat",)),
+    RatingsForm("u.data", "movielens", r"u\.data", _movielens_ratings("\t"), ("u.item",)),
 )
 TITLE_FILES: dict[str, TitleReader] = {
     "movie_titles.csv": read_netflix_titles,

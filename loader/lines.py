@@ -21,6 +21,7 @@ LONGEST_LINE = 1 << 16
 SHOWN_TEXT = 200
 KEPT_REJECTS = 1_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+IN_THE_FUTURE = "date is in the future"
 
 # User id, movie id, stars, moment in milliseconds since 1970.
 Rating = tuple[int, int, float, int]

@@ -11,6 +11,7 @@ from graph.commands import told_system_failures
 from graph.errors import RecommenderError
 from graph.locks import exclusive
 from graph.settings import Settings
+from graph.times import utc_now
 from loader.staging import Report, stage
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def timed(what: str) -> Iterator[None]:
 def stage_checked(path: Path, settings: Settings, tolerance: float, tell: Teller, *, quiet: bool) -> Dataset:
     """Stage an input, tell where its lines went, and hold it to the tolerance."""
     with timed("staged"):
-        dataset = stage(path, settings.staging, quiet=quiet)
+        dataset = stage(path, settings.staging, latest=utc_now() + settings.future, quiet=quiet)
     report = Report.of(dataset)
     tell(report)
     report.check_tolerance(tolerance)

@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from loader.lines import Account, Judgement, Rejects, text_lines, whole_number
+from loader.lines import IN_THE_FUTURE, Account, Judgement, Rejects, text_lines, whole_number
 from loader.movies import MovieRow
-from loader.scanning import LARGEST_SECONDS, Bytes, Records, scan_movielens
+from loader.scanning import Bytes, Records, scan_movielens
 
 NO_GENRES = "(no genres listed)"
 RATINGS_HEADER = "userId,movieId,rating,timestamp"
@@ -18,13 +18,15 @@ RATINGS_HEADER = "userId,movieId,rating,timestamp"
 class MovieLensLines:
     """Lines of ratings, their fields parted by `separator`; a column header may be the first line."""
 
-    def __init__(self, separator: str) -> None:
+    def __init__(self, separator: str, latest: int) -> None:
+        """`latest`: the last moment that is taken, in milliseconds since 1970."""
         self._separator = separator
+        self._latest = latest // 1000  # seconds, as the files have them
         self._bytes = np.frombuffer(separator.encode(), np.uint8)
 
     def scan(self, data: Bytes, position: int, out: Records, count: int) -> tuple[int, int, int]:
         """Read well-formed lines."""
-        position, count = scan_movielens(data, position, self._bytes, out, count)
+        position, count = scan_movielens(data, position, self._bytes, self._latest, out, count)
         return position, count, 0
 
     def skip(self, line: str) -> None:
@@ -46,8 +48,10 @@ class MovieLensLines:
             return "movie id is no positive integer"
         if not 0.5 <= stars <= 5 or not (stars * 2).is_integer():
             return "rating is out of range"
-        if not 0 <= seconds <= LARGEST_SECONDS:
+        if seconds < 0:
             return "date is unreadable"
+        if seconds > self._latest:
+            return IN_THE_FUTURE
         return user, movie, stars, seconds * 1000
 
 

@@ -9,7 +9,7 @@ import re
 from datetime import date
 from typing import BinaryIO
 
-from loader.lines import Account, Judgement, Rejects, text_lines, whole_number
+from loader.lines import IN_THE_FUTURE, Account, Judgement, Rejects, text_lines, whole_number
 from loader.movies import MovieRow
 from loader.scanning import DAY, Bytes, Records, scan_netflix
 
@@ -20,9 +20,11 @@ EPOCH = date(1970, 1, 1).toordinal()
 class NetflixLines:
     """Lines of ratings (`rated`, `dated`), of the probe set (neither) or of the qualifying set (`dated` alone)."""
 
-    def __init__(self, *, rated: bool, dated: bool) -> None:
+    def __init__(self, *, rated: bool, dated: bool, latest: int) -> None:
+        """`latest`: the last moment that is taken, in milliseconds since 1970; a date is its midnight."""
         self._rated = rated
         self._dated = dated
+        self._latest = latest
         self._movie = UNKNOWN  # whose lines come next
         fields = ["CustomerID", *(["Rating"] if rated else []), *(["YYYY-MM-DD"] if dated else [])]
         self._layout = ",".join(fields)
@@ -31,7 +33,7 @@ class NetflixLines:
     def scan(self, data: Bytes, position: int, out: Records, count: int) -> tuple[int, int, int]:
         """Read well-formed lines."""
         position, self._movie, count, structure = scan_netflix(
-            data, position, self._movie, self._rated, self._dated, out, count
+            data, position, self._movie, self._rated, self._dated, self._latest // DAY, out, count
         )
         return position, count, structure
 
@@ -61,6 +63,8 @@ class NetflixLines:
             return "rating is out of range"
         if at is None:
             return "date is unreadable"
+        if at > self._latest:
+            return IN_THE_FUTURE
         return user, self._movie, stars, at
 
     def skip(self, line: str) -> None:

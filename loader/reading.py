@@ -3,10 +3,12 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
+from graph.times import milliseconds_of
 from loader.forms import SETS, TITLE_FILES, RatingsForm, ratings_form
 from loader.lines import Account, LineReader, Rejects
 from loader.movies import MovieRow, movie_frame
@@ -23,10 +25,12 @@ class InputReader:
     `accounts` tells by kind of file (ratings, movies, probe, qualifying) where its lines went.
     """
 
-    def __init__(self, rejects: Rejects, take_ratings: Callable[[Records], None]) -> None:
+    def __init__(self, rejects: Rejects, take_ratings: Callable[[Records], None], latest: datetime) -> None:
+        """`latest`: lines of a later moment are rejected."""
         self.form: RatingsForm | None = None
         self.accounts: dict[str, Account] = defaultdict(Account)
         self._rejects = rejects
+        self._latest = milliseconds_of(latest)
         self._ratings = LineReader(self.accounts["ratings"], rejects, take_ratings)
         self._titles: dict[str, list[MovieRow]] = defaultdict(list)
         self._title_accounts: dict[str, Account] = {}
@@ -75,12 +79,13 @@ class InputReader:
                 logger.warning("%s and its like are not read: the ratings are those of %s", member.name, self.form.name)
             self._ignored.add(form)
             return
-        self._ratings.read(member.name, member.stream, form.open_lines())
+        self._ratings.read(member.name, member.stream, form.open_lines(self._latest))
 
     def _read_set(self, member: Member, kind: str) -> None:
         account = self.accounts[kind]
         reader = LineReader(account, self._rejects, self._keep_probe if kind == "probe" else lambda _: None)
-        reader.read(member.name, member.stream, NetflixLines(rated=False, dated=kind == "qualifying"))
+        lines = NetflixLines(rated=False, dated=kind == "qualifying", latest=self._latest)
+        reader.read(member.name, member.stream, lines)
         reader.flush()
         account.loaded = account.lines - account.structure - account.rejected
 

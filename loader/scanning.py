@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 LARGEST_ID = 2**31 - 1
-LARGEST_SECONDS = 2**33
 DAY = 86_400_000  # milliseconds
 NO_DAY = -1_000_000
 NEWLINE, RETURN, COLON, COMMA, DASH, DOT, ZERO = 10, 13, 58, 44, 45, 46, 48
@@ -77,13 +76,13 @@ def _read_date(data: Bytes, position: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True)
 def scan_netflix(
-    data: Bytes, position: int, movie: int, rated: bool, dated: bool, out: Records, count: int
+    data: Bytes, position: int, movie: int, rated: bool, dated: bool, latest: int, out: Records, count: int
 ) -> tuple[int, int, int, int]:
     """Read lines `MovieID:` and `CustomerID[,Rating][,YYYY-MM-DD]` into `out` from `count` on.
 
-    `rated`, `dated`: which fields a line has. `movie`: whose lines come next, below 1 if that is not known. Returns
-    where it stopped (the beginning of a line that it does not take, or the end), movie, count and how many lines were
-    headers or empty.
+    `rated`, `dated`: which fields a line has. `movie`: whose lines come next, below 1 if that is not known. `latest`:
+    the last day that it takes, since 1970. Returns where it stopped (the beginning of a line that it does not take, or
+    the end), movie, count and how many lines were headers or empty.
     """
     structure = 0
     while position < len(data) and count < len(out):
@@ -118,7 +117,7 @@ def scan_netflix(
             if data[end] != COMMA:
                 break
             day, end = _read_date(data, end + 1)
-            if day == NO_DAY:
+            if day == NO_DAY or day > latest:
                 break
         following = _end_line(data, end)
         if following < 0:
@@ -144,10 +143,13 @@ def _skip_separator(data: Bytes, position: int, separator: Bytes) -> int:
 
 
 @njit(cache=True, nogil=True)
-def scan_movielens(data: Bytes, position: int, separator: Bytes, out: Records, count: int) -> tuple[int, int]:
+def scan_movielens(
+    data: Bytes, position: int, separator: Bytes, latest: int, out: Records, count: int
+) -> tuple[int, int]:
     """Read lines `userId movieId rating timestamp` into `out` from `count` on, fields parted by `separator`.
 
-    Returns where it stopped (the beginning of a line that it does not take, or the end) and count.
+    `latest`: the last second that it takes, since 1970. Returns where it stopped (the beginning of a line that it does
+    not take, or the end) and count.
     """
     while position < len(data) and count < len(out):
         user, end = _read_number(data, position, 10)
@@ -170,7 +172,7 @@ def scan_movielens(data: Bytes, position: int, separator: Bytes, out: Records, c
             break
         seconds, end = _read_number(data, field, 10)
         following = _end_line(data, end)
-        if seconds < 0 or seconds > LARGEST_SECONDS or following < 0:
+        if seconds < 0 or seconds > latest or following < 0:
             break
         out[count].userId = user
         out[count].movieId = movie

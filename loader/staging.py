@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from engine.statistics import summarise_movies, with_statistics
 from graph.errors import RecommenderError
 from graph.progress import progress_bar
+from graph.times import NEVER
 from loader.forms import RATINGS_FORMS, holds_ratings
 from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
 from loader.lines import KEPT_REJECTS, SHOWN_TEXT, Account, Reject, Rejects
@@ -71,11 +73,11 @@ def _read_rejects(file: Path) -> Iterator[Reject]:
             yield Reject(row["file"], int(row["line"]), row["reason"], row["text"][:SHOWN_TEXT])
 
 
-def stage(path: Path, staging: Path, *, quiet: bool = False) -> Dataset:
+def stage(path: Path, staging: Path, *, latest: datetime = NEVER, quiet: bool = False) -> Dataset:
     """Stage an input, unless the same one is staged already; its folder in `staging` is named after its content.
 
-    Of a pair that was rated twice the later date counts, of two on one date the later line. Raises NoRatingsError,
-    SourceError or InputChangedError; then nothing is left behind.
+    Lines of a moment after `latest` are rejected. Of a pair that was rated twice the later date counts, of two on one
+    date the later line. Raises NoRatingsError, SourceError or InputChangedError; then nothing is left behind.
     """
     files = input_files(path)
     described = describe_files(path, files)
@@ -87,7 +89,7 @@ def stage(path: Path, staging: Path, *, quiet: bool = False) -> Dataset:
     try:
         with ThreadPoolExecutor(1) as pool:
             hashing = pool.submit(add_digests, files, described)
-            manifest = _write_dataset(path, partial, sum(file["size"] for file in described), quiet)
+            manifest = _write_dataset(path, partial, sum(file["size"] for file in described), latest, quiet)
             try:
                 manifest = replace(manifest, inputs=hashing.result())
             except OSError:
@@ -97,7 +99,8 @@ def stage(path: Path, staging: Path, *, quiet: bool = False) -> Dataset:
             if input_files(path) != files:
                 raise InputChangedError(f"{path} changed while it was read: run the same command again")
         complete = Dataset(staging / name_content(manifest.inputs, LAYOUT))
-        if complete.is_complete:  # the same content, from another place or touched; its fit is kept
+        # The same content, from another place or touched: its fit is kept, unless more of it is in the past by now.
+        if complete.is_complete and complete.manifest().accounts == manifest.accounts:
             complete.write_manifest(manifest)
         else:
             partial.write_manifest(manifest)
@@ -149,14 +152,14 @@ def _is_of(manifest: Manifest, path: Path, described: list[dict[str, Any]]) -> b
     return same_place and same_unread(manifest.inputs, described)
 
 
-def _write_dataset(path: Path, dataset: Dataset, size: int, quiet: bool) -> Manifest:
+def _write_dataset(path: Path, dataset: Dataset, size: int, latest: datetime, quiet: bool) -> Manifest:
     """Write all but the manifest."""
     with (
         Rejects(dataset.rejects_file) as rejects,
         Spill(dataset.folder, min(MOST_PARTS, 1 + size // BYTES_A_PART)) as spill,
         progress_bar("Reading ratings", size, "B", quiet=quiet) as bar,
     ):
-        reader = InputReader(rejects, spill.add)
+        reader = InputReader(rejects, spill.add, latest)
         for member in read_members(path, bar.update):
             reader.read(member)
         reader.finish()

@@ -2,9 +2,9 @@
 
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Flask, Response
+from flask import Flask, Response, abort
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -57,9 +57,14 @@ def problem_response(status: int, detail: str, errors: list[FieldProblem] | None
 def validation_response(error: ValidationError) -> Response:
     """422, naming each parameter that is wrong."""
     parts = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = [FieldProblem(name=_name(part["loc"]), detail=part["msg"]) for part in parts[:LISTED_ERRORS]]
-    detail = "; ".join(f"{field.name}: {field.detail}" for field in errors[:5])
-    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+    return _fields_response(
+        [FieldProblem(name=_name(part["loc"]), detail=part["msg"]) for part in parts[:LISTED_ERRORS]]
+    )
+
+
+def refuse_fields(errors: list[FieldProblem]) -> NoReturn:
+    """Answer 422 for what no schema can tell about."""
+    abort(_fields_response(errors))
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -91,6 +96,11 @@ def register_error_handlers(app: Flask) -> None:
     def answer_surprise(error: Exception) -> Response:
         logger.exception("unexpected %s", type(error).__name__)
         return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the log has it")
+
+
+def _fields_response(errors: list[FieldProblem]) -> Response:
+    detail = "; ".join(f"{field.name}: {field.detail}" for field in errors[:5])
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors[:LISTED_ERRORS])
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import IntegerConverter, PathConverter
 
 from service.bodies import LARGEST_BODY
-from service.problems import problem_response
+from service.problems import refuse_fields
 from service.schemas import FieldProblem
 
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -95,5 +95,4 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _refuse(name: str, detail: str) -> NoReturn:
-    errors = [FieldProblem(name=name, detail=detail)]
-    abort(problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name}: {detail}", errors))
+    refuse_fields([FieldProblem(name=name, detail=detail)])

@@ -152,8 +152,9 @@ def list_letters(as_json: bool) -> None:
 @ALL
 def replay_chosen(ids: tuple[int, ...], everything: bool) -> None:
     """Read dead letters again, by id or all; those that can be read by now go on the event log as what they are."""
-    log = _event_log()
-    events, staying = replay_letters(log, _chosen(log, ids, everything))
+    settings = Settings.from_environment()
+    log = open_log(settings)
+    events, staying = replay_letters(log, _chosen(log, ids, everything), settings.future)
     click.echo(f"{events} events are on the event log; {staying} letters are still unreadable")
 
 

@@ -27,11 +27,14 @@ def select_letters(log: EventLog, letter_ids: tuple[int, ...]) -> list[DeadLette
     return [letters[letter_id] for letter_id in letter_ids] if letter_ids else list(letters.values())
 
 
-def replay_letters(log: EventLog, letters: list[DeadLetter]) -> tuple[int, int]:
-    """Put what can be read by now on the log; the rest stays. Returns how many events that gave and how many stay."""
+def replay_letters(log: EventLog, letters: list[DeadLetter], future: timedelta) -> tuple[int, int]:
+    """Put what can be read by now on the log; the rest stays. Returns how many events that gave and how many stay.
+
+    `future`: how far a sighting may be ahead of the time when its letter came.
+    """
     replayed = staying = 0
     for letter in letters:
-        answer = read_letter(letter)
+        answer = read_letter(letter, future)
         log.append(answer.sightings, again=True)
         for text, reason in answer.unreadable:
             log.bury(text, reason)
@@ -43,14 +46,14 @@ def replay_letters(log: EventLog, letters: list[DeadLetter]) -> tuple[int, int]:
     return replayed, staying
 
 
-def read_letter(letter: DeadLetter) -> FeedAnswer:
+def read_letter(letter: DeadLetter, future: timedelta) -> FeedAnswer:
     """A letter as an answer of the feed, also if it is a record of the log; unreadable as it was if it is neither."""
     try:
         return FeedAnswer([Event.model_validate_json(letter.body)])
     except ValidationError:
         pass
     try:
-        return decode_answer(letter.body.encode())
+        return decode_answer(letter.body.encode(), letter.at, future)
     except FeedError:
         return FeedAnswer(unreadable=[(letter.body, letter.reason)])
 

@@ -7,7 +7,7 @@ The answer is a JSON string that contains JSON, a pandas frame in `split` orient
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -43,30 +43,38 @@ class UnreadableAnswerError(FeedError):
 class FeedAnswer:
     """Who is watching what now, and the rows that could not be read.
 
-    `unreadable`: (text, reason); the text is an answer that holds just this row.
+    `unreadable`: (text, reason); the text is an answer that holds just this row. `ahead`: how many sightings had a
+    moment too far in the future.
     """
 
     sightings: list[Event] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    ahead: int = 0
 
 
-def decode_answer(body: bytes) -> FeedAnswer:
+def decode_answer(body: bytes, received: datetime, future: timedelta) -> FeedAnswer:
     """Sightings in a body; a bad row never costs the others.
 
+    A sighting further ahead of the time of receipt than `future` counts as of that time: the feed's times may be local.
     Raises UnreadableAnswerError if it is no frame with our columns.
     """
     columns, rows = _parse(body)
     fits = [isinstance(row, list) and len(row) == len(columns) for _, row in rows]
     fitting = [row for row, fit in zip(rows, fits, strict=True) if fit]
     frame = _frame(columns, fitting)
-    ragged = [(_encode(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
-    answer = FeedAnswer(unreadable=ragged)
+    unreadable = [(_encode(row), "not one value a column") for row, fit in zip(rows, fits, strict=True) if not fit]
+    sightings: list[Event] = []
+    ahead = 0
     for key, *values in frame.itertuples(name=None):
+        row = dict(zip(COLUMNS, values, strict=True))
         try:
-            answer.sightings.append(_sighting(key, dict(zip(COLUMNS, values, strict=True))))
+            at = _moment(row["current_time"])
+            is_ahead = at - received > future
+            sightings.append(_sighting(key, row, received if is_ahead else at))
+            ahead += is_ahead
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            answer.unreadable.append((_encode((key, values)), str(error)[:LONGEST_REASON]))
-    return answer
+            unreadable.append((_encode((key, values)), str(error)[:LONGEST_REASON]))
+    return FeedAnswer(sightings, unreadable, ahead)
 
 
 def _parse(body: bytes) -> tuple[list[Any], list[tuple[Any, Any]]]:
@@ -108,11 +116,11 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
-def _sighting(movie_id: Any, row: dict[str, Any]) -> Event:
+def _sighting(movie_id: Any, row: dict[str, Any], at: datetime) -> Event:
     return Event(
         type=EventType.WATCHING,
         source=FEED,
-        at=_moment(row["current_time"]),
+        at=at,
         user_id=_integer(row["customerID"], "customerID"),
         movie_id=_integer(movie_id, "movie id"),
         title=row["Name"] if isinstance(row["Name"], str) and row["Name"].isprintable() else None,

@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -26,9 +27,11 @@ SILENT_TOO_LONG = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 class FeedClient:
     """Calls the feed. No call takes longer than `seconds` (plus the lookup of the host's name)."""
 
-    def __init__(self, url: str, session: requests.Session, seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, url: str, session: requests.Session, future: timedelta, seconds: float = CALL_SECONDS) -> None:
+        """`future`: sightings further ahead of this machine's clock count as of the time of receipt."""
         self.url = url
         self._session = session
+        self._future = future
         self._seconds = seconds
         self._connections = CuttableConnections()
         for scheme in ("http://", "https://"):
@@ -48,7 +51,7 @@ class FeedClient:
             raise FeedError(late)
         if len(body) > LARGEST_ANSWER:
             raise FeedError(f"the feed's answer is larger than {LARGEST_ANSWER} bytes")
-        return decode_answer(body)
+        return decode_answer(body, utc_now(), self._future)
 
     def _read_body(self) -> bytes:
         timeouts = min(CONNECT_SECONDS, self._seconds), self._seconds

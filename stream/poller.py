@@ -79,6 +79,12 @@ class Poller:
             self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
             self._tell()
         logger.info("the feed shows %d viewings", len(answer.sightings))
+        if answer.ahead:
+            logger.warning(
+                "%d of the feed's moments are further ahead of this machine's clock than RECOMMENDER_FUTURE_MINUTES "
+                "allows: the time of receipt counts. Are the feed's times local, or is a clock wrong?",
+                answer.ahead,
+            )
         for body, reason in answer.unreadable:
             logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)
             self._log.bury(body, reason)

@@ -55,7 +55,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         writer = Writer(log, ingest, FinishRules.from_settings(settings), settings.feed_catalogue)
         recommendations = Recommendations(database, settings.history_limit, settings.current)
         news = threading.Event()
-        client = FeedClient(settings.feed_url, polling)
+        client = FeedClient(settings.feed_url, polling, settings.future)
         poller = Poller(client, log, settings.feed_calls_per_minute, tell=news.set)
         recommending = Led(log, lambda: Recommender(ingest, models, recommendations).recommend_pending)
         steps: dict[str, Callable[[], float]] = {

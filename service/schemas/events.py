@@ -59,7 +59,9 @@ class EventBody(Body):
     rating: float | None = Field(None, ge=0.5, le=5, multiple_of=0.5, description="Stars; for `rated` only")
     value: Literal[1, -1] | None = Field(None, description="For `liked`: 1, or -1 for not interested")
     at: WrittenMoment = Field(
-        None, description="When, from 1900 to 2200; now if absent. Without a zone it counts as UTC"
+        None,
+        description="When, from 1900 until a few minutes ahead of the service's clock (RECOMMENDER_FUTURE_MINUTES); "
+        "now if absent. Without a zone it counts as UTC",
     )
     event_id: str | None = Field(
         None,
@@ -109,6 +111,10 @@ class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_le
     @classmethod
     def _as_list(cls, body: object) -> object:
         return [body] if isinstance(body, dict) else body
+
+    def places_after(self, latest: datetime) -> list[int]:
+        """Which events have a later moment."""
+        return [place for place, event in enumerate(self.root) if event.at is not None and event.at > latest]
 
 
 class EventResult(Schema):

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from concurrent.futures import Future, wait
+from datetime import datetime, timedelta
 
 from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
@@ -13,7 +14,7 @@ from service import schemas
 from service.deadline import DeadlineError, OverloadedError
 from service.graph_access import GraphAccess, Write, graph_access
 from service.probe import NoAnswerError, result_of
-from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
+from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS, refuse_fields
 from service.responses import Reply, reply
 from stream.events import API, Event, EventType
 from stream.log import EventLogError
@@ -35,11 +36,12 @@ blueprint = APIBlueprint(
 def receive(body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 
-    200: in the graph. 202: on the durable log while Neo4j is away; it will be applied. The same eventId twice is one
-    event.
+    200: in the graph. 202: on the durable log while Neo4j is away; it will be applied. 422: nothing of the request is
+    taken. The same eventId twice is one event.
     """
     access = graph_access()
     now = utc_now()
+    _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
@@ -74,6 +76,16 @@ def undo(path: schemas.EventPath) -> Reply:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
     return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))
+
+
+def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> None:
+    """Refuse all events if one is too far ahead of our clock: it would win over all that comes until then."""
+    if places := body.places_after(now + timedelta(minutes=minutes)):
+        detail = (
+            f"more than {minutes:g} minutes ahead of the service's clock ({now.isoformat(timespec='seconds')}Z): "
+            "check the client's clock, or leave at out"
+        )
+        refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
 
 
 def _require_room(access: GraphAccess) -> None:

@@ -17,6 +17,9 @@ def test_an_unknown_name_is_an_error_that_names_the_likely_one() -> None:
         ("RECOMMENDER_PORT", "x"),
         ("NEO4J_URI", "http://x"),
         ("RECOMMENDER_LOG_LEVEL", "LOUD"),
+        ("RECOMMENDER_FUTURE_MINUTES", "-1"),
+        ("RECOMMENDER_FUTURE_MINUTES", "1441"),
+        ("RECOMMENDER_FUTURE_MINUTES", "nan"),
     ],
 )
 def test_a_value_out_of_bounds_is_an_error_that_names_it(name: str, value: str) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 import loader.lines
 from graph.database import Database
 from graph.settings import ROOT, Settings
+from graph.times import NEVER
 from loader.__main__ import main
 from loader.forms import RatingsForm
 from loader.lines import LONGEST_LINE, Account, Reject, Rejects
@@ -61,7 +63,13 @@ class Read:
     size: int
 
 
-def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000, longest: int = LONGEST_LINE) -> Read:
+def read_folder(
+    folder: Path,
+    block_bytes: int = 1 << 20,
+    buffered: int = 1000,
+    longest: int = LONGEST_LINE,
+    latest: datetime = NEVER,
+) -> Read:
     """Read an input in blocks and buffers of some size."""
     records: list[Any] = []
     sizes: list[int] = []
@@ -69,7 +77,7 @@ def read_folder(folder: Path, block_bytes: int = 1 << 20, buffered: int = 1000, 
         patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered, LONGEST_LINE=longest),
         Rejects() as rejects,
     ):
-        reader = InputReader(rejects, lambda some: records.extend(some.tolist()))
+        reader = InputReader(rejects, lambda some: records.extend(some.tolist()), latest)
         for member in read_members(folder, sizes.append):
             reader.read(member)
         reader.finish()

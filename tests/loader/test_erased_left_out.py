@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -78,8 +78,9 @@ def check_an_addition_leaves_the_user_out(settings: Settings, folder: Path) -> N
     with Database.from_settings(settings) as database:
         assert Erasures(database, settings.erased_file).lift(3)
     again = folder / "combined_data_1.txt"
-    again.write_text("1:\n3,5,2005-12-31\n20:\n3,4,2099-12-31\n")
-    load(settings, "add", folder)
+    tomorrow = utc_now().date() + timedelta(days=1)
+    again.write_text(f"1:\n3,5,2005-12-31\n20:\n3,4,{tomorrow}\n")
+    load(settings.model_copy(update={"future_minutes": 1440}), "add", folder)
     assert read(settings, "MATCH (:User {userId: 3})-[r:RATED]->(m) RETURN m.movieId, r.rating") == [(20, 4.0)]
 
 

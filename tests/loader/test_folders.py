@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from loader_tools import read_folder
 from engine.dataset import Dataset
 from graph.errors import RecommenderError
 from graph.settings import ROOT
+from graph.times import utc_now
 from loader.__main__ import main
 from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account
 from loader.sources import input_files
@@ -292,6 +294,21 @@ def test_check_of_no_ratings_is_one_clear_line(tmp_path: Path, name: str) -> Non
     assert result.stdout == ""
     [line] = result.stderr.splitlines()
     assert line.startswith(f"Error: {tmp_path / name} ")
+
+
+def test_check_names_dates_that_are_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow, after = (utc_now().date() + timedelta(days=days) for days in (1, 2))
+    file = tmp_path / "combined_data_1.txt"
+    file.write_text(f"1:\n5,3,2005-01-01\n6,4,{tomorrow}\n7,5,{after}\n")
+    told = {
+        user: f"{file}:{line}: date is in the future: '{user},{user - 2},{day}'"
+        for user, line, day in ((6, 3, tomorrow), (7, 4, after))
+    }
+    for minutes, users in (("0", [6, 7]), ("1440", [7])):
+        monkeypatch.setenv("RECOMMENDER_FUTURE_MINUTES", minutes)
+        result = check(tmp_path, "--tolerance", "1")
+        assert (result.exit_code, result.stderr.splitlines()) == (0, [told[user] for user in users])
+        assert f"{3 - len(users)} loaded + 0 replaced duplicates + {len(users)} rejected" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,20 @@ def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: str, re
     assert found.rejects == [(3, reason)]
 
 
+@pytest.mark.parametrize(("layout", "separator"), [(CSV, ","), (DAT, "::"), (TABS, "\t")])
+@pytest.mark.parametrize("stars", ["4", "4.00"], ids=["well-formed", "odd"])
+def test_a_moment_ahead_is_rejected_and_costs_no_other(tmp_path: Path, layout: str, separator: str, stars: str) -> None:
+    latest = datetime(2026, 3, 1, 12)
+    moments = [1772366400, 1772366401, 1772366399, 9999999999, 1893456000]
+    lines = [separator.join(map(str, (user, 47, stars, at))) for user, at in enumerate(moments, start=1)]
+    (tmp_path / layout).write_text("\n".join(lines))
+    read = read_folder(tmp_path, latest=latest)
+    assert [(user, at) for user, _, _, at in read.records] == [(1, 1772366400_000), (3, 1772366399_000)]
+    assert read.rejects == [
+        Reject(str(tmp_path / layout), user, "date is in the future", lines[user - 1]) for user in (2, 4, 5)
+    ]
+
+
 @pytest.mark.parametrize(("layout", "bad"), [(DAT, b"1:47:4:964982703"), (TABS, b"1 47 4 964982703")])
 def test_another_separator_is_rejected(tmp_path: Path, layout: str, bad: bytes) -> None:
     assert read(tmp_path, layout, bad).rejects == [(1, f"not of the form {FORMS[layout]}")]

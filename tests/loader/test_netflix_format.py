@@ -195,6 +195,25 @@ def test_a_bad_line_is_rejected_and_costs_no_other(tmp_path: Path, line: bytes, 
     assert found.rejects == [(3, reason)]
 
 
+@pytest.mark.parametrize("end", ["\n", " \r\n"], ids=["well-formed", "with a blank"])
+def test_a_date_whose_midnight_is_ahead_is_rejected_and_costs_no_other(tmp_path: Path, end: str) -> None:
+    days = ["2026-03-01", "2026-03-02", "2026-02-28", "9999-12-31", "2030-01-01"]
+    file = tmp_path / "combined_data_1.txt"
+    file.write_text("1:\n" + "".join(f"{user},3,{day}{end}" for user, day in enumerate(days, start=1)), newline="")
+    for latest, taken in (
+        (datetime(2026, 3, 1, 23, 59), {1, 3}),
+        (datetime(2026, 3, 2), {1, 2, 3}),
+        (datetime(2026, 2, 28), {3}),
+    ):
+        read = read_folder(tmp_path, latest=latest)
+        assert {user for user, *_ in read.records} == taken
+        assert read.rejects == [
+            Reject(str(file), 1 + user, "date is in the future", f"{user},3,{day}{end.rstrip(chr(10) + chr(13))}")
+            for user, day in enumerate(days, start=1)
+            if user not in taken
+        ]
+
+
 def test_a_reject_says_what_the_line_says(tmp_path: Path) -> None:
     file = tmp_path / "combined_data_1.txt"
     file.write_bytes(b"1:\r\n5,9,2005-01-01\r\n" + b"x" * 1000 + b",\r\n")

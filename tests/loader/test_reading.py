@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from loader_tools import read_folder
 
 from engine.dataset import Dataset
+from graph.settings import Settings
+from graph.times import utc_now
 from loader.__main__ import main
 from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject
 from loader.staging import NoRatingsError, Report, stage
@@ -33,8 +35,13 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
+def last_believed() -> datetime:
+    """The last moment that the commands believe."""
+    return utc_now() + Settings().future
+
+
 def stage_in(folder: Path) -> Dataset:
-    return stage(folder, folder / "staging", quiet=True)
+    return stage(folder, folder / "staging", latest=last_believed(), quiet=True)
 
 
 # The probe set and the qualifying set.
@@ -287,11 +294,12 @@ def id_of(text: str) -> int | None:
 
 def day_of(text: str) -> datetime | None:
     try:
-        return (
+        day = (
             datetime.combine(date(*map(int, text.split("-"))), datetime.min.time()) if re.fullmatch(DAY, text) else None
         )
     except ValueError:
         return None
+    return day if day and day <= last_believed() else None
 
 
 # Says whether a line (number, text) is structure (True), rejected (False), or whatever else it is.
@@ -332,10 +340,11 @@ def movielens_reader(separator: str) -> Verdict:
         halves = {f"{half / 2:{form}}": half / 2 for half in range(1, 11) for form in ("g", ".1f", ".2f")}
         halves |= {".5": 0.5, ".50": 0.5, **{f"{whole}.": float(whole) for whole in range(1, 6)}}
         stars = halves.get(re.sub("^0+(?=[0-9])", "", fields[2]) if "." not in fields[2][:1] else fields[2])
-        good = re.fullmatch("[0-9]{1,10}", fields[3]) and int(fields[3]) <= 2**33
-        if user is None or movie is None or stars is None or not good:
+        seconds = int(fields[3]) if re.fullmatch("[0-9]{1,10}", fields[3]) else None
+        at = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None) if seconds is not None else None
+        if user is None or movie is None or stars is None or at is None or at > last_believed():
             return False
-        return user, movie, stars, datetime.fromtimestamp(int(fields[3]), UTC).replace(tzinfo=None)
+        return user, movie, stars, at
 
     return read
 
@@ -429,7 +438,7 @@ SETS = {
 ROWS = [
     (5, 1, "4.0", 964982703),
     (6, 1, "0.5", 0),
-    (5, 47, "3.5", 8589934592),
+    (5, 47, "3.5", 1589934592),
     (610, 3, "5.0", 9),
     (5, 1, "3", 964982704),
 ]

@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.lines import Judgement, Lines
+from graph.times import NEVER, milliseconds_of
+from loader.lines import IN_THE_FUTURE, Judgement, Lines
 from loader.movielens import MovieLensLines
 from loader.netflix import NetflixLines
-from loader.scanning import DAY, LARGEST_ID, LARGEST_SECONDS, RATING, scan_netflix
+from loader.scanning import DAY, LARGEST_ID, RATING, scan_netflix
 
 EPOCH = date(1970, 1, 1)
 RATINGS, QUALIFYING, PROBE = (True, True), (False, True), (False, False)
 KINDS = [RATINGS, QUALIFYING, PROBE]
 SEPARATORS = [",", "::", "\t"]
+# What is later is not taken: a moment of 2242-03-16.
+LATEST_SECONDS = 2**33
+LATEST = LATEST_SECONDS * 1000 + 999
+LATEST_DAY = EPOCH + timedelta(seconds=LATEST_SECONDS)
 
 IDS = ["1", "5", "30878", "1000000000", str(LARGEST_ID), str(LARGEST_ID + 1), "9999999999", "10000000000", "0", "05"]
 IDS += ["0000000007", "00000000007", "+5", "-5", "", " 5", "5 ", "5.0", "0x5", "٥", "5\x00", "1e3", "4294967297"]
@@ -34,8 +39,10 @@ DATES += [
     "2005-W01-1",
     "",
     "２005-01-01",
+    LATEST_DAY.isoformat(),
+    (LATEST_DAY + timedelta(days=1)).isoformat(),
 ]
-SECONDS = ["0", "1", "964982703", "1000000000", str(LARGEST_SECONDS), str(LARGEST_SECONDS + 1), "9999999999"]
+SECONDS = ["0", "1", "964982703", "1000000000", str(LATEST_SECONDS), str(LATEST_SECONDS + 1), "9999999999"]
 SECONDS += ["10000000000", "00964982703", "0964982703", "-1", "+1", "1.5", "", " 7", "7 ", "٧", "964982703\x00"]
 ENDS = ["", "", "", "\r", "\r\r", " ", "\t", ",", ":", ": ", "\x00", "\x85", "\xa0", "x", "\r "]
 HEADERS = ["1:", "17770:", "0:", ":", "1 :", " 1:", "1::", "1:\r", "1: \r", "x:", "1", f"{LARGEST_ID}:", "2147483648:"]
@@ -96,8 +103,8 @@ def require_agreement(kernel: Lines, plain: Lines, line: bytes, *, taken: bool =
         assert (records, structure) == (([], 1) if judgement == "" else ([judgement], 0))
 
 
-def open_netflix(kind: tuple[bool, bool], movie: int | None) -> NetflixLines:
-    lines = NetflixLines(rated=kind[0], dated=kind[1])
+def open_netflix(kind: tuple[bool, bool], movie: int | None, latest: int = LATEST) -> NetflixLines:
+    lines = NetflixLines(rated=kind[0], dated=kind[1], latest=latest)
     if movie is not None:
         assert scan(lines, f"{movie}:\n".encode()) == (len(str(movie)) + 2, [], 1)
     return lines
@@ -117,7 +124,7 @@ def test_netflix_lines_are_taken_as_judged_or_left(data: st.DataObject, kind: tu
 @given(data=st.data(), separator=st.sampled_from(SEPARATORS))
 def test_movielens_lines_are_taken_as_judged_or_left(data: st.DataObject, separator: str) -> None:
     line = data.draw(broken(movielens_texts(separator)))
-    require_agreement(MovieLensLines(separator), MovieLensLines(separator), line)
+    require_agreement(MovieLensLines(separator, LATEST), MovieLensLines(separator, LATEST), line)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,7 +145,8 @@ def test_all_odd_movielens_lines_are_taken_as_judged_or_left(separator: str) -> 
         for odd in values
     }
     for line, end in product(sorted(lines), sorted(set(ENDS))):
-        require_agreement(MovieLensLines(separator), MovieLensLines(separator), (line + end).encode())
+        lines = MovieLensLines(separator, LATEST)
+        require_agreement(lines, lines, (line + end).encode())
 
 
 ids = st.integers(1, LARGEST_ID)
@@ -150,7 +158,7 @@ ends = st.sampled_from(["", "\r"])
 def test_canonical_netflix_lines_are_taken(
     kind: tuple[bool, bool], movie: int, user: int, stars: int, day: date, end: str
 ) -> None:
-    kernel, plain = open_netflix(kind, None), open_netflix(kind, None)
+    kernel, plain = (open_netflix(kind, None, milliseconds_of(NEVER)) for _ in range(2))
     record = f"{user}{f',{stars}' * kind[0]}{f',{day.isoformat()}' * kind[1]}{end}"
     for line in (end, f"{movie}:{end}", record):
         require_agreement(kernel, plain, line.encode(), taken=True)
@@ -164,18 +172,44 @@ def test_canonical_netflix_lines_are_taken(
     user=ids,
     movie=ids,
     halves=st.integers(1, 10),
-    seconds=st.integers(0, LARGEST_SECONDS),
+    seconds=st.integers(0, LATEST_SECONDS),
     end=ends,
 )
 def test_canonical_movielens_lines_are_taken(
     separator: str, user: int, movie: int, halves: int, seconds: int, end: str
 ) -> None:
-    lines = MovieLensLines(separator)
+    lines = MovieLensLines(separator, LATEST)
     texts = {f"{halves / 2}", f"{halves / 2:g}"}
     for stars in texts:
         line = separator.join(map(str, (user, movie, stars, seconds))) + end
         require_agreement(lines, lines, line.encode(), taken=True)
         assert judge(lines, line.encode()) == (user, movie, halves / 2, seconds * 1000)
+
+
+@settings(deadline=None, max_examples=200)
+@given(rated=st.booleans(), day=st.dates(date(1970, 1, 2), date(9999, 12, 31)), into=st.integers(0, DAY - 1))
+def test_a_date_is_taken_from_its_midnight_on(rated: bool, day: date, into: int) -> None:
+    kind = (rated, True)
+    midnight = (day - EPOCH).days * DAY
+    line = f"5{',3' * rated},{day.isoformat()}".encode()
+    lines = open_netflix(kind, 7, midnight + into)
+    require_agreement(lines, lines, line, taken=True)
+    assert judge(lines, line) == (5, 7, 3 * rated, midnight)
+    before = open_netflix(kind, 7, midnight - 1)
+    assert scan(before, line + b"\n") == (0, [], 0)
+    assert judge(before, line) == IN_THE_FUTURE
+
+
+@settings(deadline=None, max_examples=200)
+@given(separator=st.sampled_from(SEPARATORS), seconds=st.integers(1, 10**10 - 1), into=st.integers(0, 999))
+def test_a_second_is_taken_from_its_beginning_on(separator: str, seconds: int, into: int) -> None:
+    line = separator.join(map(str, (5, 7, 3.5, seconds))).encode()
+    lines = MovieLensLines(separator, seconds * 1000 + into)
+    require_agreement(lines, lines, line, taken=True)
+    assert judge(lines, line) == (5, 7, 3.5, seconds * 1000)
+    before = MovieLensLines(separator, seconds * 1000 - 1)
+    assert scan(before, line + b"\n") == (0, [], 0)
+    assert judge(before, line) == IN_THE_FUTURE
 
 
 def month_ends(year: int, month: int) -> tuple[date, date]:
@@ -187,7 +221,8 @@ def test_the_ends_of_all_months_from_year_1_to_9999_are_read() -> None:
     days = [day for year in range(1, 10_000) for month in range(1, 13) for day in month_ends(year, month)]
     data = "7:\n" + "".join(f"5,3,{day.isoformat()}\n" for day in days)
     out = np.zeros(len(days) + 1, RATING)
-    position, movie, count, structure = scan_netflix(np.frombuffer(data.encode(), np.uint8), 0, -1, True, True, out, 0)
+    array, latest = np.frombuffer(data.encode(), np.uint8), milliseconds_of(NEVER) // DAY
+    position, movie, count, structure = scan_netflix(array, 0, -1, True, True, latest, out, 0)
     assert (position, movie, count, structure) == (len(data), 7, len(days), 1)
     assert out["at"][:count].tolist() == [(day.toordinal() - EPOCH.toordinal()) * DAY for day in days]
 
@@ -201,9 +236,9 @@ def test_days_that_are_none_are_left() -> None:
     ]
     line = "5,3,2005-01-01\n"
     data = np.frombuffer("".join(f"5,3,{day}\n" for day in wrong).encode(), np.uint8)
-    out = np.zeros(1, RATING)
+    out, latest = np.zeros(1, RATING), milliseconds_of(NEVER) // DAY
     for number, day in enumerate(wrong):
-        position, _, count, _ = scan_netflix(data, number * len(line), 7, True, True, out, 0)
+        position, _, count, _ = scan_netflix(data, number * len(line), 7, True, True, latest, out, 0)
         assert (position, count) == (number * len(line), 0), day
 
 
@@ -223,14 +258,18 @@ def test_a_movielens_line_without_its_end_is_left(separator: str) -> None:
     line = separator.join(["5", "47", "3.5", "964982703"]).encode() + b"\r\n"
     for end in range(len(line)):
         out = np.zeros(2, RATING)
-        assert MovieLensLines(separator).scan(np.frombuffer(line, np.uint8)[:end], 0, out, 0) == (0, 0, 0)
+        lines = MovieLensLines(separator, LATEST)
+        assert lines.scan(np.frombuffer(line, np.uint8)[:end], 0, out, 0) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_a_kernel_stops_when_the_records_are_full_and_goes_on_from_there(size: int) -> None:
     netflix = b"7:\n1,3,2005-01-01\n\n2,3,2005-01-02\n8:\n3,3,2005-01-03\n4,3,2005-01-04\n\n"
     movielens = b"".join(b"%d,7,3,9\n" % user for user in range(1, 5))
-    for lines, content, structure in ((open_netflix(RATINGS, None), netflix, 4), (MovieLensLines(","), movielens, 0)):
+    for lines, content, structure in (
+        (open_netflix(RATINGS, None), netflix, 4),
+        (MovieLensLines(",", LATEST), movielens, 0),
+    ):
         data = np.frombuffer(content, np.uint8)
         out = np.zeros(size, RATING)
         position, users, found = 0, [], 0

@@ -24,9 +24,11 @@ from hypothesis import strategies as st
 import loader.staging
 from engine.dataset import LAYOUT, RATING_SCHEMA, Dataset, DatasetError, Manifest
 from graph.errors import RecommenderError
-from graph.settings import ROOT
+from graph.settings import ROOT, Settings
+from graph.times import utc_now
 from loader.inputs import InputChangedError, add_digests, require_unchanged
 from loader.lines import Account
+from loader.loading import stage_checked
 from loader.sources import Member, read_members
 from loader.staging import NoRatingsError, Report, TooManyRejectsError, stage
 
@@ -246,6 +248,31 @@ def test_a_touched_input_has_the_same_name(folder: Path, staging: Path) -> None:
     before = snapshot(staging)
     stage(folder, staging, quiet=True)
     assert snapshot(staging) == before
+
+
+def test_a_touched_input_of_which_more_is_in_the_past_by_now_is_staged_anew(folder: Path, staging: Path) -> None:
+    write_netflix(folder, "1:\n5,3,2005-01-01\n6,4,2026-03-01\n")
+    first = stage(folder, staging, latest=datetime(2026, 2, 28), quiet=True)
+    assert (first.manifest().ratings, len(first.ratings())) == (1, 1)
+    for file in folder.iterdir():
+        os.utime(file, ns=(1, 1))
+    again = stage(folder, staging, latest=datetime(2026, 3, 1), quiet=True)
+    assert (again.folder, again.manifest().ratings, len(again.ratings())) == (first.folder, 2, 2)
+    assert Report.of(again).rejects == []
+    assert list(staging.iterdir()) == [first.folder]
+
+
+def test_a_load_rejects_what_is_further_ahead_than_the_setting(folder: Path, tmp_path: Path) -> None:
+    tomorrow = utc_now().date() + timedelta(days=1)
+    write_netflix(folder, f"1:\n5,3,{tomorrow}\n6,3,{tomorrow + timedelta(days=1)}\n7,3,2005-01-01\n")
+    for minutes, users in ((0, [7]), (1440, [5, 7])):
+        settings = Settings(data=tmp_path / f"{minutes}", future_minutes=minutes)
+        reports: list[Report] = []
+        dataset = stage_checked(folder, settings, 1, reports.append, quiet=True)
+        assert dataset.ratings()["userId"].to_list() == users
+        assert [report.accounts["ratings"].rejected for report in reports] == [3 - len(users)]
+        with pytest.raises(TooManyRejectsError, match="date is in the future"):
+            stage_checked(folder, settings, 0, reports.append, quiet=True)
 
 
 def test_a_moved_input_has_the_same_name(folder: Path, staging: Path) -> None:

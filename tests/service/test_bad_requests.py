@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,11 @@ from contract import Contract
 from flask.testing import FlaskClient
 
 from graph.settings import Settings
+from graph.times import to_utc, utc_now
 from service.app import create_app
+from service.graph_access import KEY
+from stream.events import Event
+from stream.sqlite_log import SqliteEventLog
 
 RECOMMENDATIONS = "/v1/users/1/recommendations"
 BODIES = ["/v1/events", "/v1/recommendations", "/v1/sessions/recommendations"]
@@ -131,10 +138,20 @@ def test_an_event_id_out_of_bounds_is_named(contract: Contract, event_id: str) -
     assert [error["name"] for error in problem["errors"]] == ["eventId"]
 
 
+@contextmanager
+def without_neo4j(folder: Path, **values: float) -> Iterator[FlaskClient]:
+    app = create_app(Settings(neo4j_uri="bolt://127.0.0.1:9", neo4j_password="none", data=folder, open=True, **values))
+    try:
+        yield app.test_client()
+    finally:
+        app.extensions[KEY].close()
+
+
 @pytest.fixture
-def away(tmp_path: Any) -> FlaskClient:
+def away(tmp_path: Path) -> Iterator[FlaskClient]:
     """A service whose Neo4j is not there."""
-    return create_app(Settings(neo4j_uri="bolt://127.0.0.1:9", data=tmp_path, open=True)).test_client()
+    with without_neo4j(tmp_path) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -150,6 +167,49 @@ def test_without_neo4j_it_is_told_to_come_again(away: FlaskClient, method: str, 
     answer = away.open(path, method=method, json=body)
     assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def post_at(client: FlaskClient, *ats: datetime | None) -> Any:
+    """An answer to one event a moment."""
+    events = [{"userId": 1, "movieId": 2, "type": "clicked", "at": at and at.isoformat()} for at in ats]
+    return client.post("/v1/events", json=events)
+
+
+def logged(folder: Path) -> list[Event]:
+    return [event for _, event in SqliteEventLog(folder / "events.sqlite").read(0, 0, 2000) if event]
+
+
+def test_a_moment_far_ahead_refuses_the_whole_request(away: FlaskClient, tmp_path: Path) -> None:
+    """Or it would win over all that comes until then."""
+    now = utc_now()
+    answer = post_at(away, now, now + timedelta(minutes=6), None, datetime(2199, 1, 1))
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    problem = answer.get_json()
+    assert [error["name"] for error in problem["errors"]] == ["1.at", "3.at"]
+    for error in problem["errors"]:
+        assert error["detail"].startswith(f"more than 5 minutes ahead of the service's clock ({now:%Y-%m-%dT%H:}")
+        assert error["detail"].endswith("check the client's clock, or leave at out")
+        assert error["detail"] in problem["detail"]
+    assert logged(tmp_path) == []
+
+
+def test_of_a_thousand_moments_far_ahead_a_hundred_are_named(away: FlaskClient) -> None:
+    problem = post_at(away, *[datetime(2199, 1, 1)] * 1000).get_json()
+    assert [error["name"] for error in problem["errors"]] == [f"{place}.at" for place in range(100)]
+
+
+def test_a_moment_a_little_ahead_or_written_in_another_zone_is_taken(away: FlaskClient, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    far_east = now.astimezone(timezone(timedelta(hours=14)))
+    ahead = now + timedelta(minutes=4)
+    assert post_at(away, far_east, ahead, None).status_code == 202
+    assert [event.at for event in logged(tmp_path)][:2] == [to_utc(now), to_utc(ahead)]
+
+
+@pytest.mark.parametrize(("minutes", "ahead", "status"), [(60, 50, 202), (60, 70, 422), (0, -1, 202), (0, 1, 422)])
+def test_how_far_a_moment_may_be_ahead_is_a_setting(tmp_path: Path, minutes: float, ahead: int, status: int) -> None:
+    with without_neo4j(tmp_path, future_minutes=minutes) as client:
+        assert post_at(client, utc_now() + timedelta(minutes=ahead)).status_code == status
 
 
 def test_health_does_not_mind_what_is_behind_the_question_mark(system: RunningSystem) -> None:

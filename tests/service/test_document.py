@@ -56,6 +56,11 @@ def test_parameters_have_bounds_and_valid_examples(name: str) -> None:
         validate(schema, schema["example"])
 
 
+def test_how_far_a_moment_may_be_ahead_is_told() -> None:
+    for variant in DOCUMENT["components"]["schemas"]["EventBody"]["oneOf"]:
+        assert "RECOMMENDER_FUTURE_MINUTES" in variant["properties"]["at"]["description"]
+
+
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if "requestBody" in operation])
 def test_bodies_have_valid_examples(name: str) -> None:
     schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog
 
 NOON = datetime(2026, 3, 1, 12)
+FUTURE = timedelta(minutes=5)
 GOOD = [2001, "Amélie", NOON.isoformat(), 7]
 BAD = [2001, "Amélie", NOON.isoformat(), "nobody"]
 
@@ -43,24 +44,31 @@ def sightings(log: SqliteEventLog) -> list[tuple[int | None, int | None]]:
 
 def test_a_row_that_can_be_read_by_now_becomes_an_event(log: SqliteEventLog) -> None:
     log.bury(frame(GOOD), "an earlier version could not read this")
-    assert replay_letters(log, log.dead_letters()) == (1, 0)
+    assert replay_letters(log, log.dead_letters(), FUTURE) == (1, 0)
     assert sightings(log) == [(7, 30)]
     assert log.dead_letters() == []
 
 
+def test_a_row_of_the_future_is_an_event_of_when_its_letter_came(log: SqliteEventLog) -> None:
+    log.bury(frame([2001, "Amélie", "2500-01-01T00:00:00", 7]), "an earlier version could not read this")
+    [letter] = log.dead_letters()
+    assert replay_letters(log, [letter], FUTURE) == (1, 0)
+    assert [event.at for _, event in log.read(0, 0, 10) if event] == [letter.at]
+
+
 def test_what_is_still_unreadable_stays_as_it_was(log: SqliteEventLog) -> None:
-    [(row, reason)] = decode_answer(frame(BAD).encode()).unreadable
+    [(row, reason)] = decode_answer(frame(BAD).encode(), NOON, FUTURE).unreadable
     for body, why in ((row, reason), ("<html>", "no frame"), ("{}", "no event")):
         log.bury(body, why)
     before = log.dead_letters()
-    assert replay_letters(log, before) == (0, 3)
+    assert replay_letters(log, before, FUTURE) == (0, 3)
     assert log.dead_letters() == before
     assert sightings(log) == []
 
 
 def test_of_a_whole_answer_the_bad_rows_alone_stay(log: SqliteEventLog) -> None:
     log.bury(frame(GOOD, BAD, GOOD), "an earlier version could not read this")
-    assert replay_letters(log, log.dead_letters()) == (2, 0)
+    assert replay_letters(log, log.dead_letters(), FUTURE) == (2, 0)
     assert sightings(log) == [(7, 30), (7, 30)]
     [letter] = log.dead_letters()
     assert "nobody" in letter.body
@@ -70,7 +78,7 @@ def test_of_a_whole_answer_the_bad_rows_alone_stay(log: SqliteEventLog) -> None:
 def test_a_record_of_the_log_comes_back_as_the_event_it_was_once_it_can_be_read(log: SqliteEventLog) -> None:
     event = Event(type=EventType.RATED, source=API, at=NOON, event_id="a", user_id=1, movie_id=2, rating=4)
     log.bury(event.model_dump_json(by_alias=True, exclude_none=True), "event 5 is unreadable: unknown type")
-    assert replay_letters(log, log.dead_letters()) == (1, 0)
+    assert replay_letters(log, log.dead_letters(), FUTURE) == (1, 0)
     assert [event for _, event in log.read(0, 0, 10)] == [event]
 
 
@@ -78,7 +86,7 @@ def test_an_event_that_could_not_be_applied_is_on_the_log_again(log: SqliteEvent
     event = Event(type=EventType.RATED, source=API, at=NOON, event_id="a", user_id=1, movie_id=2, rating=4)
     log.append([event, event])
     log.bury(event.model_dump_json(by_alias=True), "an event of partition 0 cannot be applied: too large")
-    assert replay_letters(log, log.dead_letters()) == (1, 0)
+    assert replay_letters(log, log.dead_letters(), FUTURE) == (1, 0)
     assert [event for _, event in log.read(0, 0, 10)] == [event, event]
 
 

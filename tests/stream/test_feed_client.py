@@ -25,11 +25,13 @@ from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after
 from stream.poller import BUDGET_SECONDS, Poller
 from stream.sqlite_log import SqliteEventLog
 
+FUTURE = timedelta(minutes=5)
 
-def split_frame(*rows: tuple[Any, Any]) -> bytes:
+
+def split_frame(*rows: tuple[Any, Any], at: str = "2026-03-01T12:00:00") -> bytes:
     """The feed's body for (user, movie) rows."""
     columns = ["YearRelease", "Name", "current_time", "customerID"]
-    data = [[1999, f"Movie {movie}", "2026-03-01T12:00:00", user] for user, movie in rows]
+    data = [[1999, f"Movie {movie}", at, user] for user, movie in rows]
     return json.dumps(json.dumps({"columns": columns, "index": [movie for _, movie in rows], "data": data})).encode()
 
 
@@ -42,7 +44,7 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def client(feed: FakeFeed, session: requests.Session) -> FeedClient:
-    return FeedClient(feed.url, session)
+    return FeedClient(feed.url, session, FUTURE)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def dead_client(session: requests.Session) -> FeedClient:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    return FeedClient(f"http://127.0.0.1:{port}/", session)
+    return FeedClient(f"http://127.0.0.1:{port}/", session, FUTURE)
 
 
 @pytest.fixture
@@ -210,13 +212,13 @@ def test_a_slow_drip_ends_in_time_however_little_comes_at_once(session: requests
         threading.Thread(target=feed.serve_forever, args=(0.01,), daemon=True).start()
         begin = time.monotonic()
         with pytest.raises(FeedError, match=r"the feed's answer took longer than 0\.5 s"):
-            FeedClient(feed.url, session, seconds=0.5).fetch()
+            FeedClient(feed.url, session, FUTURE, seconds=0.5).fetch()
         assert time.monotonic() - begin < 5
         feed.shutdown()
 
 
 def test_a_call_after_a_slow_one_is_not_cut(feed: FakeFeed, session: requests.Session) -> None:
-    client = FeedClient(feed.url, session, seconds=0.3)
+    client = FeedClient(feed.url, session, FUTURE, seconds=0.3)
     feed.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
     with pytest.raises(FeedError):
         client.fetch()
@@ -289,6 +291,30 @@ def test_a_poll_of_which_no_row_is_readable_ends_no_viewing(
     Poller(client, log, 5, tell=lambda: told.append("news")).poll_once()
     assert (log.read(0, 0, 100), told) == ([], [])
     assert len(log.dead_letters()) == 2
+
+
+def test_sightings_of_the_future_are_logged_as_of_now_and_told_once_a_poll(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or they would be the present for as long as the feed is ahead."""
+    begin = utc_now()
+    feed.answer = response(split_frame((5, 7), (6, 8), at=f"{begin + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"))
+    Poller(client, log, 5).poll_once()
+    *sightings, marker = [event for _, event in log.read(0, 0, 100) if event]
+    assert [(event.user_id, event.movie_id) for event in sightings] == [(5, 7), (6, 8)]
+    assert {begin <= event.at <= marker.at for event in sightings} == {True}
+    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert record.message.startswith("2 of the feed's moments are further ahead")
+
+
+def test_sightings_a_little_ahead_are_logged_as_they_came(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = (utc_now() + timedelta(minutes=4)).replace(microsecond=0)
+    feed.answer = response(split_frame((5, 7), at=at.isoformat()))
+    Poller(client, log, 5).poll_once()
+    assert next(event.at for _, event in log.read(0, 0, 100) if event) == at
+    assert caplog.records == []
 
 
 def test_who_leads_is_told_once_when_it_changes(

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -17,6 +17,7 @@ from stream.events import Event, EventType
 from stream.feed import LARGEST_ANSWER
 
 NOON = datetime(2026, 3, 1, 12)
+FUTURE = timedelta(minutes=5)
 SIGHTING = Event(
     type=EventType.WATCHING, source="feed", at=NOON, user_id=1488844, movie_id=30, title="Amélie", year=2001
 )
@@ -29,9 +30,14 @@ def split_frame(*rows: dict[str, Any], index: list[Any] | None = None, columns: 
     return json.dumps({"columns": columns, "index": [30] * len(rows) if index is None else index, "data": data})
 
 
+def read_answer(body: bytes) -> FeedAnswer:
+    """An answer received at noon."""
+    return decode_answer(body, NOON, FUTURE)
+
+
 def decode(*rows: dict[str, Any], **options: Any) -> FeedAnswer:
     """Decode rows as the feed sends them: JSON in a JSON string."""
-    return decode_answer(json.dumps(split_frame(*rows, **options)).encode())
+    return read_answer(json.dumps(split_frame(*rows, **options)).encode())
 
 
 def decode_with(**changes: Any) -> FeedAnswer:
@@ -49,7 +55,7 @@ def test_further_columns_are_counted_and_left_out() -> None:
 
 
 def test_a_frame_that_is_not_wrapped_in_a_string_is_read_too() -> None:
-    assert decode_answer(split_frame(GOOD).encode()) == FeedAnswer([SIGHTING], [])
+    assert read_answer(split_frame(GOOD).encode()) == FeedAnswer([SIGHTING], [])
 
 
 def test_a_real_answer() -> None:
@@ -58,7 +64,7 @@ def test_a_real_answer() -> None:
         '\\"data\\":[[1999.0,\\"The Sixth Sense\\",1712345678901,1086807],[null,\\"Dinner \\\\u0026 Drinks\\",'
         '1712345678901,2649429]]}"'
     )
-    assert decode_answer(body.encode()).sightings == [
+    assert read_answer(body.encode()).sightings == [
         SIGHTING.model_copy(
             update={
                 "movie_id": movie,
@@ -178,12 +184,45 @@ def test_a_wrong_moment_makes_a_row_unreadable(value: Any) -> None:
     assert len(answer.unreadable) == 1
 
 
+@pytest.mark.parametrize(
+    "value", ["2026-03-01T12:05:00", "2026-03-01T14:05:00+02:00", 1772366700, "2026-03-01T12:05:00.000999"]
+)
+def test_a_moment_may_be_a_little_ahead(value: Any) -> None:
+    answer = decode_with(current_time=value)
+    assert answer == FeedAnswer([SIGHTING.model_copy(update={"at": NOON + FUTURE})])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-03-01T12:05:00.001",
+        "2026-03-01T14:00:00",
+        "2030-01-01T00:00:00Z",
+        "2500-01-01",
+        "9999-12-31T23:59:59",
+        1772366700001,
+        1893456000,
+    ],
+)
+def test_a_moment_further_ahead_is_the_time_of_receipt(value: Any) -> None:
+    """The feed's times may be local."""
+    late = {**GOOD, "current_time": value}
+    early = {**GOOD, "current_time": "2026-03-01T10:00:00"}
+    before = SIGHTING.model_copy(update={"at": datetime(2026, 3, 1, 10)})
+    assert decode(late, early, late) == FeedAnswer([SIGHTING, before, SIGHTING], ahead=2)
+
+
+def test_an_unreadable_row_is_not_counted_as_ahead() -> None:
+    answer = decode_with(current_time="2030-01-01", customerID="nobody")
+    assert (answer.sightings, len(answer.unreadable), answer.ahead) == ([], 1, 0)
+
+
 @pytest.mark.parametrize("row", [[], [1, 2], [1, 2, 3, 4, 5], {}, dict(GOOD), None, 5, "abcd"], ids=repr)
 def test_a_bad_row_does_not_cost_the_others(row: Any) -> None:
     split = json.loads(split_frame(GOOD, GOOD, GOOD))
     split["data"][1] = row
     split["index"][1] = 77
-    answer = decode_answer(json.dumps(split).encode())
+    answer = read_answer(json.dumps(split).encode())
     assert answer.sightings == [SIGHTING, SIGHTING]
     [(text, reason)] = answer.unreadable
     assert "77" in text
@@ -203,7 +242,7 @@ def test_a_bad_row_does_not_cost_the_others(row: Any) -> None:
 )
 def test_what_is_no_frame_is_an_error(body: bytes) -> None:
     with pytest.raises(FeedError, match="the feed's answer is no split-orient frame"):
-        decode_answer(body)
+        read_answer(body)
 
 
 @pytest.mark.parametrize("part", ["columns", "index", "data"])
@@ -211,10 +250,10 @@ def test_what_is_no_frame_is_an_error(body: bytes) -> None:
 def test_a_frame_whose_parts_are_no_lists_is_an_error(part: str, value: Any) -> None:
     split = json.loads(split_frame(GOOD))
     with pytest.raises(FeedError, match="no split-orient frame"):
-        decode_answer(json.dumps({**split, part: value}).encode())
+        read_answer(json.dumps({**split, part: value}).encode())
     del split[part]
     with pytest.raises(FeedError, match="no split-orient frame"):
-        decode_answer(json.dumps(split).encode())
+        read_answer(json.dumps(split).encode())
 
 
 @pytest.mark.parametrize("index", [[], [30, 31], list(range(1000))], ids=len)
@@ -241,7 +280,7 @@ def test_a_column_missing_or_twice_is_an_error_that_names_it(name: str) -> None:
 @pytest.mark.parametrize("columns", [[[]] * 4, [{}] * 4, [None] * 4, [["Name"], *COLUMNS[1:]]], ids=str)
 def test_columns_that_are_no_names_are_an_error(columns: list[Any]) -> None:
     with pytest.raises(FeedError, match="lacks the columns YearRelease"):
-        decode_answer(json.dumps({"columns": columns, "index": [1], "data": [[1, 2, 3, 4]]}).encode())
+        read_answer(json.dumps({"columns": columns, "index": [1], "data": [[1, 2, 3, 4]]}).encode())
 
 
 def test_no_answer_takes_long_or_much_memory() -> None:
@@ -251,7 +290,7 @@ def test_no_answer_takes_long_or_much_memory() -> None:
         body = json.dumps({"columns": [*COLUMNS, *range(many)], "index": [1] * many, "data": data})
         begin = time.monotonic()
         with pytest.raises(FeedError):
-            decode_answer(body.encode())
+            read_answer(body.encode())
         assert time.monotonic() - begin < 5
     with pytest.raises(FeedError, match=f"{MOST_ROWS + 1} rows, more than {MOST_ROWS}"):
         decode(*[GOOD] * (MOST_ROWS + 1))
@@ -262,7 +301,7 @@ def test_no_answer_takes_long_or_much_memory() -> None:
 def test_deep_nesting_does_no_harm(depth: int) -> None:
     nested = json.dumps(split_frame({**GOOD, "customerID": 0})).replace(", 0]", f", {'[' * depth}{']' * depth}]")
     try:
-        answer = decode_answer(nested.encode())
+        answer = read_answer(nested.encode())
     except FeedError:
         return
     assert answer.sightings == []
@@ -286,7 +325,7 @@ def test_a_good_frame_with_wrong_values_gives_sightings_dead_letters_or_a_feed_e
     for container, key in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=2)):
         container[key] = data.draw(values)
     try:
-        answer = decode_answer(json.dumps(json.dumps(split)).encode())
+        answer = read_answer(json.dumps(json.dumps(split)).encode())
     except FeedError:
         return
     assert len(answer.sightings) + len(answer.unreadable) == len(split["index"])
@@ -307,7 +346,7 @@ def test_broken_bytes_give_sightings_or_a_feed_error(edits: list[tuple[int, int,
     for place, removed, added in edits:
         body = body[:place] + added + body[place + removed :]
     try:
-        answer = decode_answer(body)
+        answer = read_answer(body)
     except FeedError:
         return
     assert len(answer.sightings) + len(answer.unreadable) == 2

@@ -4,6 +4,7 @@ import heapq
 import json
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,7 +116,9 @@ def test_of_10000_spoiled_answers_each_row_is_stored_or_a_dead_letter(
 ) -> None:
     rng = random.Random(1)
     log = SqliteEventLog(settings.event_log_path, clock)
-    poller = Poller(FeedClient(feed.url, requests.Session()), log, 5, uniform=lambda low, high: 0.0)
+    poller = Poller(
+        FeedClient(feed.url, requests.Session(), timedelta(minutes=5)), log, 5, uniform=lambda low, high: 0.0
+    )
     expected = {"rows": 0, "polls": 0}
     unreadable: set[bytes] = set()  # a dead letter that comes again, as an answer cut off early, is kept once
     for number in range(BODIES):
@@ -153,7 +156,7 @@ def test_three_workers_never_make_more_than_5_calls_in_a_minute_of_a_day(
 ) -> None:
     rng = random.Random(1)
     good = feed.answer
-    client = FeedClient(feed.url, requests.Session())
+    client = FeedClient(feed.url, requests.Session(), timedelta(minutes=5))
     pollers = [Poller(client, SqliteEventLog(settings.event_log_path, clock), 5) for _ in range(3)]
     due = [(clock.now + rng.uniform(0, 1), worker) for worker in range(3)]
     end = clock.now + DAY

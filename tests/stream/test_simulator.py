@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -21,6 +22,7 @@ from stream.feed import FeedClient
 from stream.replay import Replay
 from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
 
+FUTURE = timedelta(minutes=5)
 USERS = list(range(1, 101))
 MOVIES = [
     Movie(1, "Blockbuster, The", 1999, ["Drama"], True, 16 * 256, 3.5),
@@ -47,7 +49,7 @@ def test_its_answer_is_what_our_decoder_reads() -> None:
     assert (response.status_code, response.content_type) == (200, "application/json")
     body = response.get_json()
     assert isinstance(body, str)
-    answer = decode_answer(response.data)
+    answer = decode_answer(response.data, utc_now(), FUTURE)
     assert answer.unreadable == []
     expected = audience(size=300).watching(Clock().now)
     assert [(event.user_id, event.movie_id, event.title, event.year) for event in answer.sightings] == [
@@ -66,7 +68,7 @@ def test_its_columns_come_in_the_order_of_the_real_ones() -> None:
 
 
 def test_nobody_watching_is_an_empty_frame() -> None:
-    assert decode_answer(client(audience(size=0), 5, Clock()).get(PATH).data).sightings == []
+    assert decode_answer(client(audience(size=0), 5, Clock()).get(PATH).data, utc_now(), FUTURE).sightings == []
 
 
 @pytest.mark.parametrize("calls", [1, 5])
@@ -99,7 +101,7 @@ def test_our_client_follows_it_over_http_and_hears_its_limit() -> None:
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         with requests.Session() as session:
-            feed = FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session)
+            feed = FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session, FUTURE)
             assert len(feed.fetch().sightings) == 10
             with pytest.raises(FeedError, match="429") as caught:
                 feed.fetch()
@@ -190,7 +192,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], FeedClie
             stack.callback(server.shutdown)
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
             session = stack.enter_context(requests.Session())
-            return FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session, seconds=1.0)
+            return FeedClient(f"http://127.0.0.1:{server.server_port}{PATH}", session, FUTURE, seconds=1.0)
 
         yield start
 
