@@ -7,6 +7,7 @@
 //   current, historyLimit   in the place of the version's; null for the version's
 //   leastExponent, largestDial   the dial's ends (graph/serving_rule.py)
 //   onlyMovieId     the one candidate that is asked for; null for all
+//   interactions    of a user that are looked at, the newest: the history is of these
 //   exclude, genre, yearFrom, yearTo   what is left out; genre and years may be null
 //   indexed         candidates of the movies watched most lately, and of those watched most ever
 //   offset, limit, reasonLimit, now
@@ -69,7 +70,7 @@ CALL (rule, historyLimit) {
            ELSE [1, rule.clicked]
          END AS kind
     ORDER BY at DESC, kind[1] DESC, movie.movieId % 1000003 * 2654435761 % 4294967296 // says nothing of the movie
-    LIMIT historyLimit * 10 // a movie may have several
+    LIMIT $interactions
     RETURN movie, at, kind
     UNION ALL
     UNWIND $movieIds AS movieId
@@ -82,8 +83,7 @@ CALL (rule, historyLimit) {
   ORDER BY at DESC, weight DESC, movie.movieId % 1000003 * 2654435761 % 4294967296
   WITH at, collect({movie: movie, weight: weight}) AS moment
   ORDER BY at DESC
-  LIMIT historyLimit
-  WITH collect(moment) AS moments
+  WITH collect(moment)[..historyLimit] AS moments
   WITH moments, reduce(begins = [0], moment IN moments | begins + (begins[-1] + size(moment))) AS begins
   UNWIND range(0, size(moments) - 1) AS number
   WITH moments[number] AS moment, begins[number] AS first, begins[number + 1] AS behind

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from engine.interactions import Columns, Interactions, number_within
+from graph.repositories.recommendations import INTERACTIONS
 from graph.serving_rule import ServingRule
 
 
@@ -15,11 +16,13 @@ def weigh_history(history: Interactions, rule: ServingRule) -> csr_array:
     count at all; of one moment those of the largest weight, then in an order that says nothing of the movies.
     """
     values = np.array((*rule.rated, rule.finished))[history.half_stars()]
-    counted = np.flatnonzero(values)
+    mixed = mix_ids(history.stars.indices)
+    looked_at = number_within(history.user_of_each(), -history.at, -values, mixed) < INTERACTIONS
+    counted = np.flatnonzero((values != 0) & looked_at)
     user, at, weight = history.user_of_each()[counted], history.at[counted], values[counted]
     first, last = find_places(user, at)
     boost = rule.place_boost * mean_of_powers(rule.place_decay, first, last)
-    place = number_within(user, -at, -weight, mix_ids(history.stars.indices[counted]))
+    place = number_within(user, -at, -weight, mixed[counted])
     weighed = np.zeros(len(values))
     weighed[counted] = np.where(place < rule.history_limit, weight * (1 + boost), 0)
     found = history.values(weighed)

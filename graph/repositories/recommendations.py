@@ -19,6 +19,8 @@ DIVERSE = 200
 # Candidates of the movies watched most lately, and of those watched most ever, beside those that a history leads to.
 INDEXED = 300
 ALL = 100_000
+# Interactions of a user that are looked at, at least: a movie may have several, and not all count.
+INTERACTIONS = 1000
 # A stored list is looked at again if no more batches have come since; there are notes of a thousand.
 REACH = 500
 # What others watch does not make a list another one at once: its current part may be so old.
@@ -228,6 +230,7 @@ class Recommendations:
                 rule=self._rule.to_properties(),
                 current=self._current if current is None else current,
                 historyLimit=self._history_limit,
+                interactions=max(INTERACTIONS, 10 * (self._history_limit or 0)),
                 leastExponent=LEAST_EXPONENT,
                 largestDial=LARGEST_DIAL,
                 indexed=INDEXED,

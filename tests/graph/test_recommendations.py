@@ -8,11 +8,12 @@ import pytest
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import MovieFilter
-from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.repositories.recommendations import Recommendations
+from graph.serving_rule import ServingRule
 from graph.times import utc_now
 
-# No boost of the newest, so that weights are round.
-PLAIN = HistoryWeights(
+# No boost of the newest, and all movies equally current, so that a score is 1 and what the history says.
+PLAIN = ServingRule(
     rated=(-0.5, -0.5, -0.5, -0.5, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0),
     finished=1.0,
     started=0.25,
@@ -21,15 +22,22 @@ PLAIN = HistoryWeights(
     listed=0.5,
     clicked=0.125,
     place_boost=0.0,
+    half_life=1,
+    current=0.5,
+    tastes=1e9,
+    popularity_offset=1e9,
+    long_run=0.0,
 )
 
 GRAPH = """
-CREATE (:Model {version: 'v1'}), (:Model {version: 'v0'}), (:Catalogue {name: 'movielens', model: 'v1'})
+CREATE (model:Model {version: 'v1'}), (:Model {version: 'v0'}), (:Catalogue {name: 'movielens', model: 'v1'}),
+       (:Sequence {name: 'applied', newestAt: localdatetime('2020-01-01T00:00:00')})
+SET model += $rule
 WITH 1 AS ignored
 UNWIND range(1, 9) AS id
 CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id,
                 genres: [CASE id % 2 WHEN 0 THEN 'even' ELSE 'odd' END],
-                ratingCount: id, ratingMean: 3.0 + id / 10.0})
+                ratingCount: id, ratingMean: 3.0 + id / 10.0, viewers: 1, recent1: 18262.0})
 WITH count(*) AS ignored
 UNWIND [[1, 5, 0.5], [1, 6, 0.25], [2, 5, 0.25], [2, 7, 0.75], [3, 6, 1.0], [4, 8, -0.5], [4, 5, 0.125], [1, 2, 9.0],
         [2, 8, 0.25]] AS edge
@@ -41,9 +49,18 @@ CREATE (source)-[:SIMILAR {weight: edge[2], rank: 1, version: 'v1'}]->(target),
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    database.run_text(GRAPH)
+    fill(database, PLAIN)
     rate(database, 1, {1: 5.0, 2: 4.0, 3: 3.0, 4: 1.0})
     return database
+
+
+def fill(database: Database, rule: ServingRule) -> None:
+    database.run_text(GRAPH, rule=rule.to_properties())
+
+
+def serve_by(database: Database, rule: ServingRule) -> Recommendations:
+    database.run_text("MATCH (model:Model {version: 'v1'}) SET model += $rule", rule=rule.to_properties())
+    return Recommendations(database)
 
 
 def rate(database: Database, user_id: int, stars: dict[int, float]) -> None:
@@ -72,33 +89,98 @@ def interact(database: Database, user_id: int, movie_id: int, edge: str) -> None
     )
 
 
-def scores(recommendations: Recommendations, user_id: int = 1, **arguments: object) -> list[tuple[int, float]]:
-    """What the history leads to; the other movies that follow have no reasons."""
+def tastes(
+    recommendations: Recommendations, user_id: int = 1, total: float = 1.0, **arguments: object
+) -> list[tuple[int, float]]:
+    """What the history says of movies that it speaks for, times `total`, the sum of its weights."""
     found = recommendations.recommend_for_user(user_id, **arguments)  # type: ignore[arg-type]
-    return [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because]
+    return [
+        (movie.movie_id, round((movie.score - movie.current) * total, 6))
+        for movie in found.recommendations
+        if movie.because
+    ]
 
 
 def test_scores_are_sums_over_the_history(filled: Database) -> None:
     # 5: 2 · .5 + 1 · .25 − .5 · .125; 7: .75; 6: 2 · .25, the 3 stars of movie 3 count nothing; 8: .25 + .5 · .5
-    assert scores(Recommendations(filled, weights=PLAIN)) == [(5, 1.1875), (7, 0.75), (6, 0.5), (8, 0.5)]
+    assert tastes(Recommendations(filled), total=3.5) == [(5, 1.1875), (7, 0.75), (6, 0.5), (8, 0.5)]
+
+
+def test_current_part_and_taste_make_the_score_by_the_rule(filled: Database) -> None:
+    """d 2 and 1/2, p 2/4 and 3/4 of the four users; exponent 3/2 at a dial of .6."""
+    filled.run_text(
+        "UNWIND [[5, 2, 18263.0], [7, 3, 18261.0]] AS row MATCH (movie:Movie {movieId: row[0]}) "
+        "SET movie.viewers = row[1], movie.recent1 = row[2] WITH count(*) AS ignored "
+        "UNWIND [97, 98, 99] AS id CREATE (:User {userId: id})"
+    )
+    rule = replace(PLAIN, current=0.6, tastes=3.0, popularity_offset=0.5, long_run=4.0)
+    found = {movie.movie_id: movie for movie in serve_by(filled, rule).recommend_for_user(1).recommendations}
+    current = {5: (2 + 4 * 2 / 4) ** 1.5, 7: (0.5 + 4 * 3 / 4) ** 1.5}
+    taste = {5: 1.1875 / 3.5, 7: 0.75 / 3.5}
+    for movie_id, share in ((5, 2 / 4), (7, 3 / 4)):
+        assert found[movie_id].current == pytest.approx(current[movie_id])
+        wanted = current[movie_id] * (1 + 3 * taste[movie_id] / (share + 0.5))
+        assert found[movie_id].score == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("dial", "first"), [(0.0, 5), (1.0, 9)])
+def test_the_dial_goes_from_the_history_alone_to_what_is_current_alone(
+    filled: Database, dial: float, first: int
+) -> None:
+    filled.run_text("MATCH (movie:Movie {movieId: 9}) SET movie.recent1 = 18270.0")
+    asked = Recommendations(filled).recommend_for_user(1, current=dial)
+    configured = Recommendations(filled, current=dial).recommend_for_user(1)
+    chosen = serve_by(filled, replace(PLAIN, current=dial)).recommend_for_user(1)
+    assert asked.recommendations == configured.recommendations == chosen.recommendations
+    assert asked.recommendations[0].movie_id == first
+    assert asked.basis == ("trending" if dial else "history")
+
+
+def test_new_movies_appear_without_similar_edges(filled: Database) -> None:
+    filled.run_text("CREATE (:Movie {movieId: 50, title: 'Premiere', viewers: 1, recent1: 18275.0})")
+    first, *others = Recommendations(filled).recommend_for_user(1).recommendations
+    assert (first.movie_id, first.because, first.score) == (50, [], first.current)
+    assert 5 in {movie.movie_id for movie in others}
+
+
+def test_movies_without_a_title_are_offered_to_nobody(filled: Database) -> None:
+    filled.run_text("MATCH (movie:Movie {movieId: 5}) REMOVE movie.title SET movie.recent1 = 18275.0")
+    for user_id in (1, 99):
+        found = Recommendations(filled).recommend_for_user(user_id, 100)
+        assert 5 not in {movie.movie_id for movie in found.recommendations}
+
+
+def test_what_is_of_one_moment_shares_the_mean_of_its_places(filled: Database) -> None:
+    """Movies 3 and 2 at once, then 1: places (1 + 1/2) / 2 twice and 1/4; the ids decide nothing."""
+    rule = replace(PLAIN, finished=1.0, place_boost=8.0, place_decay=0.5)
+    for movie_id, day in ((3, 3), (2, 3), (1, 2)):
+        moment = f"localdatetime('2020-01-0{day}T00:00:00')"
+        interact(filled, 4, movie_id, f"WATCHED {{eventId: '{movie_id}', startedAt: {moment}, finishedAt: {moment}}}")
+    newest, before = 1 + 8 * 0.75, 1 + 8 * 0.25
+    found = dict(tastes(serve_by(filled, rule), 4, total=2 * newest + before))
+    assert found[7] == pytest.approx(0.75 * newest)
+    assert found[6] == pytest.approx(1.0 * newest + 0.25 * before)
 
 
 def test_reasons_are_the_terms_of_the_score(filled: Database) -> None:
-    recommendations = Recommendations(filled, weights=PLAIN)
+    recommendations = Recommendations(filled)
     found = recommendations.recommend_for_user(1)
     first = found.recommendations[0]
-    assert [(reason.movie_id, reason.contribution) for reason in first.because] == [(1, 1.0), (2, 0.25), (4, -0.0625)]
+    contributions = [(reason.movie_id, round(reason.contribution * 3.5, 6)) for reason in first.because]
+    assert contributions == [(1, 1.0), (2, 0.25), (4, -0.0625)]
     assert (found.basis, found.model_version, first.title, first.year) == ("history", "v1", "Movie 5", 1995)
     explained = recommendations.explain_recommendation(1, 5)
     assert explained is not None
-    assert explained.score == sum(reason.contribution for reason in explained.because) == first.score
+    whole = explained.current + sum(reason.contribution for reason in explained.because)
+    assert explained.score == pytest.approx(whole)
+    assert explained.score == first.score
     assert recommendations.explain_recommendation(1, 2) is None
 
 
 def test_what_was_seen_is_never_recommended(filled: Database) -> None:
     interact(filled, 1, 5, "WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now, source: 'feed'}")
     interact(filled, 1, 7, "LIKED {value: -1, at: $now, eventId: 'n'}")
-    assert {movie for movie, _ in scores(Recommendations(filled, weights=PLAIN))} == {6, 8}
+    assert {movie for movie, _ in tastes(Recommendations(filled))} == {6, 8}
 
 
 @pytest.mark.parametrize(
@@ -107,70 +189,90 @@ def test_what_was_seen_is_never_recommended(filled: Database) -> None:
         ("WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now, finishedAt: $now}", 1.0),
         ("WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now}", 0.25),
         ("LIKED {value: 1, at: $now}", 1.5),
-        ("LIKED {value: -1, at: $now}", -1.0),
         ("LISTED {at: $now}", 0.5),
         ("CLICKED {at: $now}", 0.125),
     ],
 )
 def test_every_kind_of_interaction_has_its_weight(filled: Database, edge: str, weight: float) -> None:
+    rate(filled, 2, {9: 4.0})  # leads nowhere, and counts 1
     interact(filled, 2, 3, edge)
-    assert scores(Recommendations(filled, weights=PLAIN), 2) == [(6, weight)]
+    assert tastes(Recommendations(filled), 2, total=1 + weight) == [(6, weight)]
+
+
+def test_what_speaks_against_a_movie_takes_nothing_from_it(filled: Database) -> None:
+    interact(filled, 2, 3, "LIKED {value: -1, at: $now}")
+    found = {movie.movie_id: movie for movie in Recommendations(filled).recommend_for_user(2).recommendations}
+    assert (found[6].because, found[6].score) == ([], found[6].current)
 
 
 def test_a_rating_tells_more_than_a_viewing(filled: Database) -> None:
     rate(filled, 3, {3: 0.5})
     interact(filled, 3, 3, "WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now, finishedAt: $now}")
-    assert scores(Recommendations(filled, weights=PLAIN), 3) == [(6, -0.5)]
+    assert tastes(Recommendations(filled), 3) == []  # half a star, and not a finished movie
 
 
 def test_recent_interactions_count_more(filled: Database) -> None:
-    weights = HistoryWeights(finished=1.0, place_boost=1.0, place_decay=0.5)
+    rule = replace(PLAIN, finished=1.0, place_boost=1.0, place_decay=0.5)
     for movie_id, age in ((3, timedelta(0)), (2, timedelta(days=7))):
         moment = (utc_now() - age).isoformat()
         edge = f"WATCHED {{eventId: '{movie_id}', startedAt: $now, finishedAt: localdatetime('{moment}')}}"
         interact(filled, 4, movie_id, edge)
-    found = dict(scores(Recommendations(filled, weights=weights), 4))
+    found = dict(tastes(serve_by(filled, rule), 4, total=3.5))
     assert found[6] == pytest.approx(2.0)
     assert found[7] == pytest.approx(0.75 * 1.5)
 
 
 def test_only_the_newest_interactions_that_count_are_followed(filled: Database) -> None:
-    recommendations = Recommendations(filled, history_limit=1, weights=PLAIN)
-    assert scores(recommendations) == [(5, 1.0), (6, 0.5)]
+    """Of those of one moment the one that counts most; the others are seen, and not offered."""
+    recommendations = Recommendations(filled, history_limit=1)
+    assert tastes(recommendations, total=2) == [(5, 1.0), (6, 0.5)]
+    assert tastes(serve_by(filled, replace(PLAIN, history_limit=1)), total=2) == [(5, 1.0), (6, 0.5)]
     interact(filled, 1, 2, "WATCHED {eventId: 'e', startedAt: $now, finishedAt: $now}")
-    assert scores(recommendations) == [(7, 0.75), (5, 0.25), (8, 0.25)]
+    assert tastes(recommendations) == [(7, 0.75), (5, 0.25), (8, 0.25)]
     interact(filled, 1, 3, "CLICKED {eventId: 'c', at: $now}")
-    nothing_for_clicks = Recommendations(filled, history_limit=1, weights=replace(PLAIN, clicked=0, rated=(0,) * 10))
-    assert nothing_for_clicks.recommend_for_user(1).basis == "popular"
+    serve_by(filled, replace(PLAIN, clicked=0.0, rated=(0.0,) * 10))
+    assert not tastes(recommendations)
+
+
+def test_where_a_moment_is_cut_ids_decide_nothing(filled: Database) -> None:
+    """Ten movies of one moment and weight, of which five are followed, are neither the lowest nor the highest ids."""
+    filled.run_text(
+        "UNWIND range(101, 110) AS id CREATE (m:Movie {movieId: id, title: 'x'})-[:SIMILAR {weight: 1.0, version: 'v1'}]->"
+        "(:Movie {movieId: id + 100, title: 'y', viewers: 1, recent1: 18262.0})"
+    )
+    rate(filled, 8, dict.fromkeys(range(101, 111), 4.0))
+    found = {movie for movie, _ in tastes(Recommendations(filled, history_limit=5), 8, limit=100)}
+    assert len(found) == 5
+    assert found not in ({201, 202, 203, 204, 205}, {206, 207, 208, 209, 210})
 
 
 def test_the_heaviest_user_fits_in_memory(filled: Database) -> None:
     """Rows that each carry the whole history were charged with its square, and refused."""
     filled.run_text(
         "UNWIND range(1000, 18652) AS id CREATE (m:Movie {movieId: id}) "
-        "MERGE (u:User {userId: 77}) CREATE (u)-[:RATED {rating: 4.0, at: localdatetime()}]->(m)"
+        "MERGE (u:User {userId: 77}) CREATE (u)-[:RATED {rating: 4.0, at: localdatetime('2019-01-01T00:00:00')}]->(m)"
     )
     rate(filled, 77, {1: 5.0})
-    whole = Recommendations(filled, history_limit=100_000, weights=PLAIN)
-    assert [movie for movie, _ in scores(whole, 77)] == [2, 5, 6]
+    whole = Recommendations(filled, history_limit=100_000)
+    assert [movie for movie, _ in tastes(whole, 77)] == [2, 5, 6]
 
 
 def test_filters_and_pages(filled: Database) -> None:
-    recommendations = Recommendations(filled, weights=PLAIN)
-    assert scores(recommendations, limit=2, offset=1) == [(7, 0.75), (6, 0.5)]
-    assert scores(recommendations, keep=MovieFilter(exclude=(5, 6))) == [(7, 0.75), (8, 0.5)]
-    assert scores(recommendations, keep=MovieFilter(year_from=1996, year_to=1997)) == [(7, 0.75), (6, 0.5)]
-    assert scores(recommendations, keep=MovieFilter(genre="even")) == [(6, 0.5), (8, 0.5)]
+    recommendations = Recommendations(filled)
+    assert tastes(recommendations, total=3.5, limit=2, offset=1) == [(7, 0.75), (6, 0.5)]
+    assert tastes(recommendations, total=3.5, keep=MovieFilter(exclude=(5, 6))) == [(7, 0.75), (8, 0.5)]
+    assert tastes(recommendations, total=3.5, keep=MovieFilter(year_from=1996, year_to=1997)) == [(7, 0.75), (6, 0.5)]
+    assert tastes(recommendations, total=3.5, keep=MovieFilter(genre="even")) == [(6, 0.5), (8, 0.5)]
     filled.run_text("MATCH (movie:Movie {movieId: 5}) SET movie.available = false")
-    assert scores(recommendations)[0] == (7, 0.75)
+    assert tastes(recommendations, total=3.5)[0] == (7, 0.75)
 
 
 @pytest.mark.parametrize(("user_id", "diversity"), [(1, 0), (1, 0.9), (2, 0), (99, 0.5)])
 def test_pages_fit_together_until_nothing_is_left(filled: Database, user_id: int, diversity: float) -> None:
-    """User 1 has a history, 2 watched something that leads nowhere, 99 is not known; movie 4 is trending."""
+    """User 1 has a history, 2 watched something that leads nowhere, 99 is not known."""
     interact(filled, 2, 7, "WATCHED {eventId: 'e', startedAt: $now, finishedAt: $now}")
     interact(filled, 3, 4, "WATCHED {eventId: 'f', startedAt: $now, finishedAt: $now}")
-    recommendations = Recommendations(filled, weights=PLAIN)
+    recommendations = Recommendations(filled)
 
     def page(size: int, offset: int) -> list[int]:
         found = recommendations.recommend_for_user(user_id, size, offset, diversity=diversity)
@@ -184,52 +286,34 @@ def test_pages_fit_together_until_nothing_is_left(filled: Database, user_id: int
 
 
 def test_a_session_is_recommended_for_like_finished_movies(filled: Database) -> None:
-    found = Recommendations(filled, weights=PLAIN).recommend_for_session((2, 3, 12345))
-    assert [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because] == [
-        (6, 1.0),
-        (7, 0.75),
-        (5, 0.25),
-        (8, 0.25),
-    ]
-    assert [movie.movie_id for movie in found.recommendations[4:]] == [9, 1, 4]
+    """Its movies are of one moment, so that their order and the boost of the newest change nothing."""
+    recommendations = serve_by(filled, replace(PLAIN, place_boost=16.0))
+    found = recommendations.recommend_for_session((2, 3, 12345))
+    told = [(movie.movie_id, round((movie.score - movie.current) * 2, 6)) for movie in found.recommendations]
+    assert told == [(6, 1.0), (7, 0.75), (5, 0.25), (8, 0.25), (1, 0.0), (4, 0.0), (9, 0.0)]
     assert (found.basis, found.user_id) == ("history", None)
+    assert recommendations.recommend_for_session((3, 2)).recommendations == found.recommendations
 
 
-def test_a_sessions_movies_have_no_order(filled: Database) -> None:
-    """Each counts alike, with the weights that are served, and none is left out, however many there are."""
-    found = Recommendations(filled, history_limit=1).recommend_for_session((3, 2))
-    finished = HistoryWeights().finished
-    assert [(movie.movie_id, movie.score) for movie in found.recommendations if movie.because] == [
-        (6, pytest.approx(finished)),
-        (7, pytest.approx(0.75 * finished)),
-        (5, pytest.approx(0.25 * finished)),
-        (8, pytest.approx(0.25 * finished)),
-    ]
-
-
-def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Database) -> None:
-    recommendations = Recommendations(filled)
-    popular = recommendations.recommend_for_user(99)
-    assert (popular.basis, popular.model_version) == ("popular", None)
-    assert popular.recommendations[0].movie_id == 9
-    interact(filled, 5, 3, "WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now}")
-    trending = recommendations.recommend_for_user(99)
-    assert (trending.basis, trending.recommendations[0].movie_id) == ("trending", 3)
-    assert [movie.movie_id for movie in trending.recommendations[1:]] == [
-        movie.movie_id for movie in popular.recommendations if movie.movie_id != 3
-    ]
-    # The one who watches it is offered something else, though the weight of a started movie is all there is.
-    assert scores(recommendations, 5) == [(6, 0.25 * (1 + HistoryWeights().place_boost))]
+def test_an_unknown_user_gets_what_is_current(filled: Database) -> None:
+    filled.run_text("MATCH (movie:Movie {movieId: 3}) SET movie.recent1 = 18264.0")
+    filled.run_text("MATCH (movie:Movie {movieId: 4}) SET movie.viewers = 7")
+    recommendations = serve_by(filled, replace(PLAIN, long_run=0.5))
+    found = recommendations.recommend_for_user(99)
+    assert (found.basis, found.model_version) == ("trending", "v1")
+    assert [movie.movie_id for movie in found.recommendations[:2]] == [3, 4]
+    assert serve_by(filled, replace(PLAIN, long_run=1000.0)).recommend_for_user(99).basis == "popular"
 
 
 def test_without_a_model_there_is_still_an_answer(database: Database) -> None:
-    database.run_text("CREATE (:Movie {movieId: 1, title: 'Only', ratingCount: 2, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 1, title: 'Only', viewers: 2, recent10: 1.0}), (:User {userId: 2})")
     found = Recommendations(database).recommend_for_user(1)
-    assert (found.basis, [movie.title for movie in found.recommendations]) == ("popular", ["Only"])
+    assert [movie.title for movie in found.recommendations] == ["Only"]
+    assert found.model_version is None
 
 
 def test_a_batch_is_stored_once_and_old_ones_go(filled: Database) -> None:
-    ingest, recommendations = Ingest(filled), Recommendations(filled, weights=PLAIN)
+    ingest, recommendations = Ingest(filled), Recommendations(filled)
     found = recommendations.recommend_for_user(1, limit=2)
     ingest.store_lists([("first", found)])
     ingest.store_lists([("first", found)])
@@ -255,7 +339,7 @@ def test_variety_is_traded_for_relevance(filled: Database) -> None:
         "MATCH (a:Movie {movieId: 5}), (b:Movie {movieId: 7}) "
         "CREATE (a)-[:SIMILAR {weight: 5.0, rank: 1, version: 'v1'}]->(b)"
     )
-    recommendations = Recommendations(filled, weights=PLAIN)
+    recommendations = Recommendations(filled)
     plain = [movie.movie_id for movie in recommendations.recommend_for_user(1).recommendations]
     varied = recommendations.recommend_for_user(1, diversity=0.9)
     assert varied.basis == "history"
@@ -266,4 +350,4 @@ def test_variety_is_traded_for_relevance(filled: Database) -> None:
     assert order.index(6) < order.index(7)
     pages = [recommendations.recommend_for_user(1, limit=1, offset=place, diversity=0.9) for place in range(len(order))]
     assert [page.recommendations[0].movie_id for page in pages] == order
-    assert recommendations.recommend_for_user(99, diversity=0.5).basis == "popular"
+    assert recommendations.recommend_for_user(99, diversity=0.5).basis == "trending"
