@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,13 +16,13 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
 from graph.settings import Settings
+from graph.times import milliseconds_of
 from loader.loading import Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
 
 logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 10_000
-EPOCH = datetime(1970, 1, 1)
 
 # User id, movie id, stars, milliseconds since 1970.
 Rows = list[tuple[int, int, float, int]]
@@ -94,7 +93,7 @@ class _Addition:
 def _without_erased(batch: IngestTransaction, rows: Rows) -> Rows:
     """The rows that may be kept: of an erased user only those from after that was lifted."""
     erased = batch.find_erased({row[0] for row in rows})
-    limits = {user_id: (until - EPOCH) // timedelta(milliseconds=1) for user_id, until in erased.items()}
+    limits = {user_id: milliseconds_of(until) for user_id, until in erased.items()}
     return [row for row in rows if row[0] not in limits or row[3] > limits[row[0]]] if limits else rows
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.dataset import Dataset
 from engine.training import FittedModel
 from graph.errors import ServerError
+from graph.recency import PROPERTIES
 from graph.repositories.models import model_properties
 from graph.schema import SCHEMA_VERSION
 from graph.server.home import GIGABYTE
@@ -23,6 +24,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 HEAP = 4 * GIGABYTE
 OFF_HEAP = "2G"
 PHASES = 4
+OTHER_NODES = 3  # model, catalogue and sequence
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def import_tables(
         watch=_Watch(progress),
     )
     found = re.search(r"Imported:\s+(\d+) nodes\s+(\d+) relationships", output)
-    nodes, relationships = counts.users + counts.movies + 2, counts.ratings + counts.similar
+    nodes, relationships = counts.users + counts.movies + OTHER_NODES, counts.ratings + counts.similar
     if not found or (int(found[1]), int(found[2])) != (nodes, relationships):
         told = f"{found[1]} nodes and {found[2]} relationships" if found else "no counts"
         raise ServerError(
@@ -141,11 +143,18 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
             pl.col("genres").list.join("|").alias("genres:string[]"),
             pl.col("ratingCount").alias("ratingCount:long"),
             pl.col("ratingMean").alias("ratingMean:double"),
+            pl.col("viewers").replace(0, None).alias("viewers:long"),
+            *(pl.col(name).alias(f"{name}:double") for name in PROPERTIES),
         ),
         "Model": pl.DataFrame([{":ID": first + len(movies), **model}]).rename(
             {name: f"{name}:{kind}" for name, kind in types.items()}
         ),
         "Catalogue": pl.DataFrame([{":ID": first + len(movies) + 1, **catalogue}]),
+        "Sequence": movies.select(
+            pl.lit(first + len(movies) + 2).alias(":ID"),
+            pl.lit("applied").alias("name"),
+            pl.col("newestAt").max().dt.strftime(f"{TIME_FORMAT}%.3f").alias("newestAt:localdatetime"),
+        ),
         "SIMILAR": edges.select(
             pl.Series(":START_ID", np.searchsorted(movie_ids, edges["source"].to_numpy()) + first),
             pl.Series(":END_ID", np.searchsorted(movie_ids, edges["target"].to_numpy()) + first),
