@@ -1,6 +1,6 @@
 // Write ratings that are newer than what is stored, and keep the movies' statistics true. Each keeps what it replaced.
 // Parameters: rows [{userId, movieId, rating, at, eventId}] by user and movie, each pair once (at as text)
-// Returns: written, how many
+// Returns: written [[userId, movieId, at (as text), rating]]
 UNWIND $rows AS row
 WITH row, localdatetime(row.at) AS at
 MATCH (user:User {userId: row.userId})
@@ -18,4 +18,4 @@ SET movie.ratingMean =
       (coalesce(movie.ratingMean, 0) * movie.ratingCount - coalesce(before, 0) + row.rating)
       / (movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END),
     movie.ratingCount = movie.ratingCount + CASE WHEN before IS NULL THEN 1 ELSE 0 END
-RETURN count(*) AS written
+RETURN collect([row.userId, row.movieId, toString(at), row.rating]) AS written

@@ -2,8 +2,10 @@
 
 `ratings-000.parquet` and so on have userId, movieId (int32), rating (float32, stars), at (milliseconds, UTC) and probe
 (held out by the Netflix Prize's probe set). All ratings of a user are in one of them; each is sorted by user and movie
-and has each pair once. `movies.parquet` has movieId, title, year (nullable), genres (list), ratingCount and ratingMean,
-sorted by movie. Data sets lie side by side; the file `current` beside them names the one that the graph was made from.
+and has each pair once. `movies.parquet`, sorted by movie, has movieId, title, year (nullable), genres (list),
+ratingCount and ratingMean, and of how much it was watched lately (graph.recency) viewers, newestAt, recent1 and so on,
+null if nobody counts. Data sets lie side by side; the file `current` beside them names the one that the graph was made
+from.
 """
 
 import json
@@ -17,7 +19,7 @@ import polars as pl
 from graph.errors import RecommenderError
 from graph.files import write_durably
 
-LAYOUT = 2
+LAYOUT = 3
 MANIFEST = "manifest.json"
 CURRENT = "current"
 RATING_SCHEMA: dict[str, pl.DataType] = {

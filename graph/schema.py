@@ -3,6 +3,8 @@
 `cypher/migrations/` holds numbered files; `(:Catalogue {schemaVersion})` tells the last one that a database has seen.
 """
 
+import re
+
 from graph.database import Database
 from graph.errors import RecommenderError
 from graph.queries import query, query_names
@@ -47,7 +49,7 @@ def apply_schema(database: Database) -> None:
     """
     require_known_schema(database)
     for name in query_names("schema"):
-        _run_lines(database, name)
+        _run_file(database, name)
     database.read("await_indexes")
     version = _read_version(database)
     for number, name in sorted(MIGRATIONS.items()):
@@ -58,7 +60,7 @@ def apply_schema(database: Database) -> None:
 def _migrate(database: Database, number: int, name: str) -> None:
     """An error names the file, and stays what it is: the worker tries again while Neo4j does not answer."""
     try:
-        _run_lines(database, name)
+        _run_file(database, name)
         database.write("jobs/set_schema_version", version=number)
     except RecommenderError as error:
         raise type(error)(f"migration {name.removeprefix('migrations/')} failed: {error}") from error
@@ -71,8 +73,9 @@ def _read_version(database: Database) -> int:
     return SCHEMA_VERSION
 
 
-def _run_lines(database: Database, name: str) -> None:
-    """Run a file's statements, one a line; `//` lines are comments."""
-    for line in query(name).splitlines():
-        if line.strip() and not line.startswith("//"):
-            database.run_text(line)
+def _run_file(database: Database, name: str) -> None:
+    """Run a file's statements: each begins a line, indented ones go on with it, and `//` lines are comments."""
+    for statement in re.split(r"\n(?=\S)", query(name).strip()):
+        if not statement.startswith("//"):
+            run = database.run_alone if "IN TRANSACTIONS" in statement else database.run_text
+            run(statement)

@@ -7,6 +7,7 @@ from neo4j.time import DateTime
 EPOCH = datetime(1970, 1, 1)
 # A moment that is later than all that happens.
 NEVER = datetime(9999, 12, 31)
+EPOCH = datetime(1970, 1, 1)
 
 
 def utc_now() -> datetime:
@@ -39,3 +40,13 @@ def moment_of(text: str | None) -> datetime | None:
 def native(moment: DateTime | None) -> datetime | None:
     """A moment as Python's own type, of one that the driver read."""
     return moment.to_native() if moment is not None else None
+
+
+def milliseconds_of(moment: datetime) -> int:
+    """A moment as milliseconds since 1970."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def moment_after(milliseconds: int) -> datetime:
+    """The moment so many milliseconds after the beginning of 1970."""
+    return EPOCH + timedelta(milliseconds=milliseconds)

@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from engine.dataset import Dataset
 from engine.training import FittedModel
 from graph.errors import ServerError
+from graph.recency import PROPERTIES
 from graph.repositories.models import model_properties
 from graph.schema import SCHEMA_VERSION
 from graph.server.home import GIGABYTE
@@ -23,6 +26,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 HEAP = 4 * GIGABYTE
 OFF_HEAP = "2G"
 PHASES = 4
+OTHER_NODES = 3  # model, catalogue and sequence
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def import_tables(
         watch=_Watch(progress),
     )
     found = re.search(r"Imported:\s+(\d+) nodes\s+(\d+) relationships", output)
-    nodes, relationships = counts.users + counts.movies + 2, counts.ratings + counts.similar
+    nodes, relationships = counts.users + counts.movies + OTHER_NODES, counts.ratings + counts.similar
     if not found or (int(found[1]), int(found[2])) != (nodes, relationships):
         told = f"{found[1]} nodes and {found[2]} relationships" if found else "no counts"
         raise ServerError(
@@ -124,8 +128,7 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
     """All but users and ratings; `first` is the number of the first node after the users."""
     movies, edges = dataset.movies(), fitted.edges
     movie_ids = movies["movieId"].to_numpy()
-    model = {**model_properties(fitted.model), "fittedAt": fitted.model.fitted_at.isoformat()}
-    types = {"fittedAt": "localdatetime", "edges": "long", "movies": "long"}
+    model = _typed({**model_properties(fitted.model), "fittedAt": fitted.model.fitted_at})
     catalogue = {
         "name": dataset.manifest().catalogue,
         "dataset": dataset.name,
@@ -141,11 +144,16 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
             pl.col("genres").list.join("|").alias("genres:string[]"),
             pl.col("ratingCount").alias("ratingCount:long"),
             pl.col("ratingMean").alias("ratingMean:double"),
+            pl.col("viewers").replace(0, None).alias("viewers:long"),
+            *(pl.col(name).alias(f"{name}:double") for name in PROPERTIES),
         ),
-        "Model": pl.DataFrame([{":ID": first + len(movies), **model}]).rename(
-            {name: f"{name}:{kind}" for name, kind in types.items()}
-        ),
+        "Model": pl.DataFrame([{":ID": first + len(movies), **model}]),
         "Catalogue": pl.DataFrame([{":ID": first + len(movies) + 1, **catalogue}]),
+        "Sequence": movies.select(
+            pl.lit(first + len(movies) + 2).alias(":ID"),
+            pl.lit("applied").alias("name"),
+            pl.col("newestAt").max().dt.strftime(f"{TIME_FORMAT}%.3f").alias("newestAt:localdatetime"),
+        ),
         "SIMILAR": edges.select(
             pl.Series(":START_ID", np.searchsorted(movie_ids, edges["source"].to_numpy()) + first),
             pl.Series(":END_ID", np.searchsorted(movie_ids, edges["target"].to_numpy()) + first),
@@ -154,6 +162,20 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
             pl.lit(fitted.model.version).alias("version"),
         ),
     }
+
+
+def _typed(properties: dict[str, Any]) -> dict[str, str | int | float]:
+    """Properties of a node with their types in their names, as the importer wants them."""
+    kinds = {int: "long", float: "double"}
+    typed: dict[str, str | int | float] = {}
+    for name, value in properties.items():
+        if isinstance(value, list):
+            typed[f"{name}:double[]"] = "|".join(map(str, value))
+        elif isinstance(value, datetime):
+            typed[f"{name}:localdatetime"] = value.isoformat()
+        else:
+            typed[f"{name}:{kinds[type(value)]}" if type(value) in kinds else name] = value
+    return typed
 
 
 class _Watch:

@@ -120,7 +120,7 @@ def sort_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Shard:
-    """What one shard holds; `movies` has movieId, ratingCount and the sum of stars."""
+    """What one shard holds; `movies` is of summarise_movies."""
 
     ratings: int
     users: int

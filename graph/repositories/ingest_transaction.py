@@ -4,21 +4,19 @@ All writers take the lock of the sequence first, so they apply one after the oth
 before it writes.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 from graph.database import Transaction
+from graph.recency import COUNTED_FROM
 from graph.repositories.interactions import Interaction, Viewing
+from graph.repositories.recency import Pair, Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
-from graph.times import NEVER, native, text_of, utc_now
+from graph.times import NEVER, milliseconds_of, native, text_of, utc_now
 
-EDGE_QUERIES = {
-    "rated": "write_ratings",
-    "liked": "write_likes",
-    "listed": "write_listings",
-    "clicked": "write_clicks",
-}
+MARK_QUERIES = {"liked": "write_likes", "listed": "write_listings", "clicked": "write_clicks"}
 BY_USER = attrgetter("user_id", "movie_id")
 # Notes of whom a batch was about: this many batches back, and for so many users by name.
 KEPT_CHANGES = 1000
@@ -30,6 +28,7 @@ class IngestTransaction:
 
     def __init__(self, transaction: Transaction, hit_window: timedelta) -> None:
         self._transaction = transaction
+        self._recency = Recency(transaction)
         self._hit_window = hit_window
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
@@ -83,6 +82,7 @@ class IngestTransaction:
         """Write viewings that are new, and mark the recommendations they followed as hits."""
         if not viewings:
             return
+        self._recency.add_finishes(_finishes(viewings))
         rows = [
             viewing.to_row() | {"since": text_of(viewing.started_at - self._hit_window)}
             for viewing in sorted(viewings, key=BY_USER)
@@ -94,6 +94,7 @@ class IngestTransaction:
         """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
         rows = [viewing.to_row() | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=BY_USER)]
         if rows:
+            self._recency.add_finishes(_finishes(viewings))
             self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
             self.note_change({viewing.user_id for viewing in viewings})
 
@@ -109,15 +110,23 @@ class IngestTransaction:
             if item.kind == "rated" and key in latest:
                 replaced.append(latest[key].to_row())
             latest[key] = item
-        for kind, query in EDGE_QUERIES.items():
+            if item.kind == "rated" and (item.value or 0) >= COUNTED_FROM:
+                self._recency.see(milliseconds_of(item.at))
+        for kind in ("rated", *MARK_QUERIES):
             if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
-                [record] = self._transaction.run(query, rows=rows)
-                if record["written"]:
+                written = self._write(kind, rows)
+                if written:
                     self.note_change({row["userId"] for row in rows})
-                if kind == "rated" and record["written"] < len(rows):
+                if kind == "rated" and written < len(rows):
                     replaced += rows
         if replaced:
             self._transaction.run("keep_replaced_ratings", rows=replaced)
+
+    def _write(self, kind: str, rows: list[dict[str, Any]]) -> int:
+        if kind == "rated":
+            return self._recency.write_ratings(rows)
+        [record] = self._transaction.run(MARK_QUERIES[kind], rows=rows)
+        return int(record["written"])
 
     def undo_events(self, event_ids: list[str]) -> int:
         """Take back events, those that are yet to come included; returns how many edges that took, now or before."""
@@ -125,9 +134,13 @@ class IngestTransaction:
             return 0
         [before] = self._transaction.run("write_undone", eventIds=event_ids)
         removed = 0
+        found = self._transaction.run("find_undone_pairs", eventIds=event_ids)
+        pairs = {(record["userId"], record["movieId"]) for record in found}
+        self._recency.look_up(pairs)
         for name in ("undo_viewings", "undo_ratings", "undo_marks"):
             [record] = self._transaction.run(name, eventIds=event_ids)
             removed += sum(record.values())
+        self._recency.look_again(pairs)
         if removed:
             self.note_change(None)
         return int(before["effects"]) + removed
@@ -148,13 +161,11 @@ class IngestTransaction:
 
     def remove_user_edges(self, user_id: int, limit: int) -> dict[str, int]:
         """Remove some of a user's edges; how many of each type."""
-        removed = {
-            row["kind"]: row["removed"]
-            for row in self._transaction.run("remove_user_edges", userId=user_id, limit=limit)
-        }
-        if removed:
+        for record in self._transaction.run("remove_user_edges", userId=user_id, limit=limit, countedFrom=COUNTED_FROM):
+            self._recency.move(record["moves"])
             self.note_change({user_id})
-        return removed
+            return dict(Counter(record["kinds"]))
+        return {}
 
     def remove_user(self, user_id: int) -> None:
         """Remove an erased user who has no edges left."""
@@ -192,7 +203,9 @@ class IngestTransaction:
 
         Returns how many were written.
         """
-        [record] = self._transaction.run("jobs/add_ratings", rows=rows)
+        [record] = self._transaction.run("jobs/add_ratings", rows=rows, countedFrom=COUNTED_FROM)
+        self._recency.move(record["moves"])
+        self._recency.see(max((row[3] for row in rows if row[2] >= COUNTED_FROM), default=None))
         if record["written"]:
             self.note_change(None)
         return int(record["written"])
@@ -204,11 +217,17 @@ class IngestTransaction:
         self.changed = self.changed or stored
 
     def close(self) -> None:
-        """Give the batch its number, if it changed anything."""
+        """Keep the movies' figures true, and give the batch its number, if it changed anything."""
+        self._recency.write()
         if self.changed:
             named = self._about is not None and len(self._about) <= NAMED_USERS
             user_ids = sorted(self._about or ()) if named else None
             self._transaction.run("move_sequence", value=self.sequence, userIds=user_ids, keep=KEPT_CHANGES)
+
+
+def _finishes(viewings: list[Viewing]) -> list[tuple[Pair, datetime]]:
+    """Pairs whose viewings have finished, and when."""
+    return [((one.user_id, one.movie_id), one.finished_at) for one in viewings if one.finished_at is not None]
 
 
 def _listed_user(entry: tuple[str, RecommendationList]) -> int:

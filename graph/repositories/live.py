@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from graph.database import Database, Transaction
+from graph.repositories.recency import Recency
 from graph.tombstones import Tombstone
 
 BATCH_ROWS = 5_000
@@ -85,11 +86,18 @@ def _write(transaction: Transaction, kind: str, edges: list[dict[str, Any]]) -> 
     movies = {edge["movieId"]: {key: edge[key] for key in ("movieId", "title", "year")} for edge in edges}
     user_ids = sorted({edge["userId"] for edge in edges})
     transaction.run("create_nodes", userIds=user_ids, movies=[movies[key] for key in sorted(movies)])
+    recency = Recency(transaction)
     if kind == "RATED":
-        rows = [{"userId": edge["userId"], "movieId": edge["movieId"], **edge["properties"]} for edge in edges]
-        transaction.run("write_ratings", rows=rows)
+        recency.write_ratings(
+            [{"userId": edge["userId"], "movieId": edge["movieId"], **edge["properties"]} for edge in edges]
+        )
     else:
+        finished = [edge for edge in edges if edge["properties"].get("finishedAt") is not None]
+        recency.add_finishes(
+            [((edge["userId"], edge["movieId"]), edge["properties"]["finishedAt"].to_native()) for edge in finished]
+        )
         transaction.run("jobs/copy_edges", rows=edges)
+    recency.write()
 
 
 def _batches(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

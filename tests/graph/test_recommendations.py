@@ -237,7 +237,8 @@ def test_only_the_newest_interactions_that_count_are_followed(filled: Database) 
 def test_where_a_moment_is_cut_ids_decide_nothing(filled: Database) -> None:
     """Ten movies of one moment and weight, of which five are followed, are neither the lowest nor the highest ids."""
     filled.run_text(
-        "UNWIND range(101, 110) AS id CREATE (m:Movie {movieId: id, title: 'x'})-[:SIMILAR {weight: 1.0, version: 'v1'}]->"
+        "UNWIND range(101, 110) AS id "
+        "CREATE (m:Movie {movieId: id, title: 'x'})-[:SIMILAR {weight: 1.0, version: 'v1'}]->"
         "(:Movie {movieId: id + 100, title: 'y', viewers: 1, recent1: 18262.0})"
     )
     rate(filled, 8, dict.fromkeys(range(101, 111), 4.0))

@@ -76,7 +76,7 @@ def test_a_migration_that_neo4j_does_not_answer_can_be_tried_again(
 ) -> None:
     database.run_text("CREATE (:Catalogue {name: 'movielens'})")
     with Database("bolt://127.0.0.1:9", "neo4j", "none", retry_seconds=0.5) as away:
-        monkeypatch.setattr("graph.schema._run_lines", lambda _, name: "002" in name and away.read("get_catalogue"))
+        monkeypatch.setattr("graph.schema._run_file", lambda _, name: "002" in name and away.read("get_catalogue"))
         with pytest.raises(DatabaseUnavailableError, match="migration 002_model_in_catalogue failed: Neo4j does not"):
             apply_schema(database)
 
@@ -86,7 +86,7 @@ def test_an_older_schema_is_told_with_what_migrates_it(database: Database, setti
     database.run_text(
         "CREATE (:Catalogue {name: 'movielens', schemaVersion: 1}), (:Model {version: 'v', current: true})"
     )
-    told = "the database has schema version 1, this program needs 2: start the worker, which migrates it"
+    told = "the database has schema version 1, this program needs 3: start the worker, which migrates it"
     assert model_part(settings) == {"ready": False, "detail": told}
 
 

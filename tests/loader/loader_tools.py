@@ -25,10 +25,16 @@ from scripts.sandbox import environment_of
 
 Rows = list[tuple[object, ...]]
 
-# Movies whose statistics are not those of their ratings: none.
+# Movies whose statistics are not those of their ratings, or whose figures are not those of their viewers: none.
 WRONG_STATISTICS = (
     "MATCH (m:Movie) OPTIONAL MATCH (m)<-[r:RATED]-() WITH m, count(r) AS ratings, avg(r.rating) AS mean "
-    "WHERE m.ratingCount <> ratings OR abs(coalesce(m.ratingMean, 0) - coalesce(mean, 0)) > 1e-9 RETURN m.movieId"
+    "OPTIONAL MATCH (m)<-[e:RATED|WATCHED]-(u) WHERE e.rating >= 3 OR e.finishedAt IS NOT NULL "
+    "WITH m, ratings, mean, u, max(coalesce(e.at, e.finishedAt)) AS at "
+    "WITH m, ratings, mean, duration.inSeconds(localdatetime('1970-01-01'), at).milliseconds / 86400000.0 AS day "
+    "WITH m, ratings, mean, count(day) AS viewers, log(sum(2 ^ (day / 30))) / log(2) AS recent "
+    "WHERE m.ratingCount <> ratings OR abs(coalesce(m.ratingMean, 0) - coalesce(mean, 0)) > 1e-9 "
+    "OR coalesce(m.viewers, 0) <> viewers "
+    "OR abs(coalesce(m.recent30, -1) - CASE viewers WHEN 0 THEN -1 ELSE recent END) > 1e-9 RETURN m.movieId"
 )
 
 

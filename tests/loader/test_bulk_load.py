@@ -54,6 +54,9 @@ def test_a_bulk_load_from_files_to_recommendations(own: Settings, netflix: Path,
     [(count, mean)] = read(own, "MATCH (m:Movie {movieId: 1}) RETURN m.ratingCount, m.ratingMean")
     stars = [row[2] for row in ratings if row[1] == 1]
     assert (count, mean) == (len(stars), pytest.approx(sum(stars) / len(stars)))
+    assert read(own, WRONG_STATISTICS) == []
+    newest = max(str(at) for _, _, rating, at in ratings if rating >= 3)
+    assert read(own, "MATCH (s:Sequence) RETURN s.name, toString(s.newestAt)") == [("applied", newest)]
 
     with Database.from_settings(own) as database:
         assert Models(database).get_catalogue() == "netflix-prize"
@@ -86,6 +89,7 @@ def check_a_load_carries_over_what_is_live(own: Settings, folder: Path) -> None:
     assert read(own, LIVE) == before
     assert read(own, "MATCH ()-[r:RATED]->() RETURN count(r)") == [(ratings,)]
     assert read(own, WRONG_STATISTICS) == []
+    assert read(own, "MATCH (s:Sequence) RETURN toString(s.newestAt)") == [("2026-01-02T12:00:00",)]
     with Database.from_settings(own) as database:
         ingest = Ingest(database)
         assert ingest.read_offset("log") == Position(17, 1)

@@ -1,0 +1,95 @@
+"""How much a movie was watched lately, pure: sums that decay forward, so that their order holds at any moment.
+
+A person counts once for a movie, with the newest of: a finished viewing, a rating of at least COUNTED_FROM stars. For a
+half-life of h days a movie's figure is log₂ Σ 2^(t/h) over these persons, t the moment in days since 1970 (forward
+decay, Cormode et al. 2009). At the moment `now` they count 2^(figure − now/h); the figure does not change meanwhile.
+Moments are milliseconds since 1970. Sums are relative to their newest moment, so that none is too large or too small.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HALF_LIVES = (1, 3, 10, 30, 100)  # days
+HALF_LIFE = 3
+COUNTED_FROM = 3.0  # stars
+DAY = 86_400_000  # milliseconds
+# What is taken away is subtracted if it is a small part of a movie's sum and the movie has many viewers; else the movie
+# is counted again: the error of a difference grows as the sum shrinks.
+LARGEST_SUBTRACTED = 1 / 64
+MOST_COUNTED_AGAIN = 1000
+# By so much a sum's logarithm may seem smaller than that of a part.
+TOLERANCE = 1e-6
+
+# What counts of one person before and after a change: a moment, or None for nothing.
+Move = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many persons count for a movie, and its figure for each of HALF_LIVES; no figures if nobody counts."""
+
+    viewers: int = 0
+    recent: tuple[float, ...] = ()
+
+    def properties(self) -> dict[str, int | float | None]:
+        """As a movie has them; None: it has none."""
+        recent = self.recent or (None,) * len(HALF_LIVES)
+        return {"viewers": self.viewers or None, **dict(zip(PROPERTIES, recent, strict=True))}
+
+
+def property_of(half_life: int) -> str:
+    """A movie's property for one of HALF_LIVES."""
+    return f"recent{half_life}"
+
+
+PROPERTIES = tuple(map(property_of, HALF_LIVES))
+
+
+def newest_of(*moments: int | None) -> int | None:
+    """The newest of some moments; None if there is none."""
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def figures_of(viewers: int, newest: int, sums: Sequence[float]) -> Figures:
+    """Figures of Σ 2^((t − newest)/h) for each of HALF_LIVES."""
+    logarithms = (
+        newest / (DAY * half_life) + math.log2(total) for half_life, total in zip(HALF_LIVES, sums, strict=True)
+    )
+    return Figures(viewers, tuple(logarithms))
+
+
+def move_figures(before: Figures, moves: Sequence[Move]) -> Figures | None:
+    """Figures after some persons' moments changed; None if only counting the movie again is exact enough."""
+    viewers = before.viewers + sum((new is not None) - (old is not None) for old, new in moves)
+    figures = before.recent or (-math.inf,) * len(HALF_LIVES)
+    may_subtract = before.viewers > MOST_COUNTED_AGAIN
+    recent = []
+    for half_life, figure in zip(HALF_LIVES, figures, strict=True):
+        moved = _move_figure(
+            figure, [(_logarithm(old, half_life), _logarithm(new, half_life)) for old, new in moves], may_subtract
+        )
+        if moved is None:
+            return None
+        recent.append(moved)
+    return Figures(viewers, tuple(recent))
+
+
+def _move_figure(figure: float, moves: Sequence[tuple[float, float]], may_subtract: bool) -> float | None:
+    top = max((figure, *(new for _, new in moves)))
+    if top == -math.inf or any(
+        old > figure + TOLERANCE for old, _ in moves
+    ):  # nobody is left, or somebody was not in it
+        return None
+    kept = 2.0 ** (figure - top)
+    changes = [2.0 ** (new - top) - 2.0 ** (old - top) for old, new in moves]
+    removed = -sum(change for change in changes if change < 0)
+    if removed > (LARGEST_SUBTRACTED * kept if may_subtract else 0):
+        return None
+    total = kept + math.fsum(changes)
+    return top + math.log2(total) if total > 0 else None
+
+
+def _logarithm(moment: int | None, half_life: int) -> float:
+    """Of what a moment adds to a sum."""
+    return -math.inf if moment is None else moment / (DAY * half_life)
