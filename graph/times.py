@@ -42,11 +42,6 @@ def native(moment: DateTime | None) -> datetime | None:
     return moment.to_native() if moment is not None else None
 
 
-def milliseconds_of(moment: datetime) -> int:
-    """A moment as milliseconds since 1970."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
-
-
 def moment_after(milliseconds: int) -> datetime:
     """The moment so many milliseconds after the beginning of 1970."""
     return EPOCH + timedelta(milliseconds=milliseconds)
