@@ -16,10 +16,9 @@ from engine.timeline import find_moment, task_between
 from graph.serving_rule import ServingRule
 
 # Where the ratings are cut, in percent of all by time; each window lasts until the next cut, the last one judges.
-CUTS = (60, 65, 70, 75, 80, 85, 90, 95)
-# Of many ratings fewer cuts say enough, the last ones; of very many a sample of users is looked at.
-CUTS_OF_MANY = ((300_000, 4), (1_000_000, 2))
-MOST_RATINGS = 3_000_000
+CUTS = (65, 75, 85, 95)
+# Of many ratings the last two cuts say enough; of very many a sample of users is looked at.
+MANY_RATINGS, MOST_RATINGS = 1_000_000, 3_000_000
 # With fewer people to ask the ratings have no usable timeline.
 FEWEST_ASKED = 20
 
@@ -41,7 +40,7 @@ class Backtest:
     def of(cls, ratings: Interactions, share: float = 1.0) -> "Backtest":
         """The tasks of some ratings, which are those of a share of all users."""
         if len(ratings.at):
-            cuts = CUTS[-min([len(CUTS), *(few for most, few in CUTS_OF_MANY if len(ratings.at) > most)]) :]
+            cuts = CUTS if len(ratings.at) <= MANY_RATINGS else CUTS[-2:]
             moments = [*(find_moment(ratings.at, percent) for percent in cuts), int(ratings.at.max()) + 1]
             *choosing, judging = (task_between(ratings, begin, end) for begin, end in pairwise(moments))
             if sum(map(_count_asked, choosing)) >= FEWEST_ASKED and _count_asked(judging):

@@ -155,7 +155,8 @@ def export_command(folder: Path, quiet: bool) -> None:
 def synthesize_command(folder: Path, users: int, movies: int, ratings: int, seed: int, quiet: bool) -> None:
     """Write realistic data in the Netflix Prize's format to OUT, by default as much as the Netflix Prize's.
 
-    Popularity, activity, stars and dates are spread as there, and tastes can be learned.
+    Popularity, activity, stars and dates are spread as there, and tastes can be learned. Movies come up and fade,
+    tastes drift, and users rate many movies on one day.
     """
     size = Size(users, movies, ratings)
     with progress_bar("Synthesizing", ratings, "rating", quiet=quiet) as bar:

@@ -15,25 +15,16 @@ import numpy as np
 from numpy.random import Generator
 
 from graph.errors import RecommenderError
-from loader.synthesis_kernels import (
-    BLOCKS,
+from loader.synthesis_format import (
     DATE_LENGTH,
-    END_DAY,
-    FIRST_DAY,
-    LATEST,
     LONGEST_HEADER,
     LONGEST_LINE,
-    RECORD,
     SCORE_LIMIT,
-    Bytes,
-    Integers,
-    Movies,
-    Records,
-    Users,
-    draw_ratings,
     format_ratings,
     group_records,
 )
+from loader.synthesis_kernels import BLOCKS, LATEST, draw_ratings
+from loader.synthesis_tables import END_DAY, FIRST_DAY, RECORD, Bytes, Integers, Movies, Records, Users
 from loader.synthesis_titles import make_titles
 from loader.synthesis_world import ID_RATIO, draw_years, make_movies, make_users
 

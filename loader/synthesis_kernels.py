@@ -1,63 +1,32 @@
-"""The inner loops of `loader.synthesis`, compiled by numba.
+"""Who rates what when in `loader.synthesis`: its inner loops, compiled by numba.
 
-Each user draws from random numbers of their own, so that the ratings are the same whatever the threads' timing.
+Each user draws from random numbers of their own, so that the ratings are the same whatever the threads' timing. All
+stand in one file, since numba keeps what it compiled until that function's own file changes.
 """
-
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
+from loader.synthesis_format import SCORE_LIMIT
+from loader.synthesis_tables import DAYS, Doubles, Floats, Integers, Movies, Records, Users
 
-RECORD = np.dtype([("movie", "<i4"), ("user", "<i4"), ("day", "<i2"), ("score", "<i2"), ("probe", "u1")])
-Records = NDArray[Any]  # of RECORD: movie from 0, user id, days since FIRST_DAY, score in 1/SCORE_STEPS
-
-FIRST_DAY, END_DAY = np.datetime64("1999-11-11"), np.datetime64("2006-01-01")
-DAYS = int((END_DAY - FIRST_DAY).astype(np.int64))
-NEWLINE, COLON, COMMA, ZERO = 10, 58, 44, 48
-DATE_LENGTH = 10  # YYYY-MM-DD
-LONGEST_LINE = 24  # user id, stars, date
-LONGEST_HEADER = 12
 SCORE_STEPS = 3000
-SCORE_LIMIT = 2**15 - 1
 TASTE_IN_STARS = 0.35  # what e times as much attention adds to the score
 NOISE = 0.75
 LATEST = 9  # the probe set is drawn from so many latest ratings of a user, as Netflix did
 BLOCKS = 32
 NEWTON_STEPS = 2
+MOVIES_PER_DRAW = 3  # which a race passes in the time of a draw
+DRIFT = 0.9  # how much a taste has lost at the far end of a user's time
+SITTINGS_POWER = 0.6  # who rates 100 movies does so on some 16 days
+TRIES = 16
 
 # splitmix64 (Steele, Lea & Flood 2014)
 GOLDEN, FIRST_FACTOR, SECOND_FACTOR = (
     np.uint64(number) for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
 SHIFT_30, SHIFT_27, SHIFT_31, SHIFT_11 = (np.uint64(number) for number in (30, 27, 31, 11))
-
-
-class Users(NamedTuple):
-    """One element a user; `groups` and `shares` are users x tastes, a user's shares add up to 1."""
-
-    ids: NDArray[np.int32]
-    counts: Integers  # ratings
-    groups: NDArray[np.int64]
-    shares: Doubles
-    biases: Floats
-    joined: Integers  # days since FIRST_DAY
-
-
-class Movies(NamedTuple):
-    """One element a movie; `attention` and `cumulative` are groups x movies."""
-
-    weights: Doubles  # popularity
-    attention: Doubles  # chance of each movie to be a group's next one
-    cumulative: Doubles  # sums of attention along the movies, the last one is 1
-    guide: NDArray[np.int32]  # groups x movies: the movie that holds 0, 1/movies, 2/movies … of these sums
-    qualities: Floats
-    released: Integers  # days since FIRST_DAY
 
 
 @njit(cache=True)
@@ -72,13 +41,24 @@ def _random(state: NDArray[np.uint64]) -> float:
 
 
 @njit(cache=True)
-def _attend(groups: Integers, shares: Doubles, attention: Doubles, mixed: Doubles) -> None:
-    """Write what attention a user of these groups pays to each movie into `mixed`."""
+def _find_period(day: float, periods: int) -> int:
+    return int(day * periods / DAYS)
+
+
+@njit(cache=True)
+def _attend(users: Users, user: int, attention: Doubles, prospects: Floats, mixed: Doubles) -> None:
+    """Write what share of a user's attention, from joining to the end, each movie gets into `mixed`."""
     mixed[:] = 0
-    for taste in range(len(groups)):
-        row = attention[groups[taste]]
+    for taste in range(users.shares.shape[1]):
+        share, row = users.shares[user, taste], attention[users.groups[user, taste]]
         for movie in range(len(mixed)):
-            mixed[movie] += shares[taste] * row[movie]
+            mixed[movie] += share * row[movie]
+    ahead = prospects[_find_period(users.joined[user], len(prospects))]
+    total = 0.0
+    for movie in range(len(mixed)):
+        mixed[movie] *= ahead[movie]
+        total += mixed[movie]
+    mixed /= total
 
 
 @njit(cache=True)
@@ -103,42 +83,78 @@ def _find_smallest(values: Doubles, place: int) -> float:
 
 
 @njit(cache=True)
-def _choose_by_draws(
-    user: int, users: Users, movies: Movies, taken_by: Integers, state: NDArray[np.uint64], own: Records
-) -> bool:
-    """Draw one of the user's groups and a movie of it, again if they have it, until there are enough.
+def _mix_tastes(users: Users, user: int, days: Doubles, mixes: Doubles) -> None:
+    """Write sums of the shares of a user's tastes on each day, days x tastes, the last one is 1.
 
-    Gives up, and says so, after as many draws as there are movies.
+    Tastes come and go, one after the other, in the time from joining to the end.
+    """
+    tastes = users.shares.shape[1]
+    for sitting in range(len(days)):
+        passed = (days[sitting] - users.joined[user]) / (DAYS - users.joined[user])
+        total = 0.0
+        for taste in range(tastes):
+            total += users.shares[user, taste] * (1 - DRIFT * abs(passed - taste / (tastes - 1)))
+            mixes[sitting, taste] = total
+        for taste in range(tastes):
+            mixes[sitting, taste] /= total
+
+
+@njit(cache=True)
+def _draw_movie(movies: Movies, group: int, day: float, state: NDArray[np.uint64]) -> int:
+    """What a group watches on that day: one of its current movies, or of all."""
+    period = _find_period(day, len(movies.prospects))
+    currency = movies.currency[period, group]
+    place = _random(state)
+    if place < currency:
+        return int(movies.current[period, group, int(place / currency * movies.current.shape[2])])
+    place = (place - currency) / (1 - currency)
+    movie = movies.guide[group, int(place * movies.guide.shape[1])]
+    while movies.cumulative[group, movie] <= place:
+        movie += 1
+    return int(movie)
+
+
+@njit(cache=True)
+def _choose_by_draws(
+    users: Users,
+    user: int,
+    movies: Movies,
+    days: Doubles,
+    mixes: Doubles,
+    taken_by: Integers,
+    state: NDArray[np.uint64],
+    own: Records,
+) -> bool:
+    """Draw a day, one of the user's groups and a movie of it, again if they have it, until there are enough.
+
+    Gives up, and says so, when the draws have cost as much as a race.
     """
     count = 0
-    for _ in range(len(taken_by)):
+    for _ in range(len(taken_by) // MOVIES_PER_DRAW + 1):
         if count == len(own):
             break
-        left = _random(state)
-        taste = 0
-        while taste < users.shares.shape[1] - 1 and left >= users.shares[user, taste]:
-            left -= users.shares[user, taste]
+        sitting = int(_random(state) * len(days))
+        day, place, taste = days[sitting], _random(state), 0
+        while mixes[sitting, taste] <= place:
             taste += 1
-        group, place = users.groups[user, taste], _random(state)
-        movie = movies.guide[group, int(place * movies.guide.shape[1])]
-        while movies.cumulative[group, movie] <= place:
-            movie += 1
-        if taken_by[movie] != user:
+        movie = _draw_movie(movies, users.groups[user, taste], day, state)
+        if taken_by[movie] != user and movies.released[movie] <= day:
             taken_by[movie] = user
             own[count].movie = movie
+            own[count].day = day
             count += 1
     return count == len(own)
 
 
 @njit(cache=True)
 def _choose_by_race(
-    user: int, users: Users, movies: Movies, times: Doubles, state: NDArray[np.uint64], own: Records
+    users: Users, user: int, movies: Movies, times: Doubles, state: NDArray[np.uint64], own: Records
 ) -> None:
-    """What enough draws would give, in time that depends on the number of movies alone.
+    """Nearly what enough draws would give, without days, in time that depends on the number of movies alone.
 
     Drawing without replacement is a race of exponential arrival times, which the first ones win.
     """
-    _attend(users.groups[user], users.shares[user], movies.attention, times)
+    _attend(users, user, movies.attention, movies.prospects, times)
     for movie in range(len(times)):
         times[movie] = -np.log(1 - _random(state)) / times[movie]
     last = _find_smallest(times, len(own) - 1)
@@ -150,8 +166,47 @@ def _choose_by_race(
 
 
 @njit(cache=True)
+def _draw_sittings(joined: int, ratings: int, state: NDArray[np.uint64], days: Doubles) -> int:
+    """Write the days on which a user of so many ratings rates, rising; returns how many.
+
+    They are spread evenly from joining to the end, as sums of exponential gaps are.
+    """
+    sittings = min(ratings, 1 + int(ratings**SITTINGS_POWER * (0.5 + _random(state))))
+    reached = 0.0
+    for sitting in range(sittings):
+        reached -= np.log(1 - _random(state))
+        days[sitting] = reached
+    end = reached - np.log(1 - _random(state))
+    for sitting in range(sittings):
+        days[sitting] = joined + np.floor(days[sitting] / end * (DAYS - joined))
+    return sittings
+
+
+@njit(cache=True)
+def _date_ratings(movies: Movies, days: Doubles, sittings: int, state: NDArray[np.uint64], own: Records) -> None:
+    """Give each of a user's ratings one of the days, rather one on which the movie has much attention.
+
+    The last day is put off if a movie is released after it.
+    """
+    newest = 0
+    for position in range(len(own)):
+        newest = max(newest, movies.released[own[position].movie])
+    if days[sittings - 1] < newest:
+        days[sittings - 1] = newest + int(_random(state) * (DAYS - newest))
+    for position in range(len(own)):
+        movie = own[position].movie
+        own[position].day = days[sittings - 1]
+        for _ in range(TRIES):
+            day = days[int(_random(state) * sittings)]
+            if day >= movies.released[movie]:
+                own[position].day = day
+                if _random(state) < movies.liveliness[_find_period(day, len(movies.prospects)), movie]:
+                    break
+
+
+@njit(cache=True)
 def _judge(user: int, users: Users, movies: Movies, state: NDArray[np.uint64], own: Records) -> None:
-    """Give a user's ratings their user id, scores and days."""
+    """Give a user's ratings their user id and scores."""
     for position in range(len(own)):
         movie = own[position].movie
         attention = 0.0
@@ -162,37 +217,26 @@ def _judge(user: int, users: Users, movies: Movies, state: NDArray[np.uint64], o
         score += TASTE_IN_STARS * np.log(attention / movies.weights[movie])
         own[position].user = users.ids[user]
         own[position].score = max(-SCORE_LIMIT, min(SCORE_LIMIT, int(np.floor(score * SCORE_STEPS))))
-        earliest = max(users.joined[user], movies.released[movie])
-        own[position].day = earliest + int(_random(state) * (DAYS - earliest))
 
 
 @njit(cache=True)
 def _mark_probe(own: Records, chance: float, state: NDArray[np.uint64]) -> None:
-    """Put some of a user's latest ratings into the probe set, never more than half of all."""
+    """Put some of a user's latest ratings into the probe set, never more than half of all; of one day any."""
     candidates = min(LATEST, len(own) // 2)
     if candidates == 0:
         return
     since = _find_smallest(own["day"], len(own) - candidates)
+    tied = 0
     for position in range(len(own)):
-        if own[position].day >= since and candidates > 0:
-            candidates -= 1
-            own[position].probe = _random(state) < chance
-
-
-@njit(cache=True)
-def group_records(records: Records, group_of: Integers, groups: int) -> tuple[Records, Integers]:
-    """Records by the group of their movie, in each group as they were; and where each group begins, and the end."""
-    begins = np.zeros(groups + 1, dtype=np.int64)
-    for row in range(len(records)):
-        begins[group_of[records[row].movie] + 1] += 1
-    begins = np.cumsum(begins)
-    free = begins.copy()
-    grouped = np.empty_like(records)
-    for row in range(len(records)):
-        group = group_of[records[row].movie]
-        grouped[free[group]] = records[row]
-        free[group] += 1
-    return grouped, begins
+        tied += own[position].day == since
+        candidates -= own[position].day > since
+    for position in range(len(own)):
+        is_candidate = own[position].day > since
+        if own[position].day == since:
+            is_candidate = _random(state) * tied < candidates
+            tied -= 1
+            candidates -= is_candidate
+        own[position].probe = is_candidate and _random(state) < chance
 
 
 @njit(parallel=True, cache=True)
@@ -207,19 +251,24 @@ def draw_ratings(
     for block in prange(len(bounds) - 1):
         taken_by = np.full(len(movies.weights), -1, dtype=np.int64)
         times = np.empty(len(movies.weights), dtype=np.float64)
+        days = np.empty(len(movies.weights), dtype=np.float64)
+        mixes = np.empty((len(movies.weights), users.shares.shape[1]), dtype=np.float64)
         state = np.empty(1, dtype=np.uint64)
         for user in range(bounds[block], bounds[block + 1]):
             own = out[begins[user] - begins[bounds[0]] : begins[user + 1] - begins[bounds[0]]]
             state[0] = seed ^ (np.uint64(user) * FIRST_FACTOR)
-            if not _choose_by_draws(user, users, movies, taken_by, state, own):
-                _choose_by_race(user, users, movies, times, state, own)
+            sittings = _draw_sittings(users.joined[user], len(own), state, days)
+            _mix_tastes(users, user, days[:sittings], mixes)
+            if not _choose_by_draws(users, user, movies, days[:sittings], mixes, taken_by, state, own):
+                _choose_by_race(users, user, movies, times, state, own)
+                _date_ratings(movies, days, sittings, state, own)
             _judge(user, users, movies, state, own)
             _mark_probe(own, chance, state)
 
 
 @njit(parallel=True, cache=True)
 def expect_counts(
-    counts: Integers, groups: Integers, shares: Doubles, represents: Doubles, efforts: Doubles, attention: Doubles
+    users: Users, represents: Doubles, efforts: Doubles, attention: Doubles, prospects: Floats
 ) -> Doubles:
     """How many ratings each movie will get: BLOCKS x movies, to be added up.
 
@@ -233,58 +282,14 @@ def expect_counts(
     for block in prange(BLOCKS):
         mixed = np.empty(size, dtype=np.float64)
         for user in range(block, len(efforts), BLOCKS):
-            _attend(groups[user], shares[user], attention, mixed)
+            _attend(users, user, attention, prospects, mixed)
             for _ in range(NEWTON_STEPS):
-                missing, slope = float(counts[user]), 1e-300
+                missing, slope = float(users.counts[user]), 1e-300
                 for movie in range(size):
                     without = np.exp(-efforts[user] * mixed[movie])
                     missing += without - 1
                     slope += mixed[movie] * without
-                efforts[user] = max(efforts[user] + missing / slope, counts[user])  # the root is never below
+                efforts[user] = max(efforts[user] + missing / slope, users.counts[user])  # the root is never below
             for movie in range(size):
                 expected[block, movie] += -represents[user] * np.expm1(-efforts[user] * mixed[movie])
     return expected
-
-
-@njit(cache=True)
-def _write_number(number: int, out: Bytes, position: int) -> int:
-    """Write digits; returns where they end."""
-    digits = 1
-    rest = number // 10
-    while rest > 0:
-        rest //= 10
-        digits += 1
-    for place in range(position + digits - 1, position - 1, -1):
-        out[place] = ZERO + number % 10
-        number //= 10
-    return position + digits
-
-
-@njit(cache=True)
-def format_ratings(
-    records: Records, bounds: Integers, first: int, stars: Bytes, dates: Bytes, full: bool, out: Bytes
-) -> int:
-    """Write `MovieID:` and the lines of the movies from `first` (counted from 0) on; returns how many bytes.
-
-    `bounds`: where in `records` each movie's begin, and the end. `stars`: by score + SCORE_LIMIT + 1. `dates`: days x
-    DATE_LENGTH. `full`: with stars and dates, and with headers of movies that have no line.
-    """
-    position = 0
-    for index in range(len(bounds) - 1):
-        if not full and bounds[index] == bounds[index + 1]:
-            continue
-        position = _write_number(first + index + 1, out, position)
-        out[position] = COLON
-        out[position + 1] = NEWLINE
-        position += 2
-        for row in range(bounds[index], bounds[index + 1]):
-            position = _write_number(records[row].user, out, position)
-            if full:
-                out[position] = COMMA
-                out[position + 1] = ZERO + stars[records[row].score + SCORE_LIMIT + 1]
-                out[position + 2] = COMMA
-                out[position + 3 : position + 3 + DATE_LENGTH] = dates[records[row].day]
-                position += 3 + DATE_LENGTH
-            out[position] = NEWLINE
-            position += 1
-    return position

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from loader.synthesis_kernels import DAYS, FIRST_DAY, Doubles, Integers, Movies, Users, expect_counts
+from loader.synthesis_attention import add_tails, average_ahead, draw_releases, draw_waves, pool_current
+from loader.synthesis_kernels import expect_counts
+from loader.synthesis_tables import DAYS, Doubles, Floats, Integers, Movies, Users
 
 LAST_YEAR = 2005
 ID_RATIO = 2_649_429 / 480_189  # largest user id to number of users
@@ -46,20 +48,28 @@ def make_movies(random: Generator, users: Users, movies: int, years: Integers) -
     rank = np.argsort(np.argsort(-targets)) / movies
     breadth = (NARROWEST + (BROADEST - NARROWEST) * np.exp(-BROAD_FALL * rank))[:, None]
     affinity = (breadth + (1 - breadth) * GROUPS * random.dirichlet(np.full(GROUPS, FOCUS), movies)).T
-    weights = _calibrate(random, users, affinity, targets)
+    released = draw_releases(random, years)
+    waves = draw_waves(random, released)
+    lively = add_tails(waves, released)
+    prospects = average_ahead(lively)
+    weights = _calibrate(random, users, affinity, targets, prospects)
     attention = _share_attention(weights, affinity)
     cumulative = np.cumsum(attention, axis=1)
     cumulative /= cumulative[:, -1:].copy()
     places = np.arange(movies) / movies
     popularity = np.log(targets / targets.mean())
-    january = ((years - 1970).astype("datetime64[Y]").astype("datetime64[D]") - FIRST_DAY).astype(np.int64)
+    currency, current = pool_current(attention, waves)
     return Movies(
         weights=weights,
         attention=attention,
         cumulative=cumulative,
         guide=np.array([np.searchsorted(row, places, side="right") for row in cumulative], dtype=np.int32),
         qualities=(random.normal(0, MOVIE_SPREAD, movies) + POPULARITY_BONUS * popularity).astype(np.float32),
-        released=np.maximum(january, 0),
+        released=released,
+        currency=currency,
+        current=current,
+        liveliness=lively / lively.max(axis=0),
+        prospects=prospects,
     )
 
 
@@ -98,7 +108,7 @@ def _bisect(holds: Callable[[float], bool], low: float, high: float) -> float:
     return low
 
 
-def _calibrate(random: Generator, users: Users, affinity: Doubles, targets: Doubles) -> Doubles:
+def _calibrate(random: Generator, users: Users, affinity: Doubles, targets: Doubles, prospects: Floats) -> Doubles:
     """Weights with which the movies get about their target numbers of ratings, although nobody rates a movie twice.
 
     The sample has users in proportion to their ratings, since it is the active ones who rate the rare movies.
@@ -107,12 +117,12 @@ def _calibrate(random: Generator, users: Users, affinity: Doubles, targets: Doub
     ends = np.cumsum(users.counts[order])
     every = int(ends[-1]) / SAMPLE
     chosen = order[np.searchsorted(ends, (np.arange(SAMPLE) + random.random()) * every, side="right")]
-    counts, groups, shares = users.counts[chosen], users.groups[chosen], users.shares[chosen]
-    efforts = counts.astype(np.float64)
+    sample = Users._make(column[chosen] for column in users)
+    efforts = sample.counts.astype(np.float64)
     weights: Doubles = targets / targets.sum()
     for _ in range(ROUNDS):
         attention = _share_attention(weights, affinity)
-        expected = expect_counts(counts, groups, shares, every / counts, efforts, attention).sum(axis=0)
+        expected = expect_counts(sample, every / sample.counts, efforts, attention, prospects).sum(axis=0)
         weights *= np.clip(targets / expected, 0.2, 5)
         weights /= weights.sum()
     return weights

@@ -25,7 +25,7 @@ from stream.faults import FAULTS
 from stream.log import DeadLetter, EventLog
 from stream.logs import open_log
 from stream.replay import Replay
-from stream.simulator import PATH, Audience, create_simulator
+from stream.simulator import CURRENT, PATH, Audience, create_simulator
 
 # Signs of a dead letter that a list shows.
 SHOWN = 60
@@ -67,7 +67,13 @@ def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> li
 @click.option(
     "--viewers", default=10, show_default=True, help="People watching at a time.", type=click.IntRange(0, 10_000)
 )
-@click.option("--viewing-seconds", default=30.0, show_default=True, help="How long a movie takes on average.")
+@click.option(
+    "--viewing-seconds",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long a movie takes on average.",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed plays the same viewings.")
 @click.option(
     "--speed",
@@ -75,6 +81,13 @@ def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> li
     show_default=True,
     type=click.FloatRange(min=0, min_open=True, max=1e6),
     help="How many times faster than the clock people watch.",
+)
+@click.option(
+    "--current",
+    default=CURRENT,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of viewings that are of a few current movies, which come up and fade; others are by number of ratings.",
 )
 @click.option("--replay", is_flag=True, help="Play the graph's ratings of 1,000 users, in the order of their time.")
 @click.option(
@@ -90,6 +103,7 @@ def simulator(
     viewing_seconds: float,
     seed: int,
     speed: float,
+    current: float,
     replay: bool,
     script: list[str],
 ) -> None:
@@ -101,7 +115,11 @@ def simulator(
     if not movies:
         raise RecommenderError("the database holds no rated movies to watch: run `python -m loader bulk PATH` first")
     seconds = viewing_seconds / speed
-    audience = Replay(ratings, viewers, seconds, seed) if replay else Audience(user_ids, movies, viewers, seconds, seed)
+    audience = (
+        Replay(ratings, viewers, seconds, seed)
+        if replay
+        else Audience(user_ids, movies, viewers, seconds, seed, current)
+    )
     app = create_simulator(audience, calls_per_minute, script=script)
     stop = _stop_at_signals()
     try:

@@ -1,13 +1,14 @@
 """A stand-in for the Jedha x Netflix API: the same wire format and limit, viewings of the loaded graph's movies.
 
-Each viewer watches a movie for a while, pauses, and watches another. Everything follows from the seed and the clock.
+Each viewer watches a movie for a while, pauses, and watches another, often one that is current. Everything follows from
+the seed and the clock.
 """
 
 import json
 import random
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,12 +18,19 @@ from flask import Flask, Response
 from graph.repositories.movies import Movie
 from graph.times import utc_now
 from stream.faults import FAULTS, JSON
+from stream.premieres import Premieres
 from stream.replay import Replay
 
 PATH = "/users-currently-watching-movie"
 WINDOW_SECONDS = 60.0
 UNKNOWN_SHARE = 0.05
 UNKNOWN_IDS = 10_000_000
+UNKNOWN_USERS = 100  # of each viewer
+UNKNOWN_MOVIES = 20
+CURRENT = 0.5
+PREMIERE_VIEWINGS = 40  # so many viewings, one after the other, from premiere to premiere
+REMEMBERED = 20  # movies that a user does not watch again
+TRIES = 5
 
 
 @dataclass
@@ -38,31 +46,44 @@ class Viewer:
 class Audience:
     """Viewers who go from movie to movie."""
 
-    def __init__(self, user_ids: list[int], movies: list[Movie], size: int, seconds: float, seed: int) -> None:
-        """`size` viewers at a time; a viewing takes `seconds` on average."""
+    def __init__(
+        self,
+        user_ids: list[int],
+        movies: list[Movie],
+        size: int,
+        seconds: float,
+        seed: int,
+        current: float = CURRENT,
+    ) -> None:
+        """`size` viewers at a time; a viewing takes `seconds` on average; a share `current` is of current movies."""
         self._random = random.Random(seed)  # noqa: S311
         self._user_ids = user_ids
         self._movies = movies
         # People watch what many have watched, but not only.
         self._shares = [movie.rating_count**0.75 for movie in movies]
+        self._current = current
+        self._premieres = Premieres(movies, PREMIERE_VIEWINGS * seconds, seed)
+        self._began: float | None = None
+        self._watched: defaultdict[int, deque[int]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._seconds = seconds
         self._size = size
-        self._viewers = [Viewer(number, self._pick_user(number), self._pick_movie(), 0.0) for number in range(size)]
+        self._viewers = [Viewer(number, self._pick_user(number), None, 0.0) for number in range(size)]
 
     def watching(self, now: float) -> list[tuple[int, Movie]]:
         """(user id, movie) of all who are watching at a moment (seconds)."""
+        if self._began is None:
+            self._began = now
         for viewer in self._viewers:
             if viewer.until <= now:
-                self._move_on(viewer, now)
+                self._move_on(viewer, now, now - self._began)
         return [(viewer.user_id, viewer.movie) for viewer in self._viewers if viewer.movie is not None]
 
-    def _move_on(self, viewer: Viewer, now: float) -> None:
-        started = viewer.until == 0.0
+    def _move_on(self, viewer: Viewer, now: float, passed: float) -> None:
         paused = viewer.movie is None
         if paused and self._random.random() < 0.5:
             viewer.user_id = self._pick_user(viewer.number)
         # After a movie: a pause, or the next one at once.
-        viewer.movie = self._pick_movie() if started or paused or self._random.random() < 0.3 else None
+        viewer.movie = self._pick_movie(viewer.user_id, passed) if paused or self._random.random() < 0.3 else None
         share = 0.5 if viewer.movie is None else 1.0
         viewer.until = now + share * self._seconds * self._random.uniform(0.3, 1.7)
 
@@ -70,13 +91,25 @@ class Audience:
         # Each viewer takes turns among users of its own: nobody watches two movies at once.
         own = self._user_ids[number :: self._size]
         if self._random.random() < UNKNOWN_SHARE or not own:
-            return UNKNOWN_IDS + number + self._size * self._random.randrange(100)
+            return UNKNOWN_IDS + number + self._size * self._random.randrange(UNKNOWN_USERS)
         return self._random.choice(own)
 
-    def _pick_movie(self) -> Movie:
+    def _pick_movie(self, user_id: int, passed: float) -> Movie:
+        """What a user watches so many seconds after the beginning: rather nothing that they have watched lately."""
         if self._random.random() < UNKNOWN_SHARE or not self._movies:
-            number = self._random.randrange(100)
+            number = self._random.randrange(UNKNOWN_MOVIES)
             return Movie(UNKNOWN_IDS + number, f"Unreleased {number}", None, [], True, 0, None)
+        watched = self._watched[user_id]
+        for _ in range(TRIES):
+            movie = self._draw_movie(passed)
+            if movie.movie_id not in watched:
+                break
+        watched.append(movie.movie_id)
+        return movie
+
+    def _draw_movie(self, passed: float) -> Movie:
+        if self._random.random() < self._current:
+            return self._premieres.draw(passed, self._random)
         return self._random.choices(self._movies, self._shares)[0]
 
 

@@ -131,8 +131,12 @@ def viewing_key(viewing: tuple[int, Movie]) -> tuple[int, int]:
     return viewing[0], viewing[1].movie_id
 
 
+def long_run(seed: int) -> Audience:
+    return Audience(USERS, MOVIES, 20, 30.0, seed, current=0.0)
+
+
 def test_movies_that_many_have_rated_are_watched_more() -> None:
-    seen = Counter(movie.movie_id for seed in range(200) for _, movie in audience(seed, 20).watching(0.5))
+    seen = Counter(movie.movie_id for seed in range(200) for _, movie in long_run(seed).watching(0.5))
     assert seen[1] > 4 * seen[2] > 4 * seen[3]
     assert seen[2] > 0.05 * seen[1]
 
@@ -151,6 +155,57 @@ def test_people_watch_for_a_while_then_pause_or_watch_another() -> None:
         user in before and before[user] != movie for before, now in pairwise(shown) for user, movie in now.items()
     )
     assert 0.15 < followed_at_once / len(ended) < 0.45
+
+
+HOUR = 3600
+CATALOGUE = [Movie(number, None, None, [], True, 1000 - number, None) for number in range(1, 501)]
+
+
+def count_viewings(current: float, hours: int) -> list[Counter[int]]:
+    """How often each movie of the catalogue is watched in each hour, by polls every 12 s."""
+    watched = Audience(list(range(1, 1001)), CATALOGUE, 10, 30.0, 1, current)
+    counts = []
+    before: set[tuple[int, int]] = set()
+    for hour in range(hours):
+        counted: Counter[int] = Counter()
+        for poll in range(0, HOUR, 12):
+            watching = set(map(viewing_key, watched.watching(1000.0 + hour * HOUR + poll)))
+            counted.update(movie for _, movie in watching - before if movie < UNKNOWN_IDS)
+            before = watching
+        counts.append(counted)
+    return counts
+
+
+def test_a_few_movies_are_current_for_a_while_and_others_later() -> None:
+    counts = count_viewings(0.5, hours=8)
+    leading = [{movie for movie, _ in counted.most_common(5)} for counted in counts]
+    for counted, leaders in zip(counts, leading, strict=True):
+        assert sum(counted[movie] for movie in leaders) > 0.25 * counted.total()
+        assert len(counted) > 100  # the others spread over the catalogue
+    assert all(now & later for now, later in pairwise(leading))
+    assert not leading[0] & leading[4]
+    assert not leading[2] & leading[7]
+
+
+def test_nothing_is_current_unless_wanted() -> None:
+    (counted,) = count_viewings(0.0, hours=1)
+    assert max(counted.values()) < 0.03 * counted.total()
+    (counted,) = count_viewings(1.0, hours=1)
+    assert len(counted) < 20
+
+
+def test_a_current_movie_is_watched_by_many_and_not_again_and_again() -> None:
+    watched = Audience(list(range(1, 1001)), CATALOGUE, 10, 30.0, 1, 0.5)
+    shown = [dict(map(viewing_key, watching)) for watching in play(watched, 2 * HOUR, step=5)]
+    begun = Counter(
+        (user, movie) for before, now in pairwise(shown) for user, movie in now.items() if before.get(user) != movie
+    )
+    assert sum(begun.values()) < 1.02 * len(begun)
+
+
+def test_unreleased_movies_are_few() -> None:
+    movies = {movie.movie_id for watching in play(audience(), 20_000, step=10) for _, movie in watching}
+    assert 5 < sum(movie >= UNKNOWN_IDS for movie in movies) <= 20
 
 
 @pytest.mark.parametrize("users", [[], [1], USERS[:7], USERS])
