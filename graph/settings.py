@@ -50,9 +50,6 @@ class Settings(BaseModel):
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
     log_format: str = Field("text", pattern=r"^(text|json)$", description="Log lines as text for people, or as json")
     history_limit: int = Field(50, ge=1, le=100_000, description="Interactions of a user that one traversal follows")
-    trending_half_life: float = Field(
-        2.0, gt=0, le=365, description="Days after which a viewing counts half as trending; the newest 2,000 count"
-    )
     feed_url: str = Field(
         "https://jedha-netflix-real-time-api.herokuapp.com/users-currently-watching-movie",
         pattern=r"^https?://",

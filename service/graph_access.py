@@ -63,7 +63,7 @@ class GraphAccess:
     @cached_property
     def movies(self) -> Movies:
         """The catalogue."""
-        return Movies(self.database, self.settings.trending_half_life)
+        return Movies(self.database)
 
     @cached_property
     def history(self) -> History:
@@ -78,9 +78,7 @@ class GraphAccess:
     @cached_property
     def recommendations(self) -> Recommendations:
         """The traversals."""
-        return Recommendations(
-            self.database, self.settings.history_limit, trending_half_life=self.settings.trending_half_life
-        )
+        return Recommendations(self.database, self.settings.history_limit)
 
     @cached_property
     def stars(self) -> Stars:

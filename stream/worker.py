@@ -53,9 +53,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         ingest = Ingest(database, timedelta(days=settings.hit_window))
         erasures = Erasures(database, settings.erased_file)
         writer = Writer(log, ingest, FinishRules.from_settings(settings), settings.feed_catalogue)
-        recommendations = Recommendations(
-            database, settings.history_limit, trending_half_life=settings.trending_half_life
-        )
+        recommendations = Recommendations(database, settings.history_limit)
         news = threading.Event()
         client = FeedClient(settings.feed_url, polling)
         poller = Poller(client, log, settings.feed_calls_per_minute, tell=news.set)

@@ -9,7 +9,8 @@ from neo4j import Record
 from graph.database import Database, Transaction
 from graph.diversity import diversify
 from graph.metrics import TRAVERSAL_SECONDS
-from graph.repositories.movies import TRENDING_HALF_LIFE_DAYS, MovieFilter, Movies, ScoredMovie
+from graph.recency import HALF_LIFE
+from graph.repositories.movies import MovieFilter, Movies, ScoredMovie
 from graph.times import text_of, utc_now
 
 REASONS = 3
@@ -106,10 +107,10 @@ class Recommendations:
         database: Database,
         history_limit: int = HISTORY_LIMIT,
         weights: HistoryWeights = HistoryWeights(),
-        trending_half_life: float = TRENDING_HALF_LIFE_DAYS,
+        half_life: int = HALF_LIFE,
     ) -> None:
         self._database = database
-        self._movies = Movies(database, trending_half_life)
+        self._movies = Movies(database, half_life)
         self._history_limit = history_limit
         self._weights = weights
 
@@ -121,9 +122,9 @@ class Recommendations:
         keep: MovieFilter = MovieFilter(),
         diversity: float = 0,
     ) -> RecommendationList:
-        """What to watch next: from the user's history, then what is trending, then the other rated movies.
+        """What to watch next: from the user's history, then what is trending, then the other watched movies.
 
-        Pages fit together, each movie once, until no rated movie is left. `diversity`, from 0 to 1, trades relevance
+        Pages fit together, each movie once, until no watched movie is left. `diversity`, from 0 to 1, trades relevance
         for variety among the first DIVERSE of a history's candidates.
         """
         if diversity == 0 or offset >= DIVERSE:
@@ -202,7 +203,7 @@ class Recommendations:
             ]
         behind = keep.without((*movie_ids, *led_to))
         page = max(0, offset - len(led_to)), limit - len(found)
-        basis, movies = self._movies.find_movies_for_all(now, *page, behind, user_id)
+        basis, movies = self._movies.find_movies_for_all(*page, behind, user_id)
         version = None
         if records:
             basis, version = "history", records[0]["modelVersion"]

@@ -29,7 +29,7 @@ WITH 1 AS ignored
 UNWIND range(1, 9) AS id
 CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id,
                 genres: [CASE id % 2 WHEN 0 THEN 'even' ELSE 'odd' END],
-                ratingCount: id, ratingMean: 3.0 + id / 10.0})
+                ratingCount: id, ratingMean: 3.0 + id / 10.0, viewers: id})
 WITH count(*) AS ignored
 UNWIND [[1, 5, 0.5], [1, 6, 0.25], [2, 5, 0.25], [2, 7, 0.75], [3, 6, 1.0], [4, 8, -0.5], [4, 5, 0.125], [1, 2, 9.0],
         [2, 8, 0.25]] AS edge
@@ -56,6 +56,15 @@ def rate(database: Database, user_id: int, stars: dict[int, float]) -> None:
         """,
         userId=user_id,
         ratings=[[movie, rating] for movie, rating in stars.items()],
+    )
+
+
+def let_trend(database: Database, movie_id: int) -> None:
+    """Somebody watched it lately."""
+    database.run_text(
+        "MATCH (movie:Movie {movieId: $movieId}) SET movie.recent3 = 1.0 "
+        "MERGE (applied:Sequence {name: 'applied'}) SET applied.newestAt = localdatetime('1970-01-04T00:00')",
+        movieId=movie_id,
     )
 
 
@@ -170,6 +179,7 @@ def test_pages_fit_together_until_nothing_is_left(filled: Database, user_id: int
     """User 1 has a history, 2 watched something that leads nowhere, 99 is not known; movie 4 is trending."""
     interact(filled, 2, 7, "WATCHED {eventId: 'e', startedAt: $now, finishedAt: $now}")
     interact(filled, 3, 4, "WATCHED {eventId: 'f', startedAt: $now, finishedAt: $now}")
+    let_trend(filled, 4)
     recommendations = Recommendations(filled, weights=PLAIN)
 
     def page(size: int, offset: int) -> list[int]:
@@ -191,7 +201,7 @@ def test_a_session_is_recommended_for_like_finished_movies(filled: Database) -> 
         (5, 0.25),
         (8, 0.25),
     ]
-    assert [movie.movie_id for movie in found.recommendations[4:]] == [9, 1, 4]
+    assert [movie.movie_id for movie in found.recommendations[4:]] == [9, 4, 1]
     assert (found.basis, found.user_id) == ("history", None)
 
 
@@ -213,6 +223,7 @@ def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Data
     assert (popular.basis, popular.model_version) == ("popular", None)
     assert popular.recommendations[0].movie_id == 9
     interact(filled, 5, 3, "WATCHED {eventId: 'e', startedAt: $now, lastSeenAt: $now}")
+    let_trend(filled, 3)
     trending = recommendations.recommend_for_user(99)
     assert (trending.basis, trending.recommendations[0].movie_id) == ("trending", 3)
     assert [movie.movie_id for movie in trending.recommendations[1:]] == [
@@ -223,7 +234,7 @@ def test_an_unknown_user_gets_what_is_popular_then_what_is_trending(filled: Data
 
 
 def test_without_a_model_there_is_still_an_answer(database: Database) -> None:
-    database.run_text("CREATE (:Movie {movieId: 1, title: 'Only', ratingCount: 2, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 1, title: 'Only', ratingCount: 2, ratingMean: 4.0, viewers: 2})")
     found = Recommendations(database).recommend_for_user(1)
     assert (found.basis, [movie.title for movie in found.recommendations]) == ("popular", ["Only"])
 
