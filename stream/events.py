@@ -1,6 +1,6 @@
 """The event model: what the log holds, whether the feed saw it or a client sent it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -14,6 +14,8 @@ API = "api"
 LARGEST_ID = 2**31 - 1
 EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(2200, 1, 1)
+# How far a clock may be ahead of ours: what is newer would be the present of all lists until then (graph.recency).
+LARGEST_LEAD = timedelta(minutes=5)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from graph.times import utc_now
 from stream.backoff import Backoff
 from stream.decoding import FeedError, UnreadableAnswerError
-from stream.events import FEED, Event, EventType
+from stream.events import FEED, LARGEST_LEAD, Event, EventType
 from stream.feed import CONNECT_SECONDS, FeedClient
 from stream.log import EventLog
 from stream.metrics import FEED_CALLS, FEED_CIRCUIT_OPEN, FEED_ROWS
@@ -74,9 +74,15 @@ class Poller:
         FEED_CALLS.labels("answered").inc()
         FEED_ROWS.labels("decoded").inc(len(answer.sightings))
         FEED_ROWS.labels("unreadable").inc(len(answer.unreadable))
+        now = utc_now()
+        # A clock that is ahead cannot be believed; when we heard of it is when it was.
+        sightings = [
+            sighting if sighting.at <= now + LARGEST_LEAD else sighting.model_copy(update={"at": now})
+            for sighting in answer.sightings
+        ]
         # Of an answer without a readable row nobody knows who is watching: its marker would end what is going on.
         if answer.sightings or not answer.unreadable:
-            self._log.append([*answer.sightings, Event(type=EventType.POLLED, source=FEED, at=utc_now())])
+            self._log.append([*sightings, Event(type=EventType.POLLED, source=FEED, at=now)])
             self._tell()
         logger.info("the feed shows %d viewings", len(answer.sightings))
         for body, reason in answer.unreadable:

@@ -4,12 +4,13 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
+from graph.times import utc_now
 from service.schemas.base import Body, Schema
 from service.schemas.parameters import MovieId, UserId
 from service.schemas.recommendations import Recommendations
-from stream.events import API, FEED, Event, EventType, Moment
+from stream.events import API, FEED, LARGEST_LEAD, Event, EventType, Moment
 
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 
@@ -23,7 +24,13 @@ def _read_moment(written: object) -> object:
     return datetime.fromisoformat(written.upper())
 
 
-WrittenMoment = Annotated[Moment | None, BeforeValidator(_read_moment)]
+def _require_past(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment > utc_now() + LARGEST_LEAD:
+        raise ValueError(f"{moment} has not come yet")
+    return moment
+
+
+WrittenMoment = Annotated[Moment | None, BeforeValidator(_read_moment), AfterValidator(_require_past)]
 
 
 def _describe_event(schema: dict[str, Any]) -> None:
@@ -59,7 +66,7 @@ class EventBody(Body):
     rating: float | None = Field(None, ge=0.5, le=5, multiple_of=0.5, description="Stars; for `rated` only")
     value: Literal[1, -1] | None = Field(None, description="For `liked`: 1, or -1 for not interested")
     at: WrittenMoment = Field(
-        None, description="When, from 1900 to 2200; now if absent. Without a zone it counts as UTC"
+        None, description="When, from 1900 on, not ahead of now; now if absent. Without a zone it counts as UTC"
     )
     event_id: str | None = Field(
         None,

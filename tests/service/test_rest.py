@@ -184,6 +184,7 @@ def test_unknown_paths_and_methods_are_problems(system: RunningSystem, method: s
         ({"userId": 1, "type": "finished"}, "0.movieId"),
         ({"userId": 1, "movieId": 1, "type": "eaten"}, "0.type"),
         ({"userId": 1, "movieId": 1, "type": "finished", "at": "yesterday"}, "0.at"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "at": "2190-01-01T00:00:00Z"}, "0.at"),
         ([{"userId": 1, "movieId": 1, "type": "clicked"}, {"userId": "x"}], "1.userId"),
         ([], "body"),
         ("text", "body"),

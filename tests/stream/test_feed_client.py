@@ -26,10 +26,10 @@ from stream.poller import BUDGET_SECONDS, Poller
 from stream.sqlite_log import SqliteEventLog
 
 
-def split_frame(*rows: tuple[Any, Any]) -> bytes:
+def split_frame(*rows: tuple[Any, Any], at: str = "2026-03-01T12:00:00") -> bytes:
     """The feed's body for (user, movie) rows."""
     columns = ["YearRelease", "Name", "current_time", "customerID"]
-    data = [[1999, f"Movie {movie}", "2026-03-01T12:00:00", user] for user, movie in rows]
+    data = [[1999, f"Movie {movie}", at, user] for user, movie in rows]
     return json.dumps(json.dumps({"columns": columns, "index": [movie for _, movie in rows], "data": data})).encode()
 
 
@@ -247,6 +247,17 @@ def test_a_poll_appends_its_sightings_and_a_marker(
     assert {event.source for event in events} == {"feed"}
     assert abs((utc_now() - events[-1].at).total_seconds()) < 60
     assert caplog.messages == ["the feed shows 2 viewings"]
+
+
+def test_what_is_ahead_of_us_was_seen_when_we_heard_of_it(
+    feed: FakeFeed, client: FeedClient, log: SqliteEventLog
+) -> None:
+    """A single moment in 2190 would be the present of all lists until then."""
+    feed.answer = response(split_frame((5, 7), at="2190-01-01T00:00:00"))
+    Poller(client, log, 5).poll_once()
+    [seen, marker] = [event for _, event in log.read(0, 0, 100) if event]
+    assert seen.at == marker.at
+    assert abs((utc_now() - seen.at).total_seconds()) < 60
 
 
 def test_a_poll_that_shows_nobody_is_marked_too(client: FeedClient, log: SqliteEventLog) -> None:
