@@ -52,6 +52,14 @@ class Recency:
         if again := set(pairs):
             self._now |= self._read(again)
 
+    def look_up_user(self, user_id: int) -> None:
+        """Read what counts of a user, before some of it is taken away, and again after that."""
+        found = self._run("read_user_recency", userId=user_id)
+        for pair, counted in found.items():
+            self._before.setdefault(pair, counted)
+        gone = {pair: Counted() for pair in self._before if pair[0] == user_id}
+        self._now |= gone | found
+
     def see(self, moment: int | None) -> None:
         """Something that counts happened at a moment, whether it is kept or not."""
         self._newest = newest_of(self._newest, moment)
@@ -107,9 +115,13 @@ class Recency:
         return [{"movieId": key, "figures": figures.properties()} for key, figures in found.items() if figures]
 
     def _read(self, pairs: set[Pair]) -> dict[Pair, Counted]:
-        rows = [list(pair) for pair in sorted(pairs)]
-        [record] = self._transaction.run("read_recency", pairs=rows, countedFrom=COUNTED_FROM)
-        found = dict.fromkeys(pairs, Counted())
+        found = self._run("read_recency", pairs=[list(pair) for pair in sorted(pairs)])
+        return {pair: found.get(pair, Counted()) for pair in pairs}
+
+    def _run(self, name: str, **parameters: Any) -> dict[Pair, Counted]:
+        """What counts, by pair, of those of which something does."""
+        [record] = self._transaction.run(name, countedFrom=COUNTED_FROM, **parameters)
+        found: defaultdict[Pair, Counted] = defaultdict(Counted)
         for user_id, movie_id, finished_at, rated_at in record["counted"]:
             known = found[user_id, movie_id]
             found[user_id, movie_id] = Counted(
