@@ -1,10 +1,26 @@
-// Set how much movies were watched lately (graph.recency), and put the graph's clock forward, never back.
-// Parameters: movies [{movieId, figures}] by movie (figures: properties, null for none), newestAt (as text, or null)
+// Keep true how much movies were watched lately (graph.recency), and put the graph's clock forward, never back.
+// Parameters: grown [[movieId, viewers, logarithms]] by movie (what comes to each sum, in the order of the half-lives),
+//   counted [{movieId, figures}] by movie (what takes their place; null for none), newestAt (as text, or null)
 // Returns: nothing
 MERGE (applied:Sequence {name: 'applied'})
 WITH applied, localdatetime($newestAt) AS newestAt
 SET applied.newestAt = CASE WHEN newestAt > applied.newestAt OR applied.newestAt IS NULL THEN newestAt ELSE applied.newestAt END
 WITH applied
-UNWIND $movies AS row
+CALL () {
+  UNWIND $grown AS row
+  MATCH (movie:Movie {movieId: row[0]})
+  WITH movie, row[1] AS viewers, row[2] AS added,
+       [movie.recent1, movie.recent3, movie.recent10, movie.recent30, movie.recent100] AS known
+  WITH movie, viewers, [place IN range(0, size(added) - 1) |
+         CASE
+           WHEN known[place] IS NULL THEN added[place]
+           WHEN known[place] > added[place] THEN known[place] + log(1 + 2 ^ (added[place] - known[place])) / log(2)
+           ELSE added[place] + log(1 + 2 ^ (known[place] - added[place])) / log(2)
+         END] AS recent
+  SET movie.viewers = coalesce(movie.viewers, 0) + viewers,
+      movie.recent1 = recent[0], movie.recent3 = recent[1], movie.recent10 = recent[2], movie.recent30 = recent[3],
+      movie.recent100 = recent[4]
+}
+UNWIND $counted AS row
 MATCH (movie:Movie {movieId: row.movieId})
 SET movie += row.figures

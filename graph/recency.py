@@ -59,6 +59,22 @@ def figures_of(viewers: int, newest: int, sums: Sequence[float]) -> Figures:
     return Figures(viewers, tuple(logarithms))
 
 
+def grows(moves: Sequence[Move]) -> bool:
+    """Whether nobody's moment becomes an earlier one, or none."""
+    return all(new is not None and (old is None or old <= new) for old, new in moves)
+
+
+def add_up(moves: Sequence[Move]) -> tuple[int, list[float]]:
+    """How many persons come to a movie by moves that grow, and log₂ of what comes to its sum for each of HALF_LIVES."""
+    added = []
+    for half_life in HALF_LIVES:
+        masses = _logarithms(moves, half_life)
+        top = max(new for _, new in masses)
+        total = math.fsum(2.0 ** (new - top) - 2.0 ** (old - top) for old, new in masses)
+        added.append(top + math.log2(total) if total > 0 else -math.inf)
+    return sum(old is None for old, _ in moves), added
+
+
 def move_figures(before: Figures, moves: Sequence[Move]) -> Figures | None:
     """Figures after some persons' moments changed; None if only counting the movie again is exact enough."""
     viewers = before.viewers + sum((new is not None) - (old is not None) for old, new in moves)
@@ -66,23 +82,19 @@ def move_figures(before: Figures, moves: Sequence[Move]) -> Figures | None:
     may_subtract = before.viewers > MOST_COUNTED_AGAIN
     recent = []
     for half_life, figure in zip(HALF_LIVES, figures, strict=True):
-        moved = _move_figure(
-            figure, [(_logarithm(old, half_life), _logarithm(new, half_life)) for old, new in moves], may_subtract
-        )
+        moved = _move_figure(figure, _logarithms(moves, half_life), may_subtract)
         if moved is None:
             return None
         recent.append(moved)
     return Figures(viewers, tuple(recent))
 
 
-def _move_figure(figure: float, moves: Sequence[tuple[float, float]], may_subtract: bool) -> float | None:
-    top = max((figure, *(new for _, new in moves)))
-    if top == -math.inf or any(
-        old > figure + TOLERANCE for old, _ in moves
-    ):  # nobody is left, or somebody was not in it
+def _move_figure(figure: float, masses: Sequence[tuple[float, float]], may_subtract: bool) -> float | None:
+    top = max((figure, *(new for _, new in masses)))
+    if top == -math.inf or any(old > figure + TOLERANCE for old, _ in masses):  # nobody is left, or was not in it
         return None
     kept = 2.0 ** (figure - top)
-    changes = [2.0 ** (new - top) - 2.0 ** (old - top) for old, new in moves]
+    changes = [2.0 ** (new - top) - 2.0 ** (old - top) for old, new in masses]
     removed = -sum(change for change in changes if change < 0)
     if removed > (LARGEST_SUBTRACTED * kept if may_subtract else 0):
         return None
@@ -90,6 +102,9 @@ def _move_figure(figure: float, moves: Sequence[tuple[float, float]], may_subtra
     return top + math.log2(total) if total > 0 else None
 
 
-def _logarithm(moment: int | None, half_life: int) -> float:
-    """Of what a moment adds to a sum."""
-    return -math.inf if moment is None else moment / (DAY * half_life)
+def _logarithms(moves: Sequence[Move], half_life: int) -> list[tuple[float, float]]:
+    """Of what the moments before and after add to a sum."""
+    scale = DAY * half_life
+    return [
+        (-math.inf if old is None else old / scale, -math.inf if new is None else new / scale) for old, new in moves
+    ]

@@ -62,9 +62,6 @@ class Settings(BaseModel):
         le=1,
         description="How much what is current decides, from 0 (the history alone) to 1; empty: the model's number",
     )
-    trending_half_life: float = Field(
-        2.0, gt=0, le=365, description="Days after which a viewing counts half as trending; the newest 2,000 count"
-    )
     future_minutes: float = Field(
         5.0,
         ge=0,

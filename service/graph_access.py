@@ -63,7 +63,7 @@ class GraphAccess:
     @cached_property
     def movies(self) -> Movies:
         """The catalogue."""
-        return Movies(self.database, self.settings.trending_half_life)
+        return Movies(self.database)
 
     @cached_property
     def history(self) -> History:

@@ -4,7 +4,6 @@ All writers take the lock of the sequence first, so they apply one after the oth
 before it writes.
 """
 
-from collections import Counter
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -161,11 +160,15 @@ class IngestTransaction:
 
     def remove_user_edges(self, user_id: int, limit: int) -> dict[str, int]:
         """Remove some of a user's edges; how many of each type."""
-        for record in self._transaction.run("remove_user_edges", userId=user_id, limit=limit, countedFrom=COUNTED_FROM):
-            self._recency.move(record["moves"])
+        self._recency.look_up_user(user_id)
+        removed = {
+            row["kind"]: row["removed"]
+            for row in self._transaction.run("remove_user_edges", userId=user_id, limit=limit)
+        }
+        if removed:
+            self._recency.look_up_user(user_id)
             self.note_change({user_id})
-            return dict(Counter(record["kinds"]))
-        return {}
+        return removed
 
     def remove_user(self, user_id: int) -> None:
         """Remove an erased user who has no edges left."""

@@ -3,18 +3,11 @@
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Self
 
 from graph.database import Database
+from graph.recency import HALF_LIFE
 
-# Ratings at which a movie's own mean weighs as much as the mean of all (Bayesian mean).
-POPULAR_CONFIDENCE = 50
-TRENDING_HALF_LIFE_DAYS = 2.0
-# Older viewings count less than 1/128.
-TRENDING_HALF_LIVES = 7
-# Each costs some 20 µs whenever the list is made.
-TRENDING_VIEWINGS = 2000
 # Ratings of one movie that are counted; at most a few movies have more.
 MOST_COUNTED = 100_000
 
@@ -86,9 +79,10 @@ class MovieFilter:
 class Movies:
     """Reads of movies."""
 
-    def __init__(self, database: Database, trending_half_life: float = TRENDING_HALF_LIFE_DAYS) -> None:
+    def __init__(self, database: Database, half_life: int = HALF_LIFE) -> None:
+        """`half_life`: by which of graph.recency.HALF_LIVES movies are trending."""
         self._database = database
-        self._trending_half_life = trending_half_life
+        self._trending_query = f"find_trending_movies_{half_life}"
 
     def get_movie(self, movie_id: int) -> Movie | None:
         """One movie, or None."""
@@ -117,43 +111,14 @@ class Movies:
     def find_popular_movies(
         self, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
     ) -> list[ScoredMovie]:
-        """Best rated movies by Bayesian mean, without what `user_id` has seen."""
-        return self._scored(
-            "find_popular_movies",
-            userId=user_id,
-            offset=offset,
-            limit=limit,
-            confidence=POPULAR_CONFIDENCE,
-            **keep.parameters(),
-        )
+        """Movies watched by most persons, without what `user_id` has seen."""
+        return self._scored("find_popular_movies", userId=user_id, offset=offset, limit=limit, **keep.parameters())
 
     def find_trending_movies(
-        self, now: datetime, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
+        self, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
     ) -> list[ScoredMovie]:
-        """Most watched movies lately, older viewings counting less, without what `user_id` has seen."""
-        return self._scored(
-            "find_trending_movies",
-            userId=user_id,
-            now=now,
-            since=now - timedelta(days=TRENDING_HALF_LIVES * self._trending_half_life),
-            mostViewings=TRENDING_VIEWINGS,
-            halfLifeDays=self._trending_half_life,
-            offset=offset,
-            limit=limit,
-            **keep.parameters(),
-        )
-
-    def find_movies_for_all(
-        self, now: datetime, offset: int, limit: int, keep: MovieFilter, user_id: int | None
-    ) -> tuple[str, list[ScoredMovie]]:
-        """A page of the trending movies followed by the other popular ones, and which of the two it begins with."""
-        trending = self.find_trending_movies(now, 0, offset + limit, keep, user_id)
-        page = trending[offset:]
-        if len(page) == limit:
-            return "trending", page
-        keep = keep.without(tuple(movie.movie_id for movie in trending))
-        popular = self.find_popular_movies(max(0, offset - len(trending)), limit - len(page), keep, user_id)
-        return "trending" if page else "popular", [*page, *popular]
+        """Movies watched most lately (graph.recency), without what `user_id` has seen."""
+        return self._scored(self._trending_query, userId=user_id, offset=offset, limit=limit, **keep.parameters())
 
     def sample_movies(self, limit: int) -> list[Movie]:
         """The most rated movies."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from graph.database import Transaction
-from graph.recency import COUNTED_FROM, HALF_LIVES, PROPERTIES, Figures, Move, figures_of, move_figures, newest_of
+from graph.recency import COUNTED_FROM, HALF_LIVES, Figures, Move, add_up, figures_of, grows, move_figures, newest_of
 from graph.times import milliseconds_of, moment_after, moment_of, text_of
 
 # User id and movie id.
@@ -37,10 +37,8 @@ class Recency:
         self._transaction = transaction
         self._before: dict[Pair, Counted] = {}
         self._now: dict[Pair, Counted] = {}
-        self._figures: dict[int, Figures] = {}
         self._moves: defaultdict[int, list[Move]] = defaultdict(list)
         self._newest: int | None = None
-        self._clock: int | None = None
 
     def look_up(self, pairs: Iterable[Pair]) -> None:
         """Read what counts of some pairs, before anything of it is written."""
@@ -53,6 +51,14 @@ class Recency:
         """Read what counts of pairs that were looked up, after something of it was taken away."""
         if again := set(pairs):
             self._now |= self._read(again)
+
+    def look_up_user(self, user_id: int) -> None:
+        """Read what counts of a user, before some of it is taken away, and again after that."""
+        found = self._run("read_user_recency", userId=user_id)
+        for pair, counted in found.items():
+            self._before.setdefault(pair, counted)
+        gone = {pair: Counted() for pair in self._before if pair[0] == user_id}
+        self._now |= gone | found
 
     def see(self, moment: int | None) -> None:
         """Something that counts happened at a moment, whether it is kept or not."""
@@ -68,12 +74,12 @@ class Recency:
 
     def write_ratings(self, rows: Sequence[dict[str, Any]]) -> int:
         """Write ratings that are newer than what is stored (cypher/write_ratings.cypher); returns how many."""
-        self.look_up((row["userId"], row["movieId"]) for row in rows)
         [record] = self._transaction.run("write_ratings", rows=rows)
-        for user_id, movie_id, at, stars in record["written"]:
-            rated = _milliseconds(at) if stars >= COUNTED_FROM else None
+        for user_id, movie_id, stars, at, before, before_at, finished_at in record["written"]:
+            watched, rated = _milliseconds(finished_at), _rated(stars, at)
+            self._before.setdefault((user_id, movie_id), Counted(watched, _rated(before, before_at)))
+            self._now[user_id, movie_id] = Counted(watched, rated)
             self.see(rated)
-            self._now[user_id, movie_id] = replace(self._now[user_id, movie_id], rated=rated)
         return len(record["written"])
 
     def move(self, moves: Iterable[tuple[int, list[tuple[str | None, str | None]]]]) -> None:
@@ -86,37 +92,42 @@ class Recency:
         for pair, before in self._before.items():
             if before.moment != self._now[pair].moment:
                 self._moves[pair[1]].append((before.moment, self._now[pair].moment))
-        if unknown := self._moves.keys() - self._figures.keys():
-            self._read((), unknown)
-        found = {
-            movie_id: move_figures(self._figures.get(movie_id, Figures()), moves)
-            for movie_id, moves in self._moves.items()
-        }
-        if inexact := sorted(movie_id for movie_id, figures in found.items() if figures is None):
-            found |= self._count_again(inexact)
-        if found or self._clock != newest_of(self._clock, self._newest):
-            rows = [
-                {"movieId": key, "figures": figures.properties()} for key, figures in sorted(found.items()) if figures
-            ]
+        grown = [[movie_id, *add_up(moves)] for movie_id, moves in sorted(self._moves.items()) if grows(moves)]
+        counted = self._shrink(sorted(movie_id for movie_id, moves in self._moves.items() if not grows(moves)))
+        if grown or counted or self._newest is not None:
             newest = None if self._newest is None else moment_after(self._newest)
-            self._transaction.run("write_recency", movies=rows, newestAt=text_of(newest))
+            self._transaction.run("write_recency", grown=grown, counted=counted, newestAt=text_of(newest))
 
-    def _read(self, pairs: Iterable[Pair], movie_ids: Iterable[int] = ()) -> dict[Pair, Counted]:
-        """What counts of pairs; also keeps the figures of their movies as they were, and the clock."""
-        rows = sorted(pairs)
-        unknown = {movie_id for _, movie_id in rows} | set(movie_ids)
-        [record] = self._transaction.run(
-            "read_recency",
-            pairs=[list(pair) for pair in rows],
-            movieIds=sorted(unknown - self._figures.keys()),
-            properties=list(PROPERTIES),
-            countedFrom=COUNTED_FROM,
-        )
-        self._clock = _milliseconds(record["newestAt"])
-        for movie_id, viewers, recent in record["movies"]:
-            self._figures[movie_id] = Figures(viewers, tuple(recent)) if viewers else Figures()
-        counted = {(row[0], row[1]): Counted(*map(_milliseconds, row[2:])) for row in record["counted"]}
-        return {pair: counted.get(pair, Counted()) for pair in rows}
+    def _shrink(self, movie_ids: list[int]) -> list[dict[str, Any]]:
+        """Figures of movies of which something was taken away."""
+        if not movie_ids:
+            return []
+        known = {
+            record["movieId"]: Figures(record["viewers"], tuple(record["recent"]))
+            for record in self._transaction.run("read_figures", movieIds=movie_ids)
+            if record["viewers"]
+        }
+        found = {
+            movie_id: move_figures(known.get(movie_id, Figures()), self._moves[movie_id]) for movie_id in movie_ids
+        }
+        if inexact := [movie_id for movie_id, figures in found.items() if figures is None]:
+            found |= self._count_again(inexact)
+        return [{"movieId": key, "figures": figures.properties()} for key, figures in found.items() if figures]
+
+    def _read(self, pairs: set[Pair]) -> dict[Pair, Counted]:
+        found = self._run("read_recency", pairs=[list(pair) for pair in sorted(pairs)])
+        return {pair: found.get(pair, Counted()) for pair in pairs}
+
+    def _run(self, name: str, **parameters: Any) -> dict[Pair, Counted]:
+        """What counts, by pair, of those of which something does."""
+        [record] = self._transaction.run(name, countedFrom=COUNTED_FROM, **parameters)
+        found: defaultdict[Pair, Counted] = defaultdict(Counted)
+        for user_id, movie_id, finished_at, rated_at in record["counted"]:
+            known = found[user_id, movie_id]
+            found[user_id, movie_id] = Counted(
+                newest_of(known.watched, _milliseconds(finished_at)), newest_of(known.rated, _milliseconds(rated_at))
+            )
+        return found
 
     def _count_again(self, movie_ids: list[int]) -> dict[int, Figures]:
         [record] = self._transaction.run(
@@ -127,6 +138,10 @@ class Recency:
             for row in record["movies"]
         }
         return {movie_id: counted.get(movie_id, Figures()) for movie_id in movie_ids}
+
+
+def _rated(stars: float | None, at: str | None) -> int | None:
+    return _milliseconds(at) if stars is not None and stars >= COUNTED_FROM else None
 
 
 def _milliseconds(text: str | None) -> int | None:

@@ -44,7 +44,10 @@ class ScoredMovie(Schema):
     movie_id: int
     title: str | None
     year: int | None
-    score: float
+    score: float = Field(
+        description="How well a title matches, how similar a movie is, or how many people watched it; of those who did "
+        "lately each counts the less the longer ago that was"
+    )
     available: bool = Field(description="Whether it may be recommended; only a search finds others")
 
 

@@ -77,7 +77,7 @@ class OfferedMovie(RecommendedMovie):
 class Recommendations(Schema):
     """What to watch next.
 
-    First what the history leads to, then what is trending, then the other rated movies, the most popular first.
+    First what the history leads to, then what is trending, then the other watched movies, the most popular first.
     """
 
     user_id: int | None

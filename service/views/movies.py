@@ -4,7 +4,6 @@ from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
 from graph.repositories import movies as repository
-from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
 from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
@@ -23,14 +22,14 @@ def search(query: schemas.SearchQuery) -> Reply:
 
 @blueprint.get("/popular", responses={200: schemas.MovieList})
 def popular(query: schemas.PageQuery) -> Reply:
-    """The best rated movies; few ratings count near the mean of all."""
+    """The movies watched by most people; a rating of at least three stars counts as watched."""
     return _reply_list(graph_access().movies.find_popular_movies(query.offset, query.limit))
 
 
 @blueprint.get("/trending", responses={200: schemas.MovieList})
 def trending(query: schemas.PageQuery) -> Reply:
-    """The most watched movies of late."""
-    return _reply_list(graph_access().movies.find_trending_movies(utc_now(), query.offset, query.limit))
+    """The movies watched most lately: of what happened, half counts after some days."""
+    return _reply_list(graph_access().movies.find_trending_movies(query.offset, query.limit))
 
 
 @blueprint.get("/genres", responses={200: schemas.GenreList})

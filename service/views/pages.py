@@ -76,7 +76,7 @@ def search() -> ResponseReturnValue:
     return render_page(
         "search.html",
         Source("Search by title", "/v1/movies?query=terminatr", "search_movies"),
-        Source("The best rated", "/v1/movies/popular", "find_popular_movies"),
+        Source("The most watched", "/v1/movies/popular", "find_popular_movies"),
     )
 
 

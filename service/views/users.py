@@ -53,7 +53,7 @@ blueprint = APIBlueprint(
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: from the history, then what is trending, then what is popular.
 
-    Pages fit together, each movie once, until no rated movie is left. A user who is not known gets what is trending.
+    Pages fit together, each movie once, until no watched movie is left. A user who is not known gets what is trending.
     """
     found = _find_stored(path.user_id, query) or graph_access().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity

@@ -1,11 +1,15 @@
-from datetime import timedelta
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from graph.database import Database
 from graph.queries import query
-from graph.repositories.movies import MovieFilter, Movies, lucene_query
-from graph.times import utc_now
+from graph.recency import HALF_LIVES
+from graph.repositories.ingest import Ingest
+from graph.repositories.movies import MovieFilter, Movies, ScoredMovie, lucene_query
+from graph.times import milliseconds_of
 
 
 @pytest.fixture
@@ -50,41 +54,65 @@ def test_nothing_of_lucenes_syntax_comes_from_the_text() -> None:
         assert lucene_query(text) == "(heat^4 OR heat*^2 OR heat~1) AND (or^4 OR or*)"
 
 
-def test_few_ratings_count_near_the_mean_of_all(movies: Movies) -> None:
-    popular = movies.find_popular_movies(0, 10)
-    assert [movie.movie_id for movie in popular] == [1, 7, 5, 3, 2, 4]
-    mean = (40 * 4.2 + 80 * 3.9 + 100 * 4.0 + 10 * 3.0 + 5.0 + 60 * 4.1) / 291
-    assert popular[0].score == pytest.approx((40 * 4.2 + 50 * mean) / 90)
+NOW = datetime(2026, 1, 1, 12)
 
 
-def test_trending_counts_recent_viewings_more(
-    movies: Movies, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = utc_now()
-    viewings = [[1, 0], [2, 4], [2, 4], [3, 30]]
-    database.run_text(
-        """
-        UNWIND $viewings AS row
-        MATCH (movie:Movie {movieId: row[0]})
-        CREATE (:User {userId: rand()})-[:WATCHED {startedAt: $now - duration({days: row[1]})}]->(movie)
-        """,
-        viewings=viewings,
-        now=now,
+@pytest.fixture
+def watched(movies: Movies, database: Database) -> Movies:
+    """Heat was watched by most; Amélie by two today, The Terminator four days ago, one without a title today."""
+    days = {1: [0, 0], 2: [4, 4], 3: [30, 40, 50, 60], 8: [0, 0, 0]}
+    ingest = Ingest(database)
+    rows = sorted(
+        (10 * movie + place, movie, 4.0, milliseconds_of(NOW - timedelta(days=age)))
+        for movie, ages in days.items()
+        for place, age in enumerate(ages)
     )
-    trending = movies.find_trending_movies(now, 0, 10)
-    assert [(movie.movie_id, round(movie.score, 3)) for movie in trending] == [(1, 1.0), (2, 0.5)]
-    assert movies.find_trending_movies(now + timedelta(days=60), 0, 10) == []
-    monkeypatch.setattr("graph.repositories.movies.TRENDING_VIEWINGS", 1)
-    assert [movie.movie_id for movie in movies.find_trending_movies(now, 0, 10)] == [1]
+    ingest.transact(lambda batch: batch.create_nodes({8: (None, None)}, {row[0] for row in rows}))
+    ingest.transact(lambda batch: batch.add_ratings(rows))
+    return movies
 
 
-def test_trending_reads_the_newest_viewings_from_the_index(database: Database) -> None:
-    """However many there are, only those that count are read."""
-    names = ("userId", "since", "now", "mostViewings", "halfLifeDays", "offset", "limit", *MovieFilter().parameters())
-    explained = database.explain(query("find_trending_movies"), **dict.fromkeys(names))
-    plan = explained["args"]["string-representation"]
-    assert "RANGE INDEX (anon_1)-[watched:WATCHED(startedAt)]" in plan
-    assert plan.count("+Top") == 1  # the movies'
+def test_popular_is_what_most_persons_watched(watched: Movies) -> None:
+    popular = watched.find_popular_movies(0, 10)
+    assert [(movie.movie_id, movie.score) for movie in popular] == [(3, 4.0), (1, 2.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize("half_life", HALF_LIVES)
+def test_trending_decays_by_its_half_life(watched: Movies, database: Database, half_life: int) -> None:
+    old = sum(2 ** (-age / half_life) for age in (30, 40, 50, 60))
+    expected = sorted([(2.0, 1), (2 * 2 ** (-4 / half_life), 2), (old, 3)], reverse=True)
+    trending = Movies(database, half_life).find_trending_movies(0, 10)
+    assert [(movie.score, movie.movie_id) for movie in trending] == [
+        (pytest.approx(score), movie) for score, movie in expected
+    ]
+
+
+def find_either(movies: Movies) -> list[Callable[..., list[ScoredMovie]]]:
+    return [movies.find_popular_movies, movies.find_trending_movies]
+
+
+def test_lists_for_all_leave_out_what_is_asked_and_come_in_pages(watched: Movies, database: Database) -> None:
+    database.run_text(
+        "MATCH (m:Movie {movieId: 1}) SET m.genres = ['Romance'] CREATE (:User {userId: 1})-[:CLICKED]->(m)"
+    )
+    database.run_text("MATCH (m:Movie {movieId: 2}), (u:User {userId: 1}) CREATE (u)-[:LIKED {value: -1}]->(m)")
+    for find in find_either(watched):
+        whole = [movie.movie_id for movie in find(0, 10)]
+        assert [movie.movie_id for offset in range(4) for movie in find(offset, 1)] == whole
+        assert {movie.movie_id for movie in find(0, 10, user_id=1)} == {1, 3}
+        assert {movie.movie_id for movie in find(0, 10, MovieFilter(exclude=(3,)))} == {1, 2}
+        assert {movie.movie_id for movie in find(0, 10, MovieFilter(genre="Romance"))} == {1}
+        assert {movie.movie_id for movie in find(0, 10, MovieFilter(year_from=1990, year_to=2000))} == {3}
+    database.run_text("MATCH (m:Movie {movieId: 3}) SET m.available = false")
+    assert all({movie.movie_id for movie in find(0, 10)} == {1, 2} for find in find_either(watched))
+
+
+def test_trending_queries_differ_by_the_half_life_alone() -> None:
+    texts = {
+        re.sub(rf"(\brecent|/ |of ){half_life}\b", r"\1N", query(f"find_trending_movies_{half_life}"))
+        for half_life in HALF_LIVES
+    }
+    assert len(texts) == 1
 
 
 def test_a_movie_is_told_whole_or_not_at_all(movies: Movies) -> None:

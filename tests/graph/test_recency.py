@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.database import Database
-from graph.recency import COUNTED_FROM, DAY, HALF_LIVES, Figures, Move, figures_of, move_figures, property_of
+from graph.recency import (
+    COUNTED_FROM,
+    DAY,
+    HALF_LIVES,
+    Figures,
+    Move,
+    add_up,
+    figures_of,
+    grows,
+    move_figures,
+    property_of,
+)
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
@@ -117,35 +128,48 @@ def add_ratings(database: Database, rows: list[tuple[int, int, float, int]]) -> 
 moments = st.integers(0, 400 * DAY)
 
 
+def grow(figures: Figures, moves: list[Move]) -> Figures:
+    """As cypher/write_recency.cypher does."""
+    assert grows(moves)
+    viewers, added = add_up(moves)
+    recent = [
+        max(known, more) + math.log2(1 + 2.0 ** -abs(known - more))
+        for known, more in zip(figures.recent or [-math.inf] * len(added), added, strict=True)
+    ]
+    return Figures(figures.viewers + viewers, tuple(recent))
+
+
 @given(
     persons=st.lists(moments, min_size=1, max_size=20),
-    later=st.lists(st.tuples(st.integers(0, 30), moments), max_size=20),
+    later=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 400 * DAY)), max_size=20),
+    together=st.booleans(),
 )
-def test_figures_move_as_the_persons_do(persons: list[int], later: list[tuple[int, int]]) -> None:
-    now = dict(enumerate(persons))
-    figures = count_by_hand(persons)
+def test_figures_grow_as_the_persons_do(persons: list[int], later: list[tuple[int, int]], together: bool) -> None:
+    now: dict[int, int] = dict(enumerate(persons))
+    figures, moves = count_by_hand(persons), list[Move]()
     for person, ahead in later:
         before = now.get(person)
         now[person] = (before or 0) + ahead
-        moved = move_figures(figures, [(before, now[person])])
-        assert moved is not None
-        figures = moved
+        moves.append((before, now[person]))
+    for part in [moves] if together else [[move] for move in moves]:
+        figures = grow(figures, part) if part else figures
     assert same(figures, count_by_hand(list(now.values())))
 
 
-@given(st.lists(moments, min_size=1, max_size=30), st.lists(moments, max_size=30))
-def test_many_at_once_are_the_same_as_one_after_the_other(first: list[int], then: list[int]) -> None:
-    moved = move_figures(count_by_hand(first), [(None, moment) for moment in then])
-    assert moved is not None
-    assert same(moved, count_by_hand([*first, *then]))
+@given(st.lists(moments, min_size=1, max_size=30), st.lists(moments, min_size=1, max_size=30))
+def test_mixed_changes_are_those_of_the_persons(kept: list[int], come: list[int]) -> None:
+    figures = move_figures(count_by_hand(kept), [(None, moment) for moment in come])
+    assert figures is not None
+    assert same(figures, count_by_hand([*kept, *come]))
+    assert same(figures, grow(count_by_hand(kept), [(None, moment) for moment in come]))
 
 
 def test_many_half_lives_apart_nothing_is_too_large_or_too_small() -> None:
     moments = [0, 30_000 * DAY, 30_000 * DAY]
-    moved = move_figures(Figures(), [(None, moment) for moment in moments])
-    assert moved is not None
-    assert same(moved, count_by_hand(moments))
-    assert moved.recent[0] == 30_001.0
+    found = grow(Figures(), [(None, moment) for moment in moments])
+    assert same(found, count_by_hand(moments))
+    assert found.recent[0] == 30_001.0
+    assert same(grow(found, [(30_000 * DAY, 60_000 * DAY)]), count_by_hand([*moments[:2], 60_000 * DAY]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ CREATE (:Model {{version: 'v1', fittedAt: localdatetime(), edges: 300, movies: {
 WITH 1 AS ignored
 UNWIND range(1, {MOVIES}) AS id
 CREATE (:Movie {{movieId: id, title: 'Movie ' + id, year: 1960 + id, genres: ['Comedy'], ratingCount: id,
-                 ratingMean: 2.0 + id / 30.0}})
+                 ratingMean: 2.0 + id / 30.0, viewers: id}})
 WITH collect(id) AS ids
 UNWIND ids AS source
 UNWIND range(1, 5) AS rank

@@ -100,7 +100,7 @@ def test_pages_go_on_until_nothing_is_left(contract: Contract, system: RunningSy
         [row] = database.run_text(
             """
             MATCH (movie:Movie)
-            WHERE 'Horror' IN movie.genres AND coalesce(movie.available, true) AND movie.ratingCount > 0
+            WHERE 'Horror' IN movie.genres AND coalesce(movie.available, true) AND movie.viewers > 0
               AND NOT EXISTS { (:User {userId: $userId})-[:RATED|WATCHED]->(movie) }
             RETURN collect(movie.movieId) AS movies
             """,

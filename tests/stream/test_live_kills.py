@@ -179,7 +179,7 @@ class Setting:
             database.run_alone("MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 5000 ROWS")
             database.run_alone("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 5000 ROWS")
             database.run_text("CREATE (:Catalogue {name: 'netflix-prize'})")
-            database.run_text("UNWIND range(1, 500) AS id CREATE (:Movie {movieId: id, ratingCount: 9, ratingMean: 3})")
+            database.run_text("UNWIND range(1, 500) AS id CREATE (:Movie {movieId: id, title: 'T', viewers: 9})")
 
     def read(self, text: str) -> list[dict[str, Any]]:
         with Database.from_settings(self.settings) as database:

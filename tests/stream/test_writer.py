@@ -226,7 +226,7 @@ def test_a_viewing_told_of_late_ends_when_the_next_one_was_seen_whatever_the_bat
 
 
 def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database: Database) -> None:
-    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', viewers: 9})")
     ingest = Ingest(database)
     events = [
         Event(type=EventType.STARTED, source=API, at=NOON, user_id=1, movie_id=7, event_id="start"),
@@ -239,7 +239,7 @@ def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database:
 
 
 def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', viewers: 9})")
     ingest = Ingest(database)
     read_after: list[int] = []
     read = ingest.read_finishes_since
@@ -257,7 +257,7 @@ def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch
 
 
 def test_a_finish_of_a_batch_that_may_not_be_whole_waits(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', viewers: 9})")
     ingest = Ingest(database)
     for user_id in (1, 2):
         finished = [Event(type=EventType.FINISHED, source="other", at=NOON, user_id=user_id, movie_id=7)]
@@ -282,7 +282,7 @@ def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, set
 
 
 def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Database, any_log: EventLog) -> None:
-    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', ratingCount: 9, ratingMean: 4.0})")
+    database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', viewers: 9})")
     ingest = Ingest(database)
     recommender = Recommender(ingest, Models(database), Recommendations(database))
     assert recommender.recommend_pending() == 0

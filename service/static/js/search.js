@@ -15,7 +15,7 @@ function search() {
   history.replaceState({}, "", text ? `/search?${new URLSearchParams({ q: text })}` : "/search");
   return show(find("results"), async () => {
     const answer = text ? await get("/v1/movies", { query: text, limit: 20 }, signal) : await get("/v1/movies/popular", { limit: 20 }, signal);
-    find("results-title").textContent = text ? `Titles like “${text}”` : "The best rated";
+    find("results-title").textContent = text ? `Titles like “${text}”` : "The most watched";
     find("count").textContent = `${answer.movies.length} movies`;
     if (answer.movies.length === 0) return empty("No title is like that. Try fewer letters, or another word of it.");
     return element("ol", { class: "results" }, ...answer.movies.map(result));
