@@ -181,3 +181,11 @@ def test_a_list_stored_nine_minutes_ago_is_kept_for_one_more(client: FlaskClient
     kept = client.application.extensions[KEY].cache.get(path)
     assert kept is not None
     assert time.monotonic() - kept.made_at == pytest.approx(9 * 60, abs=20)
+
+
+def test_a_version_is_told_with_its_rule_and_what_stands_in_for_it(get: Get) -> None:
+    told = get("/v1/stats/model")
+    assert told["overrides"] == {"current": DIALLED, "historyLimit": None}
+    assert told["versions"] == [told["current"]]
+    assert told["current"]["metrics"] == METRICS
+    assert told["current"]["rule"] == ServingRule(current=0.5).to_properties()
