@@ -83,16 +83,17 @@ CALL (rule, historyLimit) {
   ORDER BY at DESC, weight DESC, movie.movieId % 1000003 * 2654435761 % 4294967296
   WITH at, collect({movie: movie, weight: weight}) AS moment
   ORDER BY at DESC
-  WITH collect(moment)[..historyLimit] AS moments
+  WITH collect(moment) AS moments
+  WITH moments[..historyLimit] AS moments
   WITH moments, reduce(begins = [0], moment IN moments | begins + (begins[-1] + size(moment))) AS begins
   UNWIND range(0, size(moments) - 1) AS number
   WITH moments[number] AS moment, begins[number] AS first, begins[number + 1] AS behind
   WHERE first < historyLimit
   // What is of one moment shares the mean of its places.
-  WITH moment[..historyLimit - first] AS moment, 1 + rule.placeBoost *
+  WITH moment[..toInteger(historyLimit - first)] AS moment, 1 + rule.placeBoost *
        (rule.placeDecay ^ first - rule.placeDecay ^ behind) / ((1 - rule.placeDecay) * (behind - first)) AS place
   UNWIND moment AS step
-  RETURN collect({movie: step.movie, weight: step.weight * place}) AS history
+  RETURN collect({movie: step.movie, weight: step.weight * place}) AS history // one row, whatever there is
 }
 WITH *, reduce(total = 0.0, step IN history | total + abs(step.weight)) AS total
 CALL (rule, version, users, clock, recent, gain, exponent, seen, history, total) {

@@ -16,8 +16,9 @@ from engine.timeline import find_moment, task_between
 from graph.serving_rule import ServingRule
 
 # Where the ratings are cut, in percent of all by time; each window lasts until the next cut, the last one judges.
-CUTS = (80, 85, 90, 95)
-# Of more ratings a sample of users is looked at, at the last two cuts alone.
+CUTS = (60, 65, 70, 75, 80, 85, 90, 95)
+# Of many ratings fewer cuts say enough, the last ones; of very many a sample of users is looked at.
+CUTS_OF_MANY = ((300_000, 4), (1_000_000, 2))
 MOST_RATINGS = 3_000_000
 # With fewer people to ask the ratings have no usable timeline.
 FEWEST_ASKED = 20
@@ -40,9 +41,9 @@ class Backtest:
     def of(cls, ratings: Interactions, share: float = 1.0) -> "Backtest":
         """The tasks of some ratings, which are those of a share of all users."""
         if len(ratings.at):
-            moments = [find_moment(ratings.at, percent) for percent in CUTS] + [int(ratings.at.max()) + 1]
-            cuts = list(pairwise(moments))[0 if share == 1 else -2 :]
-            *choosing, judging = (task_between(ratings, begin, end) for begin, end in cuts)
+            cuts = CUTS[-min([len(CUTS), *(few for most, few in CUTS_OF_MANY if len(ratings.at) > most)]) :]
+            moments = [*(find_moment(ratings.at, percent) for percent in cuts), int(ratings.at.max()) + 1]
+            *choosing, judging = (task_between(ratings, begin, end) for begin, end in pairwise(moments))
             if sum(map(_count_asked, choosing)) >= FEWEST_ASKED and _count_asked(judging):
                 return cls(tuple(choosing), judging, "time", share)
         return cls((_hide_share(ratings, 0),), _hide_share(ratings, 1), "holdout", share)

@@ -10,17 +10,15 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from engine.baselines import Floats
-from engine.evaluation import Estimate, Values, estimate_by_user
+from engine.evaluation import Estimate, Values, estimate_by_user, find_hits, ndcg_at
 from engine.history import weigh_history
 from engine.interactions import Columns, Interactions
 from engine.protocols import Task
-from engine.ranking_kernels import rank_targets
 from engine.recency import Recency, measure_recency
-from engine.scoring import sum_tastes, weigh_movies
+from engine.scoring import rank_by_rule, sum_tastes
 from graph.recency import HALF_LIVES
 from graph.serving_rule import ServingRule
 
@@ -52,15 +50,15 @@ class Window:
     """Some users at a moment, and what they watched after it that was new to them.
 
     `history`: what they had rated. `weights`: item-item weights, source x target, learned before the moment. `recency`:
-    what was current at it. `targets`: users x movies, all that is to be found. `first`: place of each user's first one
-    among the stored targets, where there is an order. `users`: whom the rows stand for, for intervals.
+    what was current at it. `targets`: users x movies, all that is to be found. `first`: the first of each user's, where
+    there is an order. `users`: whom the rows stand for, for intervals.
     """
 
     history: Interactions
     weights: csr_array | Floats
     recency: Recency
     targets: csr_array
-    first: Columns | None
+    first: csr_array | None
     users: Columns
 
     @classmethod
@@ -68,52 +66,30 @@ class Window:
         """A task's users who have a history and something to find."""
         every = task.relevant if task.all_relevant is None else task.all_relevant
         asked = np.flatnonzero(task.has_history & (np.diff(every.indptr) > 0))
-        targets = csr_array(every[asked])
-        first = None
-        if task.all_relevant is not None:
-            only = csr_array(task.relevant[asked]).indices
-            first = np.flatnonzero(targets.indices == np.repeat(only, np.diff(targets.indptr)))
+        first = None if task.all_relevant is None else csr_array(task.relevant[asked])
         recency = measure_recency(task.training)
-        return cls(task.history.take_users(asked), weights, recency, targets, first, task.users[asked])
+        return cls(task.history.take_users(asked), weights, recency, csr_array(every[asked]), first, task.users[asked])
 
     def measure(self, rule: ServingRule) -> Values:
         """Accuracy by a rule: NDCG@20 of all that each user watched; where there is an order the mean of that and of
         NDCG@10 of the first of it."""
-        ranks = self._rank(rule)
-        found = _gain(ranks, ALL_LENGTH)
-        wanted = np.diff(self.targets.indptr)
-        best = np.concatenate(([0], np.cumsum(_gain(np.arange(ALL_LENGTH), ALL_LENGTH))))
-        whole = np.add.reduceat(found, self.targets.indptr[:-1]) / best[np.minimum(wanted, ALL_LENGTH)]
-        return whole if self.first is None else (whole + self.measure_first(rule)) / 2
+        ranked = self._rank(rule)
+        whole = measure_ndcg(ranked, self.targets, ALL_LENGTH)
+        return whole if self.first is None else (whole + measure_ndcg(ranked, self.first, FIRST_LENGTH)) / 2
 
     def measure_first(self, rule: ServingRule) -> Values:
-        """NDCG@10 of the first movie that each user watched; where there is no order, of one that was."""
-        first = self.targets.indptr[:-1] if self.first is None else self.first
-        return _gain(self._rank(rule)[first], FIRST_LENGTH)
+        """NDCG@10 of the first movie that each user watched; of all of them where there is no order."""
+        return measure_ndcg(self._rank(rule), self.targets if self.first is None else self.first, FIRST_LENGTH)
 
-    def _rank(self, rule: ServingRule) -> NDArray[np.int64]:
-        tastes, parts = self._tastes(rule), weigh_movies(self.recency, rule)
-        seen = self.history.stars
-        return rank_targets(
-            (tastes.indptr, tastes.indices, tastes.data),
-            (seen.indptr, seen.indices),
-            (self.targets.indptr, self.targets.indices),
-            parts.current,
-            parts.gain,
-            np.sort(parts.current),
-        )
+    def _rank(self, rule: ServingRule) -> Columns:
+        return rank_by_rule(self._tastes(rule), self.recency, rule, self.history.stars, ALL_LENGTH)
 
     def _tastes(self, rule: ServingRule) -> csr_array:
-        """Tastes of what is unseen; those of the rule asked for last are kept."""
+        """Tastes by the rule's history; those of the rule asked for last are kept."""
         key = (rule.rated, rule.finished, rule.place_boost, rule.place_decay, rule.history_limit)
         if key not in self._kept:
-            tastes = sum_tastes(weigh_history(self.history, rule), self.weights)
-            user = np.repeat(np.arange(tastes.shape[0]), np.diff(tastes.indptr))
-            known = self.history.user_of_each() * tastes.shape[1] + self.history.stars.indices
-            tastes.data[np.isin(user * tastes.shape[1] + tastes.indices, known)] = 0
-            tastes.eliminate_zeros()
             self._kept.clear()
-            self._kept[key] = tastes
+            self._kept[key] = sum_tastes(weigh_history(self.history, rule), self.weights)
         return self._kept[key]
 
     @cached_property
@@ -144,6 +120,11 @@ def choose_rule(windows: Sequence[Window], start: ServingRule = ServingRule()) -
 def measure_rule(windows: Sequence[Window], rule: ServingRule) -> Values:
     """Accuracy by a rule of each user of each window."""
     return np.concatenate([window.measure(rule) for window in windows])
+
+
+def measure_ndcg(ranked: Columns, relevant: csr_array, length: int) -> Values:
+    """NDCG at a length of each user, all of whom have something to find."""
+    return ndcg_at(find_hits(ranked, relevant), np.minimum(length, np.diff(relevant.indptr)), length)
 
 
 def _walk(windows: Sequence[Window], rule: ServingRule) -> ServingRule:
@@ -191,7 +172,3 @@ def _find_frugal(
         if difference.mean >= 0 or difference.mean - difference.half_width >= least:
             return rule, curve
     raise AssertionError("the best rule is as good as itself")
-
-
-def _gain(ranks: NDArray[np.int64], length: int) -> Values:
-    return np.where(ranks < length, 1 / np.log2(ranks + 2.0), 0.0)

@@ -1,37 +1,16 @@
 """Scores by a serving rule: what the traversal computes (cypher/recommend_movies.cypher), on arrays."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from engine.baselines import Floats, rank_by_scores
+from engine.baselines import Floats
 from engine.interactions import Columns
+from engine.ranking_kernels import rank_best
 from engine.recency import Recency
-from graph.repositories.recommendations import INDEXED
 from graph.serving_rule import ServingRule
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class MovieParts:
-    """The parts of a score that are a movie's own: `current`, and `gain`, by which a taste of 1 raises it."""
-
-    current: Values
-    gain: Values
-
-    def score(self, tastes: Values) -> Values:
-        """Scores by tastes, users x movies; 0 for movies that nobody has watched."""
-        return np.asarray(self.current * (1 + self.gain * tastes))
-
-
-def weigh_movies(recency: Recency, rule: ServingRule) -> MovieParts:
-    """Each movie's own parts of the score."""
-    current = (recency.decayed[rule.half_life] + rule.long_run * recency.shares) ** rule.exponent
-    gain = rule.gain / (recency.shares + rule.popularity_offset)
-    return MovieParts(np.where(recency.viewers > 0, current, 0.0), gain)
 
 
 def sum_tastes(history: csr_array, weights: csr_array | Floats) -> csr_array:
@@ -51,25 +30,20 @@ def sum_tastes(history: csr_array, weights: csr_array | Floats) -> csr_array:
 def rank_by_rule(tastes: csr_array, recency: Recency, rule: ServingRule, seen: csr_array, count: int) -> Columns:
     """The best `count` movies of each user, -1 where there are no more: users x count.
 
-    Candidates are those of the traversal: the movies that the history speaks for, and the first INDEXED that the user
-    has not seen of those most watched lately and of those most watched ever. `tastes`: of `sum_tastes`.
+    The traversal looks at those that the history speaks for and at the first few hundred of what is watched most lately
+    and ever; here are all movies that anybody watched, so the lists are the same if `count` is small beside that.
+    `tastes`: of `sum_tastes`. `seen`: users x movies, what is stored is never ranked; columns ascending.
     """
-    parts = weigh_movies(recency, rule)
-    indexes = [_order(recency.decayed[rule.half_life]), _order(recency.viewers)]
-
-    def scores(rows: slice) -> Values:
-        own = tastes[rows].toarray()
-        unseen = seen[rows].toarray() == 0
-        candidates = own > 0
-        for order in indexes:
-            ordered = unseen[:, order]
-            candidates[:, order] |= ordered & (np.cumsum(ordered, axis=1) <= INDEXED)
-        return np.where(candidates, parts.score(own), 0.0)
-
-    return rank_by_scores(scores, seen, count)
-
-
-def _order(values: Values) -> Columns:
-    """Movies with a value by falling value, of equals the lower first."""
-    order = np.argsort(-values, kind="stable")
-    return np.asarray(order[values[order] > 0])
+    shares = recency.shares
+    now = (recency.decayed[rule.half_life] + rule.long_run * shares) ** rule.exponent
+    current = np.where(recency.viewers > 0, now, 0.0)
+    gain = rule.gain / (shares + rule.popularity_offset)
+    order = np.argsort(-current, kind="stable")
+    return rank_best(
+        (tastes.indptr, tastes.indices, tastes.data),
+        (seen.indptr, seen.indices),
+        current,
+        gain,
+        order[current[order] > 0],
+        count,
+    )
