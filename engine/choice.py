@@ -38,7 +38,8 @@ GRID: Mapping[str, tuple[Any, ...]] = {
     "current": DIAL[::2],
     "tastes": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
     "popularity_offset": (0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 100.0),
-    "long_run": (0.1, 1.0, 10.0, 100.0, 1000.0),
+    # Not less: after a silence of years, one viewing would decide what everybody is offered.
+    "long_run": (10.0, 30.0, 100.0, 300.0, 1000.0),
     "place_boost": (0.0, 1.0, 4.0, 16.0, 64.0, 256.0),
     "stars": STARS,
 }

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HALF_LIVES = (1, 3, 10, 30, 100)  # days
-HALF_LIFE = 3
 COUNTED_FROM = 3.0  # stars
 DAY = 86_400_000  # milliseconds
 # What is taken away is subtracted if it is a small part of a movie's sum and the movie has many viewers; else the movie

@@ -248,14 +248,22 @@ def describe(kind: str, data: dict[str, Any]) -> str:
         return f"{mark} user {data['userId']:<8} {data['status']:<8} {_title(data)}"
     lines = [f"★ user {data['userId']:<8} next, by {data['basis']}:"]
     for movie in data["recommendations"][:3]:
-        reasons = ", ".join(_title(reason) for reason in movie["because"][:2])
-        lines.append(f"      {_title(movie)}" + (f"   because of {reasons}" if reasons else ""))
+        lines.append(f"      {_title(movie)}   {_reasons(movie)}")
     return "\n".join(lines)
 
 
 def say(text: str) -> None:
     """Tell whoever watches the terminal."""
     print(text, file=sys.stderr, flush=True)
+
+
+def _reasons(movie: dict[str, Any]) -> str:
+    """Why a movie is on a list; that it is current, where that adds most."""
+    because = movie["because"][:2]
+    most = because[0]["contribution"] if because else 0.0
+    current = ["popular right now"] if movie["current"] >= most else []
+    history = [f"because of {', '.join(map(_title, because))}"] if because else []
+    return "; ".join(current + history)
 
 
 def _title(movie: dict[str, Any]) -> str:

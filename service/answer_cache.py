@@ -1,7 +1,7 @@
 """Answers that were given already, served again for as long as nothing they tell of has changed.
 
-Whom an answer is about decides how long it holds: one user's history and list until something happens to that user,
-everything else until anything happens at all.
+Whom an answer is about decides how long it holds: one user's history and list until something happens to that user, but
+no more than ten minutes, since what others watch is in a list, too; everything else until anything happens at all.
 """
 
 import threading
@@ -9,11 +9,12 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from graph.repositories.recommendations import CURRENT_FOR
 from service.follower import Follower
 
 LARGEST_BYTES = 64 << 20
-# Titles may come to be known with no change that is told; and what is trending decays.
-OLDEST_SECONDS = 600.0
+# Titles may come to be known with no change that is told, what is trending decays, and a list's current part gets old.
+OLDEST_SECONDS = CURRENT_FOR.total_seconds()
 OLDEST_TRENDING_SECONDS = 60.0
 
 

@@ -3,9 +3,11 @@
 import hashlib
 import re
 import time
+from datetime import datetime
 
 from flask import Flask, Response, g, request
 
+from graph.times import utc_now
 from service.answer_cache import Answer
 from service.graph_access import graph_access
 from service.metrics import CACHE_HITS, CACHE_MISSES
@@ -42,12 +44,18 @@ def install(app: Flask) -> None:
         if "ETag" not in response.headers:
             response.set_etag(_digest(response.data), weak=True)
         if (version := g.get("known_version")) is not None:
-            user_id = None if g.get("about_everybody") else (request.view_args or {}).get("userId")
+            user_id = (request.view_args or {}).get("userId")
             etag = response.get_etag()[0] or ""
-            answer = Answer(response.data, etag, user_id, version, time.monotonic())
+            answer = Answer(response.data, etag, user_id, version, _made_at(g.get("generated_at")))
             graph_access().cache.put(request.full_path, answer)
         response.make_conditional(request)
         return response
+
+
+def _made_at(generated_at: datetime | None) -> float:
+    """On the cache's clock. What was stored some minutes ago is as old when it is answered first."""
+    age = (utc_now() - generated_at).total_seconds() if generated_at else 0.0
+    return time.monotonic() - max(0.0, age)
 
 
 def _digest(body: bytes) -> str:

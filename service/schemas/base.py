@@ -12,6 +12,16 @@ Timestamp = Annotated[
     PlainSerializer(lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z"), return_type=str),
     Field(description="UTC", json_schema_extra={"format": "date-time"}),
 ]
+Current = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="How much what is current decides, from 0, the history alone, to 1; the model's own number if "
+        "absent",
+        json_schema_extra={"example": 0.5},
+    ),
+]
 Genre = Annotated[str, Field(min_length=1, max_length=50, json_schema_extra={"example": "Comedy"})]
 
 

@@ -50,6 +50,35 @@ class Reach(Schema):
     groups: list[PopularityGroup]
 
 
+class ServingRule(Schema):
+    """What a version is served by: what counts in a history, and how much what is current does.
+
+    The score of a movie is current · (1 + tastes · taste / (share + popularityOffset)): `taste` is the history's sum of
+    weights, `share` that of all users who watched the movie, and current = (persons who watched it, each decayed by
+    halfLife, + longRun · share) ^ (dial / (1 − dial)), the dial being `current`.
+    """
+
+    rated: list[float] = Field(description="What ratings of ½, 1, 1½ … 5 stars count in a history")
+    finished: float = Field(description="What a finished movie counts; so do the next ones what their names say")
+    started: float
+    abandoned: float
+    liked: float
+    disliked: float
+    listed: float
+    clicked: float
+    place_boost: float = Field(description="By how much more the newest interaction counts")
+    place_decay: float = Field(description="What is left of that from one interaction to the next")
+    history_limit: int = Field(description="Interactions that are followed, the newest")
+    half_life: int = Field(description="Days")
+    current: float = Field(description="The dial, from 0, the history alone, to 1, what is current alone")
+    tastes: float = Field(description="How much a history counts; at 1 on the dial it does not")
+    popularity_offset: float = Field(
+        description="The smaller, the more what few people watch is offered to those whom it suits"
+    )
+    long_run: float = Field(description="How many persons all of the past counts as")
+    liked_from: float = Field(description="Stars from which on the fit learns that somebody liked a movie")
+
+
 class Model(Schema):
     """A fitted version of the model."""
 
@@ -59,8 +88,22 @@ class Model(Schema):
     movies: int
     parameters: dict[str, JsonValue]
     snapshot: dict[str, JsonValue] = Field(description="What it was fitted from")
-    metrics: dict[str, float] = Field(description="How well it finds likes that were held out of the fit, if measured")
+    metrics: dict[str, JsonValue] = Field(
+        description="If measured, how well the rule found what nobody had looked at: `ndcg@10 of the next movie`, "
+        "beside lists of what was watched lately (`lately`) and of what was watched most ever (`popular`), the first "
+        "one's 95 % interval (`halfWidth`) over so many users (`judges`). `chosenBy`: `time`, or `holdout` where the "
+        "ratings have no usable timeline. `dial`, on the earlier moments that the rule was chosen by: [dial, NDCG, "
+        "difference from the best, its half width] …. Versions of before have other ones"
+    )
+    rule: ServingRule
     withdrawn: bool = Field(description="Gone back from")
+
+
+class Overrides(Schema):
+    """What the operator has set in the place of the version's numbers; null where it has not."""
+
+    current: float | None = Field(description="RECOMMENDER_CURRENT")
+    history_limit: int | None = Field(description="RECOMMENDER_HISTORY_LIMIT")
 
 
 class Models(Schema):
@@ -68,6 +111,7 @@ class Models(Schema):
 
     catalogue: str | None
     current: Model | None
+    overrides: Overrides
     versions: list[Model] = Field(description="The newest first")
 
 

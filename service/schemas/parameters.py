@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from graph.repositories.movies import MovieFilter
-from service.schemas.base import Genre, Request
+from service.schemas.base import Current, Genre, Request
 from stream.events import EntityId, Year
 
 UserId = Annotated[EntityId, Field(json_schema_extra={"example": 1})]
@@ -65,7 +65,7 @@ class FilterQuery(PageQuery):
     diversity: float = Field(
         0, ge=0, le=1, description="Variety: 0 for none, 1 for all that can be had", json_schema_extra={"example": 0}
     )
-
+    current: Current | None = Field(None)
     stars: bool = Field(
         False, description="With the stars that the user would give each movie", json_schema_extra={"example": False}
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import MovieFilter
-from service.schemas.base import Body, Genre, Schema, Timestamp
+from service.schemas.base import Body, Current, Genre, Schema, Timestamp
 from stream.events import EntityId, Year
 
 
@@ -15,6 +15,13 @@ def _check_distinct(ids: list[int]) -> list[int]:
     return ids
 
 
+Basis = Annotated[
+    Literal["history", "trending", "popular"],
+    Field(
+        description="`history` if any of the movies owes something to it; else `trending` if most are there for those "
+        "who watched them lately, or `popular`"
+    ),
+]
 DistinctIds = Annotated[list[EntityId], AfterValidator(_check_distinct), Field(json_schema_extra={"uniqueItems": True})]
 
 
@@ -26,6 +33,7 @@ class FilterBody(Body):
     genre: Genre | None = Field(None, description="Only movies of this genre")
     year_from: Year | None = Field(None, description="Only movies of this year or later")
     year_to: Year | None = Field(None, description="Only movies of this year or earlier")
+    current: Current | None = Field(None)
 
     def movie_filter(self) -> MovieFilter:
         """As the repositories want it."""
@@ -35,7 +43,7 @@ class FilterBody(Body):
 class SessionBody(FilterBody):
     """Somebody without a name, known by movies."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"movieIds": [260, 1196], "limit": 3, "yearFrom": 1990}})
+    model_config = ConfigDict(json_schema_extra={"example": {"movieIds": [260, 1196], "limit": 3, "current": 0.2}})
 
     movie_ids: list[EntityId] = Field(min_length=1, max_length=1000, description="Movies watched, in any order")
     limit: int = Field(10, ge=1, le=200, description="How many at most")
@@ -64,7 +72,10 @@ class RecommendedMovie(Schema):
     movie_id: int
     title: str | None
     year: int | None
-    score: float = Field(description="What it means depends on where the movie comes from")
+    score: float = Field(
+        description="`current` and all contributions together; behind all of these movies, how popular a movie is"
+    )
+    current: float = Field(description="What the movie being current adds to the score")
     because: list[Reason] = Field(description="Empty for a movie that the history does not lead to")
 
 
@@ -77,15 +88,17 @@ class OfferedMovie(RecommendedMovie):
 class Recommendations(Schema):
     """What to watch next.
 
-    First what the history leads to, then what is trending, then the other watched movies, the most popular first.
+    First what the history leads to and what is current, by their score, then the other watched movies, the most popular
+    first.
     """
 
     user_id: int | None
-    basis: Literal["history", "trending", "popular"] = Field(
-        description="Where the first movie of this page comes from"
-    )
+    basis: Basis
     model_version: str | None
-    generated_at: Timestamp
+    generated_at: Timestamp = Field(
+        description="UTC. What the user did until then is in the list; what others did later may not change it for ten "
+        "minutes"
+    )
     recommendations: list[OfferedMovie]
 
 
@@ -96,13 +109,15 @@ class RecommendationLists(Schema):
 
 
 class Explanation(Schema):
-    """Why a movie is recommended: all contributions, which add up to the score, and the query that draws them."""
+    """Why a movie is recommended: all that adds up to the score, and the query that draws it."""
 
     user_id: int
     movie_id: int
     title: str | None
-    score: float
-    because: list[Reason]
+    generated_at: Timestamp = Field(description="UTC. A list of another moment may have another score")
+    score: float = Field(description="`current` and all contributions of `because` together")
+    current: float = Field(description="What the movie being current adds to the score")
+    because: list[Reason] = Field(description="Empty for a movie that is only current")
     cypher: str = Field(description="To paste into Neo4j Browser")
 
 
@@ -111,7 +126,7 @@ class PushedRecommendations(Schema):
 
     user_id: int
     batch_id: str
-    basis: Literal["history", "trending", "popular"]
+    basis: Basis
     model_version: str | None
     at: Timestamp
     recommendations: list[RecommendedMovie]

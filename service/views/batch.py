@@ -24,6 +24,8 @@ def recommend(body: schemas.BatchBody) -> Reply:
     for user_id in body.user_ids:
         if time.monotonic() > until:  # nobody waits for the answer any more
             raise DeadlineError("it took longer than an answer may; ask for fewer users at a time")
-        found = access.recommendations.recommend_for_user(user_id, body.limit, body.offset, body.movie_filter())
+        found = access.recommendations.recommend_for_user(
+            user_id, body.limit, body.offset, body.movie_filter(), current=body.current
+        )
         lists.append(schemas.Recommendations.model_validate(found))
     return reply(schemas.RecommendationLists(lists=lists))

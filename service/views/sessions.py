@@ -16,6 +16,6 @@ blueprint = APIBlueprint(
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = graph_access().recommendations.recommend_for_session(
-        tuple(body.movie_ids), body.limit, body.offset, body.movie_filter()
+        tuple(body.movie_ids), body.limit, body.offset, body.movie_filter(), body.current
     )
     return reply(schemas.Recommendations.model_validate(found))

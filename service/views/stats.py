@@ -35,11 +35,13 @@ def reach(query: schemas.FeedbackQuery) -> Reply:
 
 @blueprint.get("/model", responses={200: schemas.Models})
 def model() -> Reply:
-    """The model in use and earlier versions: from what they were fitted, and how well they did."""
-    models = graph_access().models
+    """The model in use and earlier versions: from what they were fitted, by what they serve, and how well they did."""
+    access = graph_access()
+    models = access.models
     found = {
         "catalogue": models.get_catalogue(),
         "current": models.get_current_model(),
+        "overrides": access.settings,
         "versions": models.list_models(),
     }
     return reply(schemas.Models.model_validate(found))

@@ -30,13 +30,15 @@ REMOVED = {
     "RECOMMENDED": "recommendations",
 }
 
-# Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie.
+# Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie, which
+# has what makes it current (`viewers`, `recent1` …) as properties; alone if it is only current.
 DRAWING = """\
 MATCH (catalogue:Catalogue)
-MATCH path = (user:User {{userId: {user_id}}})-[:RATED|WATCHED|LIKED|LISTED|CLICKED]->(:Movie)
-             -[similar:SIMILAR]->(:Movie {{movieId: {movie_id}}})
+MATCH (movie:Movie {{movieId: {movie_id}}})
+OPTIONAL MATCH path = (user:User {{userId: {user_id}}})-[:RATED|WATCHED|LIKED|LISTED|CLICKED]->(:Movie)
+                      -[similar:SIMILAR]->(movie)
 WHERE similar.version IN [catalogue.model, "incremental"]
-RETURN path
+RETURN movie, path
 ORDER BY abs(similar.weight) DESC
 LIMIT 25"""
 
@@ -51,14 +53,15 @@ blueprint = APIBlueprint(
 
 @blueprint.get("/recommendations", responses={200: schemas.Recommendations})
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
-    """What the user should watch next: from the history, then what is trending, then what is popular.
+    """What the user should watch next: by the history and by what is current, then the other watched movies.
 
-    Pages fit together, each movie once, until no watched movie is left. A user who is not known gets what is trending.
+    Pages fit together, each movie once, until no watched movie is left. A user who is not known gets what is current.
+    What the user does changes the list at once; what others do, within ten minutes (`generatedAt`).
     """
     found = _find_stored(path.user_id, query) or graph_access().recommendations.recommend_for_user(
-        path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity
+        path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current
     )
-    g.about_everybody = found.basis != "history" or not all(movie.because for movie in found.recommendations)
+    g.generated_at = found.generated_at
     answer = schemas.Recommendations.model_validate(found)
     if query.stars:
         movie_ids = [movie.movie_id for movie in answer.recommendations]
@@ -71,16 +74,23 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
 
 @blueprint.get("/recommendations/<int:movieId>/explanation", responses={200: schemas.Explanation})
 def explain(path: schemas.UserMoviePath) -> Reply:
-    """Why a movie is recommended to the user: every contribution, and the Cypher that draws them."""
+    """Why a movie is recommended to the user: all that adds up to its score, and the Cypher that draws it.
+
+    By the model's own number for `current`.
+    """
+    now = utc_now()
     found = graph_access().recommendations.explain_recommendation(path.user_id, path.movie_id)
     if found is None:
-        abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: seen, or no path leads there")
+        why = "seen, not available, or nobody has watched it"
+        abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: {why}")
     return reply(
         schemas.Explanation(
             user_id=path.user_id,
             movie_id=found.movie_id,
             title=found.title,
+            generated_at=now,
             score=found.score,
+            current=found.current,
             because=[schemas.Reason.model_validate(reason) for reason in found.because],
             cypher=DRAWING.format(user_id=path.user_id, movie_id=path.movie_id),
         )

@@ -78,10 +78,10 @@ def test_popular_is_what_most_persons_watched(watched: Movies) -> None:
 
 
 @pytest.mark.parametrize("half_life", HALF_LIVES)
-def test_trending_decays_by_its_half_life(watched: Movies, database: Database, half_life: int) -> None:
+def test_trending_decays_by_its_half_life(watched: Movies, half_life: int) -> None:
     old = sum(2 ** (-age / half_life) for age in (30, 40, 50, 60))
     expected = sorted([(2.0, 1), (2 * 2 ** (-4 / half_life), 2), (old, 3)], reverse=True)
-    trending = Movies(database, half_life).find_trending_movies(0, 10)
+    trending = watched.find_trending_movies(0, 10, half_life=half_life)
     assert [(movie.score, movie.movie_id) for movie in trending] == [
         (pytest.approx(score), movie) for score, movie in expected
     ]

@@ -1,15 +1,21 @@
 """A catalogue so small that what is drawn at random often meets something."""
 
+from graph.recency import HALF_LIVES
+from graph.serving_rule import ServingRule
+
 MOVIES = 60
 USERS = 20
+RULE = ", ".join(f"{name}: {value}" for name, value in ServingRule().to_properties().items())
+# Somebody watched each movie at the beginning of 2020, 18,262 days after 1970.
+RECENT = ", ".join(f"recent{half_life}: 18262.0 / {half_life}" for half_life in HALF_LIVES)
 SMALL_CATALOGUE = f"""
 CREATE (:Model {{version: 'v1', fittedAt: localdatetime(), edges: 300, movies: {MOVIES}, parameters: '{{}}',
-                 snapshot: '{{}}', metrics: '{{}}'}}),
+                 snapshot: '{{}}', metrics: '{{}}', {RULE}}}),
        (:Catalogue {{name: 'movielens', model: 'v1'}})
 WITH 1 AS ignored
 UNWIND range(1, {MOVIES}) AS id
 CREATE (:Movie {{movieId: id, title: 'Movie ' + id, year: 1960 + id, genres: ['Comedy'], ratingCount: id,
-                 ratingMean: 2.0 + id / 30.0, viewers: id}})
+                 ratingMean: 2.0 + id / 30.0, viewers: id, {RECENT}}})
 WITH collect(id) AS ids
 UNWIND ids AS source
 UNWIND range(1, 5) AS rank

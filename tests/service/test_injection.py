@@ -71,7 +71,7 @@ READS: dict[str, Call] = {
         f"query {name}": lambda client, text, name=name: client.get(  # type: ignore[misc]
             "/v1/users/1/recommendations", query_string={name: text[:50]}
         )
-        for name in ("limit", "offset", "exclude", "genre", "yearFrom", "yearTo", "diversity", "stars")
+        for name in ("limit", "offset", "exclude", "genre", "yearFrom", "yearTo", "diversity", "current", "stars")
     },
     "query movies": lambda client, text: client.get("/v1/users/1/predictions", query_string={"movies": text}),
     "query name": lambda client, text: client.get("/v1/movies/popular", query_string={text: "1"}),

@@ -8,6 +8,7 @@ from conftest import RunningSystem, wait_until
 from contract import Contract
 
 from graph.database import Database
+from graph.recency import HALF_LIVES
 
 RECENT_USER = 880_001
 
@@ -37,6 +38,8 @@ def test_the_model_in_use_is_told_with_the_others(contract: Contract) -> None:
     assert answer["current"] in answer["versions"]
     assert answer["current"]["snapshot"]["ratings"] > 100_000
     assert answer["current"]["metrics"]["judges"] > 0
+    assert answer["current"]["rule"]["halfLife"] in HALF_LIVES
+    assert answer["overrides"] == {"current": None, "historyLimit": None}
 
 
 def test_reach_counts_each_movie_once(contract: Contract, system: RunningSystem) -> None:

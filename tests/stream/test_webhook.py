@@ -84,7 +84,7 @@ class Setting:
         return Webhook(self.settings, session, self.ingest, Recommendations(self.database), self.log, lambda: self.now)
 
     def store(self, *batches: str, at: datetime = NOON) -> None:
-        found = [Recommendation(7, "Amélie", 2001, 0.5, [Reason(7, "Amélie", 0.25)])]
+        found = [Recommendation(7, "Amélie", 2001, 0.5, [Reason(7, "Amélie", 0.25)], 0.125)]
         for batch in batches:
             self.ingest.store_lists([(batch, RecommendationList(1, "history", "v1", at, found))])
 
@@ -130,6 +130,8 @@ def test_a_list_is_posted_signed_as_listeners_of_the_stream_get_it(setting: Sett
         "data": json.loads(pushed.model_dump_json(by_alias=True)),
     }
     assert "Amélie" in body
+    [movie] = message["data"]["recommendations"]
+    assert (movie["score"], movie["current"], movie["because"][0]["contribution"]) == (0.5, 0.125, 0.25)
 
 
 def test_lists_come_in_order_once_and_a_restart_carries_on(setting: Setting, receiver: Receiver) -> None:

@@ -37,20 +37,27 @@ export function userLink(userId) {
   return element("a", { href: `/users/${userId}` }, `User ${userId}`);
 }
 
-/** "because of A, B": the movies that a recommendation comes from. */
-export function reasons(because, most = 3) {
-  if (because.length === 0) return element("span", { class: "because" }, "liked by everybody");
-  const links = because.slice(0, most).flatMap((reason, place) => [place ? ", " : "", movieLink(reason)]);
-  return element("span", { class: "because" }, "because of ", ...links);
+/** Why a movie is on a list: that it is current, where that adds most, and the movies of the history that lead to it. */
+export function reasons({ because, current }, most = 3) {
+  const links = because.slice(0, most).flatMap((reason, place) => [place ? ", " : "because of ", movieLink(reason)]);
+  const now = current >= (because[0]?.contribution ?? 0) ? ["popular right now", links.length ? "; " : ""] : [];
+  return element("span", { class: "because" }, ...now, ...links);
 }
 
 const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const numbers = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
+const exactly = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 4 });
 
 export const number = (value) => numbers.format(value);
 export const percent = (share) => (share === null ? "–" : `${numbers.format(100 * share)} %`);
-export const weight = (value) => value.toFixed(3).replace("-", "−");
+export const exact = (value) => exactly.format(value).replace("-", "−");
+
+/** What something adds to a score, which may be of any size. */
+export function weight(value) {
+  const size = Math.abs(value);
+  return (value === 0 || (size >= 0.0005 && size < 1000) ? value.toFixed(3) : value.toPrecision(3)).replaceAll("-", "−");
+}
 
 /** A moment as <time>: the day, or the time of day. */
 export function moment(at, form = "day") {

@@ -10,25 +10,28 @@ let drawnLast = null;
 /** Show why a user is offered a movie. */
 export function explain(userId, movie) {
   const path = `/v1/users/${userId}/recommendations/${movie.movieId}/explanation`;
-  if (movie.because.length === 0) {
-    drawnLast = null;
-    return show(find("explanation"), () => empty(`${titleOf(movie)} does not come from this user's history: many others watch or like it.`));
-  }
+  drawnLast = null;
   return show(find("explanation"), async () => {
-    const answer = await get(path);
-    drawnLast = { answer: { ...answer, year: movie.year }, path };
+    try {
+      drawnLast = { answer: { ...(await get(path)), year: movie.year }, path };
+    } catch (error) {
+      if (error.status === 404) return empty(`${titleOf(movie)} stands behind all that this user’s history or the present leads to.`);
+      throw error;
+    }
     return picture();
   });
 }
 
 function picture() {
   const { answer, path } = drawnLast;
-  const sources = answer.because.map((reason) => ({ ...reason, weight: reason.contribution }));
+  const history = answer.because.map((reason) => ({ ...reason, weight: reason.contribution }));
+  const parts = [{ title: "Popular right now", weight: answer.current }, ...history].sort((one, other) => other.weight - one.weight);
   const width = Math.max(280, Math.floor(find("explanation").clientWidth));
-  const what = `${sources.length} movies of the history lead to ${titleOf(answer)}`;
+  const what = `What adds up to the score of ${titleOf(answer)}: that it is popular right now, and ${history.length} movies of the history`;
+  const told = history.length ? "the sum of what being popular right now and each movie of the history add" : "only for being popular right now: nothing in this user’s history leads to it";
   return [
-    element("p", {}, element("b", {}, titleOf(answer)), ` scores ${weight(answer.score)}: the sum of what each movie of the history adds.`),
-    links(what, sources, answer, width),
+    element("p", {}, element("b", {}, titleOf(answer)), ` scores ${weight(answer.score)}, ${told}.`),
+    links(what, parts, answer, width),
     element("p", { class: "hint" }, "The figures: ", element("a", { href: path }, `GET ${path}`)),
     element("details", {}, element("summary", {}, "Draw it in Neo4j Browser"), element("pre", { tabindex: 0, "aria-label": "Cypher of this explanation" }, answer.cypher)),
   ];

@@ -13,7 +13,7 @@ export function shorten(text, pixels, letter = 6.9) {
 }
 
 /**
- * `sources` (movies with `weight`) lead to `target`. Each source is a link; negative weights are drawn dashed.
+ * `sources` lead to `target`, each with its `weight`. Those that are movies are links; negative weights are drawn dashed.
  */
 export function links(what, sources, target, width) {
   const height = Math.max(2, sources.length) * ROW + 8;
@@ -21,17 +21,19 @@ export function links(what, sources, target, width) {
   const left = Math.round(width * (narrow ? 0.74 : 0.46));
   const right = narrow ? width - 12 : Math.round(width * 0.7);
   const middle = height / 2;
-  const most = Math.max(...sources.map((source) => Math.abs(source.weight)));
+  const most = Math.max(Number.MIN_VALUE, ...sources.map((source) => Math.abs(source.weight)));
   const parts = sources.flatMap((source, place) => {
     const y = 4 + (place + 0.5) * ROW;
     const bend = (left + right) / 2;
     const thick = Math.max(1, (Math.abs(source.weight) / most) * THICKEST);
     const label = `${titleOf(source)}: ${weight(source.weight)}`;
+    const isMovie = source.movieId !== undefined;
+    const kind = isMovie ? { href: `/movies/${source.movieId}`, class: "source", "data-movie": source.movieId } : { role: "img" };
     return [
-      drawn("path", { class: source.weight < 0 ? "link against" : "link", d: `M${left} ${y}C${bend} ${y} ${bend} ${middle} ${right} ${middle}`, "stroke-width": thick }),
+      drawn("path", { class: source.weight < 0 ? "link against" : isMovie ? "link" : "link now", d: `M${left} ${y}C${bend} ${y} ${bend} ${middle} ${right} ${middle}`, "stroke-width": thick }),
       drawn(
-        "a",
-        { href: `/movies/${source.movieId}`, class: "source", "data-movie": source.movieId, "data-weight": source.weight, "aria-label": label },
+        isMovie ? "a" : "g",
+        { ...kind, "data-weight": source.weight, "aria-label": label },
         drawn("title", {}, label),
         drawn("rect", { class: "catch", x: 0, y: y - ROW / 2 + 2, width: left, height: ROW - 4, rx: 3 }),
         drawn("text", { x: 4, y: y + 4 }, shorten(titleOf(source), left - 64)),

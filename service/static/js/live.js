@@ -8,7 +8,7 @@ const HOUR = 3_600_000;
 const SHOWN = 40;
 const BINS = 12;
 const SMALL = { height: 84, width: 320, ends: ["1 h ago", "now"] };
-const BASIS = { history: "Next, from the history", trending: "Next, from what is trending", popular: "Next, from what is popular" };
+const BASIS = { history: "Next, by the history and what is current", trending: "Next, by what is trending", popular: "Next, by what is popular" };
 const opened = Date.now();
 const finishes = []; // {at, userId, node, pushed}
 const latencies = []; // [arrival, seconds]
@@ -78,7 +78,7 @@ function listed(pushed, arrived) {
 }
 
 function offer(pushed) {
-  const movies = pushed.recommendations.slice(0, 3).map((movie) => element("li", {}, movieLink(movie), " ", reasons(movie.because, 2)));
+  const movies = pushed.recommendations.slice(0, 3).map((movie) => element("li", {}, movieLink(movie), " ", reasons(movie, 2)));
   return element("div", { class: "offer" }, element("p", { class: "hint" }, BASIS[pushed.basis]), element("ol", {}, ...movies));
 }
 

@@ -1,8 +1,10 @@
 // The Model page.
 
+import { accuracy, dial } from "./accuracy.js";
 import { get } from "./api.js";
-import { element, find, moment, number, percent } from "./dom.js";
-import { bars, facts, roomIn } from "./plots.js";
+import { element, exact, find, moment, number, percent } from "./dom.js";
+import { bars, facts, roomIn, table } from "./plots.js";
+import { rule } from "./rule.js";
 import { empty, show } from "./states.js";
 
 function current({ catalogue, current: model }) {
@@ -23,31 +25,8 @@ function current({ catalogue, current: model }) {
 }
 
 function parameters(values) {
-  const rows = Object.entries(values).map(([name, value]) => row("td", name.replaceAll("_", " "), typeof value === "number" ? number(value) : String(value)));
+  const rows = Object.entries(values).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? exact(value) : String(value)]);
   return table("Parameters of the fit", ["Parameter", "Value"], rows);
-}
-
-function accuracy({ current: model, versions }) {
-  const judged = versions.filter((version) => Object.keys(version.metrics).length > 0);
-  const more = element("p", { class: "hint" }, "Other measures, and baselines, are not stored: ", element("code", {}, "python -m engine evaluate"), " takes them.");
-  if (judged.length === 0) return [empty("Nothing was held out of this fit, so its accuracy was not measured."), more];
-  const rows = judged.map((version) => {
-    const { halfWidth, judges, ...measures } = version.metrics;
-    const [name, value] = Object.entries(measures)[0];
-    const state = version.version === model?.version ? "in use" : version.withdrawn ? "withdrawn" : "kept";
-    return row("td", version.version, state, name.replace("ndcg", "NDCG"), value.toFixed(4), `± ${halfWidth.toFixed(4)}`, number(judges));
-  });
-  return [table("Accuracy by version", ["Version", "State", "Measure", "Value", "95 % within", "Users judged"], rows), more];
-}
-
-function table(caption, names, rows) {
-  const head = element("thead", {}, row("th", ...names));
-  const body = element("table", {}, element("caption", { class: "hidden" }, caption), head, element("tbody", {}, ...rows));
-  return element("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": caption }, body);
-}
-
-function row(cell, ...texts) {
-  return element("tr", {}, ...texts.map((text) => element(cell, cell === "th" ? { scope: "col" } : {}, text)));
 }
 
 function popularity(answer) {
@@ -91,5 +70,7 @@ const models = shared("/v1/stats/model");
 const reach = shared("/v1/stats/reach");
 show(find("current"), async () => current(await models()));
 show(find("accuracy"), async () => accuracy(await models()));
+show(find("dial"), async () => dial(await models()));
+show(find("rule"), async () => rule(await models()));
 show(find("popularity"), async () => popularity(await reach()));
 show(find("reach"), async () => coverage(await reach(), await get("/v1/stats/feedback")));

@@ -45,6 +45,23 @@ export function trail(what, points, { height = 84, width = 240, ends = ["", ""] 
   return picture(what, width, height, parts);
 }
 
+/** A curve of (x, value) points, x from 0 to 1, which begins at the value 0; `marked` is the x that a line marks. */
+export function curve(what, points, marked, { height = 170, width = 480, ends = ["0", "1"], format = number } = {}) {
+  const top = Math.max(1e-9, ...points.map(([, value]) => value));
+  const across = (x) => 6 + x * (width - 12);
+  const placed = points.map(([x, value]) => [across(x), height - LABEL - (value / top) * (height - 2 * LABEL)]);
+  const at = across(marked);
+  const parts = [
+    drawn("line", { class: "axis", x1: 0, x2: width, y1: height - LABEL + 0.5, y2: height - LABEL + 0.5 }),
+    ...endLabels(ends, width, height),
+    drawn("line", { class: "mark", x1: at, x2: at, y1: LABEL - 2, y2: height - LABEL }),
+    drawn("text", { class: `tick shipped ${marked < 0.2 ? "start" : marked > 0.8 ? "end" : ""}`, x: at, y: LABEL - 5 }, `in use: ${number(marked)}`),
+    drawn("polyline", { class: "line", points: placed.map((point) => point.join(",")).join(" ") }),
+    ...placed.map(([x, y], place) => drawn("circle", { class: "dot", cx: x, cy: y, r: 2.5 }, drawn("title", {}, `${number(points[place][0])}: ${format(points[place][1])}`))),
+  ];
+  return picture(what, width, height, parts);
+}
+
 /** How wide a plot in a place may be, so that its letters keep their size. */
 export function roomIn(id) {
   return Math.min(576, document.getElementById(id).clientWidth || 480);
@@ -60,6 +77,15 @@ function endLabels([left, right], width, height) {
 
 function picture(what, width, height, parts) {
   return drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": what }, ...parts);
+}
+
+/** A table with a head, which scrolls where it does not fit. */
+export function table(caption, names, rows) {
+  const line = (cell, texts) => element("tr", {}, ...texts.map((text) => element(cell, cell === "th" ? { scope: "col" } : {}, text)));
+  const head = element("thead", {}, line("th", names));
+  const body = element("tbody", {}, ...rows.map((row) => line("td", row)));
+  const whole = element("table", {}, element("caption", { class: "hidden" }, caption), head, body);
+  return element("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": caption }, whole);
 }
 
 /** A table of (name, value) pairs. */

@@ -23,8 +23,9 @@ function list() {
     if (movies.length === 0) return empty("No movie is left. Ask for fewer things at once.");
     chosen = movies.find((movie) => movie.movieId === chosen?.movieId) ?? movies[0];
     explain(userId, chosen);
-    const basis = { history: "From the history", trending: "Nothing to go by yet: what is trending", popular: "Nothing to go by yet: what is popular" };
-    return [element("p", { class: "hint" }, `${basis[answer.basis]}, model ${answer.modelVersion ?? "–"}`), element("ol", { class: "movies" }, ...movies.map(item))];
+    const basis = { history: "By the history and what is current", trending: "By what is trending", popular: "By what is popular" };
+    const told = element("p", { class: "hint" }, `${basis[answer.basis]}, model ${answer.modelVersion ?? "–"}, as of `, moment(answer.generatedAt, "time"));
+    return [told, element("ol", { class: "movies" }, ...movies.map(item))];
   });
 }
 
@@ -33,8 +34,8 @@ function item(movie) {
   return element(
     "li",
     { "data-movie": movie.movieId },
-    element("div", { class: "line" }, element("span", { class: "title" }, movieLink(movie)), predicted(movie), element("span", { class: "score" }, movie.because.length ? weight(movie.score) : "")),
-    reasons(movie.because),
+    element("div", { class: "line" }, element("span", { class: "title" }, movieLink(movie)), predicted(movie), element("span", { class: "score" }, weight(movie.score))),
+    reasons(movie),
     element("div", { class: "actions" }, why, ...actions(movie), plain("Exclude", movie, () => exclude(movie))),
   );
 }
