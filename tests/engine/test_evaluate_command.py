@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from engine.__main__ import main
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
-from engine.models import SLIM
+from engine.models import EASE, SLIM
 from graph.settings import Settings
 from scripts.sandbox import environment_of, sandbox_settings
 
@@ -71,10 +71,11 @@ def test_a_table_for_people_with_other_lengths(staged: Settings) -> None:
 
 
 def test_the_usual_parameters_can_be_measured(staged: Settings) -> None:
-    result = evaluate(staged, "--model", "slim", "--untuned", "--seeds", "2", "--json")
+    result = evaluate(staged, "--model", "ease", "--model", "ours", "--untuned", "--seeds", "2", "--json")
     assert result.exit_code == 0, result.output
-    [ours] = json.loads(result.output)
-    assert ours["parameters"] == [dict(SLIM.parameters)] * 2
+    ease, ours = json.loads(result.output)
+    assert ease["parameters"] == [dict(EASE.parameters)] * 2
+    assert [row["ridge"] for row in ours["parameters"]] == [SLIM.parameters["ridge"]] * 2
 
 
 def test_published_splits(staged: Settings, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Splits: what is learned from, shown and hidden, user by user."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.history import weigh_history
 from engine.interactions import Interactions, order_places
 from engine.protocols import (
     PROTOCOLS,
@@ -21,7 +19,6 @@ from engine.protocols import (
     files_protocol,
     strong_protocol,
 )
-from graph.repositories.recommendations import HistoryWeights
 
 NOON = datetime(2020, 1, 1, 12)
 Pairs = set[tuple[int, int]]
@@ -193,15 +190,6 @@ def test_a_line_that_is_no_split_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.txt").write_text(text)
     with pytest.raises(ProtocolError, match=r"bad\.txt, line 2: not whole numbers"):
         files_protocol(tmp_path / "bad.txt", tmp_path / "bad.txt")
-
-
-def test_a_history_is_weighed_by_stars_and_place_and_cut_to_the_newest() -> None:
-    history, _, _ = Interactions.from_tables([table([(1, 1, 5.0, 0), (1, 2, 4.0, 6), (1, 3, 1.0, 7), (2, 1, 4.0, 3)])])
-    weights = HistoryWeights(rated=(0, -0.5, 0, 0, 0, 0, 0, 1.0, 0, 2.0), place_boost=1.0, place_decay=0.5)
-    assert weigh_history(history, weights).toarray().tolist() == [[2 * 1.25, 1.5, -0.5 * 2], [2.0, 0, 0]]
-    assert weigh_history(history, weights, limit=2).toarray().tolist() == [[0, 1.5, -1.0], [2.0, 0, 0]]
-    nothing_for_one_star = replace(weights, rated=(0.0,) * 7 + (1.0, 0.0, 2.0))
-    assert weigh_history(history, nothing_for_one_star, limit=2).toarray().tolist() == [[2.5, 1.5, 0], [2.0, 0, 0]]
 
 
 def test_places_of_one_moment_are_the_same() -> None:

@@ -11,14 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from engine.__main__ import main
+from engine.choice import DIAL
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, use_dataset
 from engine.models import SLIM, STORABLE
-from engine.training import FittedModel, put_to_use
+from engine.training import JUDGEMENT, FittedModel, put_to_use
 from engine.versions import KEPT_VERSIONS, Archive, QualityError, VersionError, refit, roll_back
 from graph.database import Database
 from graph.repositories.models import Model, Models
-from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.repositories.recommendations import Recommendations
 from graph.schema import apply_schema
+from graph.serving_rule import ServingRule
 from graph.settings import Settings
 from scripts.sandbox import environment_of
 
@@ -54,7 +56,10 @@ def models(database: Database, settings: Settings) -> Models:
     dataset.write_manifest(Manifest("movielens", "made here", len(rows), USERS, MOVIES))
     use_dataset(dataset)
     models = Models(database)
-    database.run_text("UNWIND range(1, $movies) AS id CREATE (:Movie {movieId: id})", movies=MOVIES)
+    database.run_text(
+        "UNWIND range(1, $movies) AS id CREATE (:Movie {movieId: id, title: 'x', viewers: 1, recent10: 0.0})",
+        movies=MOVIES,
+    )
     models.create_catalogue("movielens")
     models.set_dataset(dataset.name)
     return models
@@ -69,7 +74,8 @@ def test_a_fit_tells_how_well_it_finds_what_was_held_out(models: Models, setting
     model = refit(settings, models, quiet=True)
     assert models.get_current_model() == model
     assert model.metrics["judges"] > 10
-    assert model.metrics["ndcg@20 of the newest likes"] > 0.2
+    assert model.metrics[JUDGEMENT] > 1.5 * model.metrics["popular"]
+    assert [row[0] for row in model.metrics["dial"]] == list(DIAL)
     assert model.parameters["model"] == "slim"
 
 
@@ -162,8 +168,11 @@ def test_a_graph_of_an_earlier_version_keeps_its_model(models: Models, database:
     database.run_text("CREATE (:Model {version: 'old', current: true, fittedAt: localdatetime()})")
     for _ in range(2):
         apply_schema(database)
-    [row] = database.run_text("MATCH (c:Catalogue), (m:Model) RETURN c.model AS used, m.current AS mark")
-    assert (row["used"], row["mark"]) == ("old", None)
+    [row] = database.run_text("MATCH (c:Catalogue), (m:Model) RETURN c.model AS used, m {.*} AS rule")
+    assert row["used"] == "old"
+    # It goes on with what all versions were served by: the history alone.
+    rule = ServingRule.from_properties(row["rule"])
+    assert (rule.current, rule.history_limit, rule.place_boost) == (0.0, 50, 16.0)
 
 
 def test_old_versions_go(models: Models, settings: Settings) -> None:
@@ -218,22 +227,23 @@ def test_readers_see_one_version_or_the_other(
         "CREATE (u)-[:RATED {rating: 5.0, at: localdatetime()}]->(m)",
         movies=list(sources),
     )
-    weights = HistoryWeights(rated=(1.0,) * 10, place_boost=0)
+    rule = ServingRule(rated=(1.0,) * 10, place_boost=0, current=0, tastes=1e9, popularity_offset=1e9)
 
     def swap(number: int) -> None:
         pairs = [(source, target) for source in sources for target in targets]
         rows = [(source, target, float(number + 1), 1) for source, target in pairs]
         edges = pl.DataFrame(rows, schema=["source", "target", "weight", "rank"], orient="row")
-        model = Model(f"v{number}", NOON, len(rows), len(sources), {}, {})
+        model = Model(f"v{number}", NOON, len(rows), len(sources), {}, {}, rule=rule)
         put_to_use(FittedModel(model, edges), models, lambda _: None)
 
     def read() -> None:
-        recommendations = Recommendations(database, weights=weights)
+        recommendations = Recommendations(database)
         while not done.is_set():
-            found = recommendations.recommend_for_user(1)
+            found = recommendations.recommend_for_user(1, len(targets))
             version = found.model_version or "none"
-            expected = len(sources) * (int(version[1:]) + 1.0) if found.basis == "history" else None
-            if [movie.score for movie in found.recommendations] != [expected] * len(targets):
+            expected = int(version[1:]) + 1.0
+            tastes = [round(movie.score - movie.current, 3) for movie in found.recommendations[: len(targets)]]
+            if tastes != [expected] * len(targets):
                 problems.append(found)
             answers[version] += 1
 

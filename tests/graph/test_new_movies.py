@@ -7,16 +7,15 @@ import pytest
 import graph.repositories.models
 from graph.database import Database
 from graph.repositories.models import Model, Models
-from graph.repositories.recommendations import HistoryWeights, Recommendations
+from graph.repositories.recommendations import Recommendations
 
 NOON = datetime(2026, 1, 1, 12)
-PLAIN = HistoryWeights(place_boost=0)
 # Movies 1 to 4 are known to the fit; 9 is new. 100 users in all, 3 of whom finish 9.
 GRAPH = """
 CREATE (:Catalogue {name: 'movielens', model: 'v1'}), (:Model {version: 'v1'})
 WITH 1 AS ignored
 UNWIND [[1, 50], [2, 10], [3, 0], [4, 0], [9, 0]] AS row
-CREATE (:Movie {movieId: row[0], ratingCount: row[1], ratingMean: 3.0})
+CREATE (:Movie {movieId: row[0], title: 'x', ratingCount: row[1], ratingMean: 3.0, viewers: 1, recent10: 1.0})
 WITH count(*) AS ignored
 UNWIND range(1, 100) AS id
 CREATE (:User {userId: id})
@@ -86,10 +85,10 @@ def test_a_movie_that_many_know_says_little_of_a_new_one(filled: Database) -> No
 def test_a_linked_movie_is_recommended_and_leads_on(filled: Database) -> None:
     watch(filled, {1: [9], 2: [9], 3: [9]})
     Models(filled).link_new_movie(9)
-    recommendations = Recommendations(filled, weights=PLAIN)
+    recommendations = Recommendations(filled, current=0)
     watch(filled, {50: [2]})
     found = recommendations.recommend_for_user(50)
-    assert (found.basis, [movie.movie_id for movie in found.recommendations]) == ("history", [1, 9])
+    assert (found.basis, [movie.movie_id for movie in found.recommendations]) == ("history", [1, 9, 3, 4])
     watch(filled, {51: [9]})
     found = recommendations.recommend_for_user(51)
     assert [movie.movie_id for movie in found.recommendations if movie.because] == [2]
