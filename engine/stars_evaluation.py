@@ -75,14 +75,14 @@ def split_probe(ratings: Interactions, probe: Mask) -> Iterator[StarsTask]:
 def split_time(ratings: Interactions, shares: Sequence[float] = CUTS) -> Iterator[StarsTask]:
     """Each rating after the first cut is to be predicted once, from all before the last cut that it comes after.
 
-    Raises ProtocolError if the moments do not part the ratings.
+    Cuts of one moment are one cut. Raises ProtocolError if there is none with ratings before it.
     """
     moments = np.sort(ratings.at)
-    cuts = [int(moments[int(share * len(moments))]) for share in shares] if len(moments) else []
+    places = [int(share * len(moments)) for share in shares] if len(moments) else []
+    if not (cuts := sorted({int(moments[place]) for place in places if moments[place] > moments[0]})):
+        raise ProtocolError("the ratings cannot be cut by time: too many are of one moment")
     for begin, end in itertools.pairwise([*cuts, NEVER]):
         before, asked = ratings.at < begin, (ratings.at >= begin) & (ratings.at < end)
-        if not before.any() or not asked.any():
-            raise ProtocolError("the ratings cannot be cut by time: too many are of one moment")
         yield replace(_task(ratings, asked, before), moments=ratings.at[asked], all_ratings=ratings)
 
 
