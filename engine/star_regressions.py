@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.kernels import Floats, Indices, Integers
 from engine.selection import find_largest
-from engine.star_kernels import count_shared, gather_features
+from engine.star_kernels import Doubles, count_shared, gather_features
 
 
 @dataclass(frozen=True)
@@ -14,15 +14,15 @@ class Residuals:
     """What a baseline leaves of ratings.
 
     `rows`, `columns`: pointers, indices and values, as CSR and as CSC of users x movies. `scales`: of each user's
-    features. `left_out`: of each user, what share of a rating's residual all the user's residuals gain where the user's
-    bias is made without that rating. `popularity`: what a candidate's shared raters are divided by.
+    features. `effects`: what the users' habits are about (movies x 3). `inverses`: of each user's system of equations
+    (users x 3 x 3), which tells what the habits are without a rating.
     """
 
     rows: tuple[Indices, Indices, Floats]
     columns: tuple[Indices, Indices, Floats]
     scales: Floats
-    left_out: Floats
-    popularity: Floats
+    effects: Floats
+    inverses: Doubles
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,19 @@ def fit_target(
     count = min(rated, raters)
     spread = pointers[target] + np.arange(count) * rated // count  # evenly, where there are too many
     users, own = column_users[spread], column_residuals[spread]
-    shared = count_shared(users, residuals.rows[0], residuals.rows[1], len(residuals.popularity))
+    shared = count_shared(users, residuals.rows[0], residuals.rows[1], len(residuals.effects))
     shared[target] = 0
-    chosen = find_largest(shared / residuals.popularity, candidates)
+    chosen = find_largest(shared, candidates)
     width = len(chosen)
     if width == 0:
         return None
-    shifts = own * residuals.left_out[users]  # the target's own rating is none of the user's history
-    wanted = own + shifts
-    column_of = np.full(len(residuals.popularity), -1)
+    # The target's own rating is none of the user's history, nor of the user's habits.
+    pulls = residuals.inverses[users] @ residuals.effects[target]
+    wanted = (own / (1 - pulls @ residuals.effects[target])).astype(np.float32)
+    shifts = (pulls * wanted[:, None]).astype(np.float32)
+    column_of = np.full(len(residuals.effects), -1)
     column_of[chosen] = np.arange(width)
-    features = gather_features(users, shifts, residuals.rows, residuals.scales, column_of, width)
+    features = gather_features(users, shifts, residuals.rows, residuals.effects, residuals.scales, column_of, width)
     solved = _solve_ridge(features, wanted, ridge)
     explained = np.square(solved) * np.square(features).sum(axis=0)
     kept = find_largest(explained[:width] + explained[width:], neighbours)

@@ -3,11 +3,13 @@
 The neighbourhood model of Koren 2008 (Factorization Meets the Neighborhood, equation 10), which he fits by gradient
 descent: a target's features are the residuals of its neighbours and whether they were rated at all, both scaled by
 (ratings of the user)^-alpha. Only users who rated the target are learned from, so each target has an exact solution.
+The user's bias moves with time (Koren 2009, Collaborative Filtering with Temporal Dynamics), where that helps: what the
+habits leave of the user's newest ratings is added, and fades.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,61 +18,48 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from engine.star_kernels import sum_contributions
+from engine.interactions import Interactions
+from engine.kernels import Floats, Integers
+from engine.star_baseline import Baseline, BaselineParameters, fit_baseline
+from engine.star_kernels import Doubles, leave_out, sum_contributions, sum_histories
 from engine.star_regressions import Residuals, fit_target
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
-
-BASELINE_ROUNDS = 10
 # Ratings of an average movie that a movie's own spread is drawn towards.
 SPREAD_SHRINKAGE = 20
-# A rater left out of a movie's regression, but not of the choice of its neighbours, makes the error look smaller: so
-# much, for four of five ratings of the sample's folds to be within the interval (docs/evaluation.md).
-CHOICE_FACTOR = 1.09
+# Later than all ratings by so much that none is new, in milliseconds.
+NEVER = 2**60
 
 
 @dataclass(frozen=True)
 class StarsParameters:
-    """What the fit depends on; the defaults were chosen on two of the folds that docs/evaluation.md measures.
+    """What the fit depends on; `engine/star_choice.py` chooses them on the ratings at hand, from these on.
 
     Raises ValueError for a value that leaves nothing to fit.
     """
 
+    baseline: BaselineParameters = field(default_factory=BaselineParameters)
     neighbours: int = 50  # K: STARS edges out of a movie
-    candidates: int = 300  # movies that a target's first regression looks at
-    ridge: float = 4.0
+    candidates: int = 150  # movies that a target's first regression looks at
+    ridge: float = 8.0
     exponent: float = 0.3  # alpha: how much less each rating of a long history counts
-    popularity_exponent: float = 0.0  # how much popular movies are held back as candidates
-    user_ridge: float = 5.0  # ratings of 0 that each user's bias is drawn towards
-    movie_ridge: float = 3.0  # the same for movies
+    half_life: float | None = None  # seconds in which a rating's part in the newest bias halves; None: there is none
+    newest_ridge: float = 10.0  # ratings of 0 that the newest bias is drawn towards
     raters: int = 4000  # of a target that are learned from, at most
     least_raters: int = 5  # of a target; one with fewer has no neighbours
 
     def __post_init__(self) -> None:
         if min(self.neighbours, self.candidates, self.raters, self.least_raters) < 1:
             raise ValueError("neighbours, candidates and numbers of raters must be at least 1")
-        if min(self.ridge, self.user_ridge, self.movie_ridge) <= 0:
-            raise ValueError("ridges must be positive")
+        if min(self.ridge, self.newest_ridge) <= 0 or (self.half_life is not None and self.half_life <= 0):
+            raise ValueError("ridges and half-lives must be positive")
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What is expected before anything is known of tastes: `mean` + the user's bias + `movie_bias`, in stars."""
+class Predicted:
+    """Stars of each pair, and how far off they are thought to be: up to a factor, a standard deviation."""
 
-    mean: float
-    movie_bias: Floats
-    user_ridge: float
-
-    def user_bias(self, stars: csr_array) -> Floats:
-        """Biases of users from what they rated (users x movies)."""
-        rest = csr_array((stars.data - self.mean - self.movie_bias[stars.indices], stars.indices, stars.indptr))
-        return _shrunk_mean(rest.sum(axis=1), np.diff(stars.indptr), self.user_ridge)
-
-    def residuals(self, stars: csr_array) -> Floats:
-        """What the baseline leaves of each stored rating, in their order."""
-        expected = np.repeat(self.user_bias(stars), np.diff(stars.indptr)) + self.movie_bias[stars.indices]
-        return (stars.data - np.float32(self.mean) - expected).astype(np.float32)
+    stars: Doubles
+    deviation: Doubles
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ class StarsModel:
 
     `neighbours`, `weights`, `rated_weights`: movies x K, neighbours -1 where there are fewer. `spread`: standard
     deviation of each movie's ratings from what is predicted, `unseen_spread` that of a movie the fit has not seen.
-    `user_spread`: of the users' biases. `low`, `high`: the scale.
+    `noise`: mean square of what the baseline leaves. `low`, `high`: the scale.
     """
 
     parameters: StarsParameters
@@ -89,58 +78,78 @@ class StarsModel:
     rated_weights: Floats
     spread: Floats
     unseen_spread: float
-    user_spread: float
+    noise: float
     low: float
     high: float
 
-    def predict(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
-        """Stars for pairs of a row and a column of `stars`, which has what the users are known to have rated."""
-        scales = scale_users(np.diff(stars.indptr), self.parameters.exponent)
-        rows = (stars.indptr, stars.indices, self.baseline.residuals(stars))
-        expected = self.predict_baseline(stars, users, movies)
-        tastes = sum_contributions(users, movies, rows, scales, self.neighbours, self.weights, self.rated_weights)
-        return np.clip(expected + tastes, self.low, self.high)
+    def predict(
+        self, known: Interactions, users: Integers, movies: Integers, moments: Integers | None = None
+    ) -> Predicted:
+        """Stars for pairs of a row and a column, from what the users are known to have rated before each pair's moment.
 
-    def predict_baseline(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
-        """The same without neighbours, and not held to the scale."""
-        expected = self.baseline.user_bias(stars)[users] + self.baseline.movie_bias[movies]
-        return expected.astype(np.float64) + self.baseline.mean
+        Moments are in milliseconds since 1970. Without them all that is known counts, and nothing of it is new.
+        """
+        moments = np.full(len(users), NEVER) if moments is None else moments
+        # Whoever is asked about many movies at one moment has one history.
+        histories, history_of = np.unique(np.stack([users, moments]), axis=1, return_inverse=True)
+        habits, inverses, gains, scales = self._learn_users(known, *histories)
+        features = self.baseline.features
+        tastes = sum_contributions(
+            (users, movies, moments),
+            (known.stars.indptr, known.stars.indices, known.stars.data, known.at),
+            (self.baseline.offsets, features, habits[history_of]),
+            (self.neighbours, self.weights, self.rated_weights),
+        )
+        asked = features[movies].astype(np.float64)
+        expected = self.baseline.offsets[movies] + (asked * habits[history_of]).sum(axis=1) + gains[history_of]
+        unknown = self.noise * np.einsum("pj,pjk,pk->p", asked, inverses[history_of], asked)
+        deviation = np.sqrt(self.spread[movies].astype(np.float64) ** 2 + unknown)
+        return Predicted(np.clip(expected + scales[history_of] * tastes, self.low, self.high), deviation)
 
-    def deviation(self, stars: csr_array, users: Integers, movies: Integers) -> NDArray[np.float64]:
-        """Standard deviation of the same predictions: the movie's spread and what is not known of the user."""
-        ratings = np.diff(stars.indptr)[users]
-        unknown = self.user_spread**2 * self.baseline.user_ridge / (self.baseline.user_ridge + ratings)
-        return np.sqrt(self.spread[movies].astype(np.float64) ** 2 + unknown)
-
-
-def fit_baseline(stars: csr_array, user_ridge: float, movie_ridge: float) -> Baseline:
-    """Biases that explain the ratings (users x movies) best, regularised, users and movies by turns."""
-    mean = float(stars.data.mean(dtype=np.float64))
-    counts = np.bincount(stars.indices, minlength=stars.shape[1])
-    baseline = Baseline(mean, np.zeros(stars.shape[1], dtype=np.float32), user_ridge)
-    lengths = np.diff(stars.indptr)
-    for _ in range(BASELINE_ROUNDS):
-        rest = stars.data - np.float32(mean) - np.repeat(baseline.user_bias(stars), lengths)
-        sums = np.bincount(stars.indices, weights=rest, minlength=stars.shape[1])
-        baseline = Baseline(mean, _shrunk_mean(sums, counts, movie_ridge), user_ridge)
-    return baseline
+    def _learn_users(
+        self, known: Interactions, users: Integers, moments: Integers
+    ) -> tuple[Doubles, Doubles, Doubles, Floats]:
+        """Of users before a moment: habits, the inverses of their systems, the newest bias, the features' scale."""
+        parameters = self.parameters
+        systems, told, newest = sum_histories(
+            users,
+            moments,
+            (known.stars.indptr, known.stars.indices, known.stars.data, known.at),
+            self.baseline.offsets,
+            self.baseline.features,
+            1000 * (parameters.half_life or 1.0),
+        )
+        habits, inverses = parameters.baseline.solve(systems, told)
+        gains = (newest[:, -1] - (habits * newest[:, :-1]).sum(axis=1)) / (newest[:, 0] + parameters.newest_ridge)
+        if parameters.half_life is None:
+            gains[:] = 0
+        return habits, inverses, np.asarray(gains), scale_users(systems[:, 0, 0], parameters.exponent)
 
 
 def fit_stars(
     stars: csr_array,
     parameters: StarsParameters = StarsParameters(),
     progress: Callable[[float], object] = lambda _: None,
+    targets: Integers | None = None,
 ) -> StarsModel:
-    """Fit ratings (users x movies, columns ascending in each row). `progress` is told the shares of the work."""
+    """Fit ratings (users x movies, columns ascending in each row). `progress` is told the shares of the work.
+
+    `targets`: the movies that get neighbours; all of them if not given.
+    """
     if stars.nnz == 0:
         raise ValueError("there are no ratings to fit")
-    baseline = fit_baseline(stars, parameters.user_ridge, parameters.movie_ridge)
-    residuals = csr_array((baseline.residuals(stars), stars.indices, stars.indptr), shape=stars.shape)
-    neighbours, weights, rated_weights, errors = _fit_regressions(residuals, parameters, progress)
+    baseline = fit_baseline(stars, parameters.baseline)
+    told = _leave_residuals(stars, baseline, parameters)
+    # Without neighbours, what the baseline leaves for a rater left out is the error.
+    left_out = leave_out(*told.rows, told.effects, told.inverses).astype(np.float64)
     counts = np.bincount(stars.indices, minlength=stars.shape[1])
+    errors = np.bincount(stars.indices, left_out**2, stars.shape[1]) / np.maximum(counts, 1)
+    wanted = np.arange(stars.shape[1]) if targets is None else targets
+    wanted = wanted[counts[wanted] >= parameters.least_raters]
+    neighbours, weights, rated_weights = _fit_regressions(told, wanted, parameters, errors, progress)
     movie_spread = float(baseline.movie_bias[counts > 0].std())
     # The last one is of a movie without ratings.
-    spread = _spread(np.append(errors, 0), np.append(counts, 0), movie_spread, parameters.movie_ridge)
+    spread = _spread(np.append(errors, 0), np.append(counts, 0), movie_spread, parameters.baseline.movie_ridge)
     return StarsModel(
         parameters,
         baseline,
@@ -149,35 +158,37 @@ def fit_stars(
         rated_weights,
         spread=spread[:-1],
         unseen_spread=float(spread[-1]),
-        user_spread=float(baseline.user_bias(stars).std()),
+        noise=float(np.square(told.rows[2]).mean(dtype=np.float64)),
         low=float(stars.data.min()),
         high=float(stars.data.max()),
     )
 
 
-def _fit_regressions(
-    residuals: csr_array, parameters: StarsParameters, progress: Callable[[float], object]
-) -> tuple[Integers, Floats, Floats, Floats]:
-    """Each movie's neighbours, weights, weights of having rated, and error: movies x K, and movies."""
-    columns, movies = residuals.tocsc(), residuals.shape[1]
-    neighbours = np.full((movies, parameters.neighbours), -1, dtype=np.int64)
-    weights, rated_weights = np.zeros((2, *neighbours.shape), dtype=np.float32)
-    # Of the ratings of those who rated the target, the target's own is none of the history, nor of the user's bias.
-    others = np.diff(residuals.indptr) - 1
-    left_out = (1 / (np.maximum(others, 0) + parameters.user_ridge)).astype(np.float32)
-    rated = np.diff(columns.indptr)
-    told = Residuals(
-        rows=(residuals.indptr, residuals.indices, residuals.data),
-        columns=(columns.indptr, columns.indices, columns.data),
-        scales=scale_users(others, parameters.exponent),
-        left_out=left_out,
-        popularity=np.maximum(rated, 1).astype(np.float32) ** np.float32(parameters.popularity_exponent),
+def _leave_residuals(stars: csr_array, baseline: Baseline, parameters: StarsParameters) -> Residuals:
+    """What the baseline leaves of the ratings, by users and by movies."""
+    habits, inverses = baseline.learn_habits(stars)
+    residuals = csr_array((baseline.residuals(stars, habits), stars.indices, stars.indptr), shape=stars.shape)
+    columns = residuals.tocsc()
+    return Residuals(
+        rows=(stars.indptr, stars.indices, np.asarray(residuals.data, dtype=np.float32)),
+        columns=(columns.indptr, columns.indices, np.asarray(columns.data, dtype=np.float32)),
+        # Of the ratings of those who rated the target, the target's own is none of the history.
+        scales=scale_users(np.diff(stars.indptr) - 1, parameters.exponent),
+        effects=baseline.features,
+        inverses=inverses,
     )
-    # Without neighbours, what the baseline leaves for a rater left out is the error.
-    squares = (residuals.data * (1 + np.repeat(left_out, others + 1))) ** 2
-    errors = _shrunk_mean(np.bincount(residuals.indices, squares, movies), np.maximum(rated, 1), 0)
-    targets = np.flatnonzero(rated >= parameters.least_raters).tolist()
 
+
+def _fit_regressions(
+    told: Residuals,
+    targets: Integers,
+    parameters: StarsParameters,
+    errors: Doubles,
+    progress: Callable[[float], object],
+) -> tuple[Integers, Floats, Floats]:
+    """Each movie's neighbours, weights and weights of having rated (movies x K); sets the targets' `errors`."""
+    neighbours = np.full((len(errors), parameters.neighbours), -1, dtype=np.int64)
+    weights, rated_weights = np.zeros((2, *neighbours.shape), dtype=np.float32)
     fit = partial(
         fit_target,
         told,
@@ -188,31 +199,27 @@ def _fit_regressions(
     )
     # Each regression is one thread's.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(get_num_threads()) as pool:
-        for target, found in zip(targets, pool.map(fit, targets), strict=True):
+        for target, found in zip(targets.tolist(), pool.map(fit, targets.tolist()), strict=True):
             if found is not None:
                 count = len(found.neighbours)
                 neighbours[target, :count] = found.neighbours
                 weights[target, :count], rated_weights[target, :count] = found.weights, found.rated_weights
                 errors[target] = found.error
             progress(1 / len(targets))
-    return neighbours, weights, rated_weights, errors
+    return neighbours, weights, rated_weights
 
 
-def scale_users(ratings: NDArray[np.integer], exponent: float) -> Floats:
+def scale_users(ratings: NDArray[np.number], exponent: float) -> Floats:
     """What each feature of a user with so many ratings counts."""
     return np.asarray(np.maximum(ratings, 1).astype(np.float32) ** np.float32(-exponent), dtype=np.float32)
 
 
-def _shrunk_mean(sums: NDArray[np.number], counts: NDArray[np.integer], ridge: float) -> Floats:
-    return np.asarray(sums / (counts + ridge), dtype=np.float32)
-
-
-def _spread(errors: Floats, ratings: NDArray[np.integer], movie_spread: float, movie_ridge: float) -> Floats:
+def _spread(errors: Doubles, ratings: NDArray[np.integer], movie_spread: float, movie_ridge: float) -> Floats:
     """Standard deviation of each movie's ratings from what is predicted: errors, and what is not known of its bias.
 
     `errors`: mean squared ones, of few ratings drawn towards that of all. `movie_spread`: of the biases.
     """
-    common = np.average(errors.astype(np.float64), weights=ratings)
+    common = np.average(errors, weights=ratings)
     variance = (ratings * errors + SPREAD_SHRINKAGE * common) / (ratings + SPREAD_SHRINKAGE)
     unknown = movie_spread**2 * movie_ridge / (movie_ridge + ratings)
-    return np.asarray(np.sqrt(CHOICE_FACTOR**2 * variance + unknown), dtype=np.float32)
+    return np.asarray(np.sqrt(variance + unknown), dtype=np.float32)

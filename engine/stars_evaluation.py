@@ -1,37 +1,42 @@
-"""Predicted stars in the Netflix Prize's own measure, beside the baseline's and a matrix factorisation's."""
+"""Predicted stars in the Netflix Prize's own measure, beside a baseline's and matrix factorisations'."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import surprise
-from scipy.sparse import csr_array
 
 from engine.evaluation import Estimate, Values, estimate_by_user
 from engine.interactions import Columns, Interactions, Mask
 from engine.protocols import ProtocolError
-from engine.stars import StarsParameters, fit_stars
-from graph.repositories.stars import INTERVAL
+from engine.star_choice import choose_parameters, describe_parameters
+from engine.star_factorisations import choose_factorisations
+from engine.stars import NEVER, StarsParameters, fit_stars
 
 FOLDS = 5
-BASELINE, SVD_NAME, OURS = "baseline", "SVD with biases (Surprise)", "STARS (ours)"
-# The best of a grid on a validation fold inside the first fold's training part of the sample (docs/evaluation.md).
-SVD = {"n_factors": 200, "n_epochs": 100, "lr_all": 0.01, "reg_all": 0.1}
-SVD_SEED = 1
+# Shares of all ratings before the cuts of the timeline; the last part ends with the last rating.
+CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)
+BASELINE, HABITS, OURS, LIVE = "baseline", "baseline with habits (ours)", "STARS (ours)", "STARS (ours), live histories"
+# Drawn so strongly to 0 that there is no such habit.
+NO_HABIT = 1e9
 # Predictions are told in so many groups of equal size, lowest first.
 CALIBRATION_GROUPS = 10
 
 
 @dataclass(frozen=True)
 class StarsTask:
-    """What is learned from, and the pairs of row and column whose stars are to be predicted."""
+    """What is learned from, and the pairs of row and column whose stars are to be predicted.
 
-    training: csr_array
+    On the timeline: `moments` of the pairs, and `all_ratings`, of which those before a pair's moment are known by then.
+    """
+
+    training: Interactions
     users: Columns
     movies: Columns
     stars: Values
+    moments: Columns | None = None
+    all_ratings: Interactions | None = None
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,11 @@ class Truth:
 
 @dataclass(frozen=True)
 class Tally:
-    """Predictions of one model for the pairs of all tasks, and how far off they are thought to be (nan: not told)."""
+    """Predictions of one model for the pairs of all tasks, and half the width of each interval (nan: there is none)."""
 
     model: str
     predicted: Values
-    deviation: Values
+    margin: Values
 
 
 def split_folds(ratings: Interactions, folds: int = FOLDS, seed: int = 0) -> Iterator[StarsTask]:
@@ -57,34 +62,51 @@ def split_folds(ratings: Interactions, folds: int = FOLDS, seed: int = 0) -> Ite
         raise ProtocolError(f"{ratings.stars.nnz} ratings cannot be cut into {folds} folds")
     fold = np.random.default_rng(seed).permutation(ratings.stars.nnz) % folds
     for number in range(folds):
-        yield _task(ratings, fold == number)
+        yield _task(ratings, fold == number, fold != number)
 
 
 def split_probe(ratings: Interactions, probe: Mask) -> Iterator[StarsTask]:
     """The Netflix Prize's probe set is to be predicted, and not learned from."""
     if not probe.any() or probe.all():
         raise ProtocolError("the staged ratings have no probe set: --folds cuts them at random")
-    yield _task(ratings, probe)
+    yield _task(ratings, probe, ~probe)
+
+
+def split_time(ratings: Interactions, shares: Sequence[float] = CUTS) -> Iterator[StarsTask]:
+    """Each rating after the first cut is to be predicted once, from all before the last cut that it comes after.
+
+    Cuts of one moment are one cut. Raises ProtocolError if there is none with ratings before it.
+    """
+    moments = np.sort(ratings.at)
+    places = [int(share * len(moments)) for share in shares] if len(moments) else []
+    if not (cuts := sorted({int(moments[place]) for place in places if moments[place] > moments[0]})):
+        raise ProtocolError("the ratings cannot be cut by time: too many are of one moment")
+    for begin, end in itertools.pairwise([*cuts, NEVER]):
+        before, asked = ratings.at < begin, (ratings.at >= begin) & (ratings.at < end)
+        yield replace(_task(ratings, asked, before), moments=ratings.at[asked], all_ratings=ratings)
 
 
 def evaluate_stars(
     tasks: list[StarsTask],
-    parameters: StarsParameters,
+    start: StarsParameters,
     tell: Callable[[str], object] = lambda _: None,
     *,
-    with_svd: bool = True,
+    with_factorisations: bool = True,
 ) -> tuple[list[Tally], Truth]:
-    """The baseline's, the matrix factorisation's and our predictions for all tasks, ours last, and the true stars."""
+    """Predictions of the baseline, the matrix factorisations and ours for all tasks, ours last, and the true stars.
+
+    All parameters are chosen within what is learned from: ours task by task, the factorisations' in the first one.
+    """
     parts: dict[str, list[tuple[Values, Values]]] = {}
+    factorisations = choose_factorisations(tasks[0].training, tell) if with_factorisations else []
     for number, task in enumerate(tasks, start=1):
-        tell(f"fitting {number} of {len(tasks)}")
-        model, pairs = fit_stars(task.training, parameters), (task.training, task.users, task.movies)
-        baseline = np.clip(model.predict_baseline(*pairs), model.low, model.high)
-        found = {BASELINE: (baseline, np.full(len(baseline), np.nan))}
-        if with_svd:
-            found[SVD_NAME] = predict_svd(task)
-        found[OURS] = model.predict(*pairs), model.deviation(*pairs)
-        for name, own in found.items():
+        found = {}
+        for name, predict in factorisations:
+            tell(f"{name}: fitting {number} of {len(tasks)}")
+            predicted = predict(task.training.stars, task.users, task.movies)
+            found[name] = predicted, np.full(len(predicted), np.nan)
+        tell(f"ours: fitting {number} of {len(tasks)}")
+        for name, own in {**found, **predict_ours(task, start, tell)}.items():
             parts.setdefault(name, []).append(own)
     tallies = [
         Tally(name, *(np.concatenate(values) for values in zip(*own, strict=True))) for name, own in parts.items()
@@ -93,15 +115,30 @@ def evaluate_stars(
     return tallies, truth
 
 
-def predict_svd(task: StarsTask) -> tuple[Values, Values]:
-    """Surprise's SVD: Funk's matrix factorisation, with biases."""
-    training = task.training.tocoo()
-    reader = surprise.Reader(rating_scale=(float(training.data.min()), float(training.data.max())))
-    table = pd.DataFrame({"user": training.row, "movie": training.col, "stars": training.data.astype(np.float64)})
-    model = surprise.SVD(**SVD, random_state=SVD_SEED)
-    model.fit(surprise.Dataset.load_from_df(table, reader).build_full_trainset())
-    pairs = zip(task.users.tolist(), task.movies.tolist(), strict=True)
-    return np.array([model.predict(user, movie).est for user, movie in pairs]), np.full(len(task.users), np.nan)
+def predict_ours(
+    task: StarsTask, start: StarsParameters, tell: Callable[[str], object]
+) -> dict[str, tuple[Values, Values]]:
+    """Stars and margins of the baseline, with and without habits, and of the whole model, which is the last.
+
+    On the timeline the model is asked twice: knowing what it learned from, and what was rated before each moment.
+    """
+    choice = choose_parameters(task.training, start, tell)
+    tell(f"chosen: {describe_parameters(choice.parameters)}, margin {choice.margin:.3f}")
+    training, pairs, nothing = task.training, (task.users, task.movies, task.moments), np.empty(0, dtype=np.int64)
+    plain = replace(choice.parameters.baseline, scale_ridge=NO_HABIT, popularity_ridge=NO_HABIT)
+    found = {}
+    for name, parameters in {
+        BASELINE: replace(choice.parameters, baseline=plain, half_life=None),
+        HABITS: choice.parameters,
+    }.items():
+        predicted = fit_stars(training.stars, parameters, targets=nothing).predict(training, *pairs)
+        found[name] = predicted.stars, np.full(len(task.stars), np.nan)
+    model = fit_stars(training.stars, choice.parameters)
+    histories = {} if task.all_ratings is None else {LIVE: task.all_ratings}
+    for name, known in {**histories, OURS: training}.items():
+        predicted = model.predict(known, *pairs)
+        found[name] = predicted.stars, choice.margin * predicted.deviation
+    return found
 
 
 def describe_tally(tally: Tally, ours: Tally, truth: Truth) -> dict[str, Any]:
@@ -110,8 +147,8 @@ def describe_tally(tally: Tally, ours: Tally, truth: Truth) -> dict[str, Any]:
     `ours less`: our RMSE less this one's, paired by rating; below 0 where ours is better.
     """
     errors = tally.predicted - truth.stars
-    told = ~np.isnan(tally.deviation)
-    inside = np.abs(errors[told]) <= INTERVAL * tally.deviation[told]
+    told = ~np.isnan(tally.margin)
+    inside = np.abs(errors[told]) <= tally.margin[told]
     return {
         "model": tally.model,
         "RMSE": str(root_mean_square(errors, truth.users)),
@@ -147,6 +184,6 @@ def calibrate(predicted: Values, truth: Truth) -> list[dict[str, float]]:
     ]
 
 
-def _task(ratings: Interactions, hidden: Mask) -> StarsTask:
+def _task(ratings: Interactions, hidden: Mask, learned: Mask) -> StarsTask:
     users, movies = ratings.user_of_each()[hidden], ratings.stars.indices[hidden].astype(np.int64)
-    return StarsTask(ratings.select(~hidden).stars, users, movies, ratings.stars.data[hidden].astype(np.float64))
+    return StarsTask(ratings.select(learned), users, movies, ratings.stars.data[hidden].astype(np.float64))

@@ -1,5 +1,6 @@
 """Fitting predicted stars from the staged ratings and the live ones, and putting them to use."""
 
+import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,6 +14,7 @@ from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import Interactions
 from engine.positives import COLUMNS, replace_told
+from engine.star_choice import Choice, choose_parameters
 from engine.stars import StarsModel, StarsParameters, fit_stars
 from engine.training import READERS_SECONDS
 from graph.repositories.models import Models
@@ -20,22 +22,40 @@ from graph.repositories.stars import Stars, StarsVersion
 from graph.settings import Settings
 from graph.times import utc_now
 
+logger = logging.getLogger(__name__)
+
 # User id, movie id, stars, moment.
 LiveRating = tuple[int, int, float, datetime]
 RATED = [*COLUMNS, "rating"]
+# Properties of a version that are chosen on the ratings at hand.
+CHOSEN = (
+    "movieRidge",
+    "userRidge",
+    "scaleRidge",
+    "popularityRidge",
+    "ridge",
+    "exponent",
+    "halfLife",
+    "newestRidge",
+    "margin",
+)
 
 
 def refit_stars(
-    settings: Settings, models: Models, stars: Stars, parameters: StarsParameters, *, quiet: bool = False
+    settings: Settings, models: Models, stars: Stars, start: StarsParameters, *, quiet: bool = False
 ) -> StarsVersion:
-    """Fit the staged and the live ratings and put the new version to use while the service runs."""
+    """Fit the staged and the live ratings and put the new version to use while the service runs.
+
+    `start`: the parameters that the choice starts from.
+    """
     dataset = Dataset(settings.staging / models.get_dataset())
     forget_users(dataset, models.read_tombstones())
     shards = (pl.read_parquet(file, columns=RATED) for file in dataset.shards())
     ratings, movie_ids = read_ratings(shards, stars.read_live_ratings())
+    choice = choose_parameters(ratings, start, logger.info)
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:
-        model = fit_stars(ratings.stars, parameters, lambda share: bar.update(100 * share))
-    fitted = describe_version(model, movie_ids, utc_now())
+        model = fit_stars(ratings.stars, choice.parameters, lambda share: bar.update(100 * share))
+    fitted = describe_version(model, choice, movie_ids, utc_now())
     with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
         stars.put_to_use(fitted, bar.update)
     time.sleep(READERS_SECONDS)
@@ -55,8 +75,9 @@ def read_ratings(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tupl
     return ratings, movie_ids
 
 
-def describe_version(model: StarsModel, movie_ids: NDArray[np.int64], now: datetime) -> StarsVersion:
+def describe_version(model: StarsModel, choice: Choice, movie_ids: NDArray[np.int64], now: datetime) -> StarsVersion:
     """A fitted model as edges and properties; `movie_ids`: of its columns."""
+    baseline, parameters = model.baseline, model.parameters
     target, place = np.nonzero(model.neighbours >= 0)
     neighbour = model.neighbours[target, place]
     edges = zip(
@@ -66,18 +87,30 @@ def describe_version(model: StarsModel, movie_ids: NDArray[np.int64], now: datet
         model.rated_weights[target, place].tolist(),
         strict=True,
     )
-    biases = zip(movie_ids.tolist(), model.baseline.movie_bias.tolist(), model.spread.tolist(), strict=True)
+    movies = zip(
+        *(column.tolist() for column in (movie_ids, baseline.movie_bias, baseline.popularity, model.spread)),
+        strict=True,
+    )
     return StarsVersion(
         version=f"{now:%Y%m%d-%H%M%S}",
         fitted_at=now,
         edges=list(edges),
-        movies=list(biases),
+        movies=list(movies),
         properties={
-            "mean": model.baseline.mean,
-            "userRidge": model.baseline.user_ridge,
-            "exponent": model.parameters.exponent,
+            "mean": baseline.mean,
+            "popularity": baseline.unseen_popularity,
+            "userRidge": float(parameters.baseline.user_ridge),
+            "scaleRidge": float(parameters.baseline.scale_ridge),
+            "popularityRidge": float(parameters.baseline.popularity_ridge),
+            "movieRidge": float(parameters.baseline.movie_ridge),
+            "ridge": float(parameters.ridge),
+            "exponent": parameters.exponent,
+            "halfLife": parameters.half_life,
+            "newestRidge": float(parameters.newest_ridge),
             "spread": model.unseen_spread,
-            "userSpread": model.user_spread,
+            "noise": model.noise,
+            "margin": choice.margin,
+            "chosenOn": choice.basis,
             "low": model.low,
             "high": model.high,
         },

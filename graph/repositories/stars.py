@@ -8,12 +8,11 @@ from neo4j import Record
 
 from graph.database import Database
 from graph.repositories.models import WRITE_ROWS, remove_all
+from graph.times import utc_now
 
 REASONS = 6
-# Four of five ratings are within so many standard deviations of a normal distribution.
-INTERVAL = 1.2816
 # Without a model the mean of a movie's ratings is all there is.
-PLAIN_DEVIATION, PLAIN_LOW, PLAIN_HIGH = 1.1, 0.5, 5.0
+PLAIN_MARGIN, PLAIN_LOW, PLAIN_HIGH = 1.4, 0.5, 5.0
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,16 @@ class Prediction:
 class StarsVersion:
     """A fitted version as it is stored.
 
-    `edges`: target and neighbour (movie ids), weight, weight of having been rated. `movies`: movie id, bias, spread.
-    `properties`: all that the traversal takes from the model's node.
+    `edges`: target and neighbour (movie ids), weight, weight of having been rated. `movies`: movie id, bias,
+    popularity (as the fit counts it), spread. `properties`: all that the traversal takes from the model's node, None
+    where there is none.
     """
 
     version: str
     fitted_at: datetime
     edges: Sequence[tuple[int, int, float, float]]
-    movies: Sequence[tuple[int, float, float]]
-    properties: dict[str, float]
+    movies: Sequence[tuple[int, float, float, float]]
+    properties: dict[str, float | str | None]
 
 
 class Stars:
@@ -67,9 +67,14 @@ class Stars:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def predict_stars(self, user_id: int, movie_ids: Sequence[int]) -> list[Prediction]:
-        """A prediction for each movie that there is, in the order given."""
-        parameters = {"userId": user_id, "movieIds": list(movie_ids), "reasonLimit": REASONS}
+    def predict_stars(self, user_id: int, movie_ids: Sequence[int], now: datetime | None = None) -> list[Prediction]:
+        """A prediction for each movie that there is, in the order given. `now`: of which the newest ratings are new."""
+        parameters = {
+            "userId": user_id,
+            "movieIds": list(movie_ids),
+            "reasonLimit": REASONS,
+            "now": now or utc_now(),
+        }
         found = {row["movieId"]: _prediction(row) for row in self._database.read("predict_stars", **parameters)}
         return [found[movie_id] for movie_id in movie_ids if movie_id in found]
 
@@ -99,7 +104,7 @@ def _prediction(record: Record) -> Prediction:
     stars = record["stars"]
     if stars is None:  # nobody has rated it, and nothing is known of the user
         stars = (lowest + highest) / 2
-    margin = INTERVAL * (record["deviation"] if has_model else PLAIN_DEVIATION)
+    margin = record["margin"] if has_model else PLAIN_MARGIN
     known = record["known"] and has_model
     return Prediction(
         movie_id=record["movieId"],

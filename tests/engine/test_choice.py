@@ -1,6 +1,7 @@
 """Choosing a serving rule on the past: against brute force, and on data whose answer is known."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from scipy.sparse import csr_array
 from engine.backtest import Backtest, find_interval, scale_rule
 from engine.choice import DIAL, Window, choose_rule
 from engine.interactions import Interactions
-from engine.recency import DAY, measure_recency
+from engine.recency import measure_recency
 from engine.scoring import rank_by_rule, sum_tastes
 from engine.timeline import task_between
 from graph.recency import COUNTED_FROM, HALF_LIVES
 from graph.serving_rule import ServingRule, find_exponent
-from tests.engine.test_protocols import table
+from graph.times import milliseconds_of
+from tests.engine.test_protocols import NOON, table
 
 
 def draw_ratings(seed: int, users: int, days: int, *, follow: float) -> Interactions:
@@ -25,7 +27,7 @@ def draw_ratings(seed: int, users: int, days: int, *, follow: float) -> Interact
         for day in range(days):
             own = 100 + 40 * (user % 2) + int(random.integers(40))
             movie = day // 3 + 1 if random.random() < follow else own
-            rows.setdefault((user, movie), (user, movie, float(random.choice([3, 5])), day * DAY + user))
+            rows.setdefault((user, movie), (user, movie, float(random.choice([3, 5])), day))
     return Interactions.from_tables([table(sorted(rows.values()))])[0]
 
 
@@ -38,7 +40,7 @@ def weights_of(ratings: Interactions) -> csr_array:
 
 
 def test_what_is_current_by_hand() -> None:
-    ratings = Interactions.from_tables([table([(1, 1, 5.0, 0), (1, 2, 2.5, 9 * DAY), (2, 1, 3.0, 3 * DAY)])])[0]
+    ratings = Interactions.from_tables([table([(1, 1, 5.0, 0), (1, 2, 2.5, 9), (2, 1, 3.0, 3)])])[0]
     found = measure_recency(ratings)
     assert found.viewers.tolist() == [2, 0]  # two stars and a half do not count, nor do they move the clock
     assert found.users == 2
@@ -87,9 +89,9 @@ def test_the_dial_goes_to_what_explains_the_past(follow: float, dial: tuple[floa
 
 def test_the_most_personal_of_equals_is_chosen() -> None:
     """Where all that is to be found is found at every value of the dial, the history alone decides."""
-    rows = [(user, movie, 5.0, movie * DAY) for user in range(1, 41) for movie in (1, 2)]
+    rows = [(user, movie, 5.0, movie) for user in range(1, 41) for movie in (1, 2)]
     known = Interactions.from_tables([table(rows)])[0]
-    task = task_between(known, 2 * DAY, 3 * DAY)
+    task = task_between(known, milliseconds_of(NOON + timedelta(days=2)), milliseconds_of(NOON + timedelta(days=3)))
     window = Window.of(task, weights_of(known))
     assert choose_rule([window]).rule.current == 0
 

@@ -98,28 +98,37 @@ def test_predicted_stars(staged: Settings) -> None:
     result = evaluate(staged, "--protocol", "stars", "--folds", "3", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)
-    assert [row["model"] for row in told["models"]] == ["baseline", "SVD with biases (Surprise)", "STARS (ours)"]
+    ours = ["baseline", "baseline with habits (ours)", "STARS (ours)"]
+    assert [row["model"] for row in told["models"]] == ["SVD (Surprise)", "SVD++ (Surprise)", *ours]
     assert all(0.5 < float(row["RMSE"].split(" ± ")[0]) < 1.5 for row in told["models"])
     assert len(told["calibration"]) == 10
-    assert [" ± " in row["ours less (RMSE)"] for row in told["models"]] == [True] * 3
+    assert [" ± " in row["ours less (RMSE)"] for row in told["models"]] == [True] * 5
     table = evaluate(staged, "--protocol", "stars", "--folds", "2").output
     assert "in the interval" in table
     assert "predicted  given" in table
 
 
-def test_the_probe_set_is_predicted_without_the_matrix_factorisation(
+def test_predicted_stars_on_the_timeline(staged: Settings) -> None:
+    result = evaluate(staged, "--protocol", "stars", "--by-time", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.output)["models"]
+    assert [row["model"] for row in told[-2:]] == ["STARS (ours), live histories", "STARS (ours)"]
+    assert all(0.4 < float(row["in the interval"].split(" ± ")[0]) <= 1 for row in told[-2:])
+
+
+def test_the_probe_set_is_predicted_without_the_matrix_factorisations(
     staged: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.stars_evaluation.predict_svd", None)
+    monkeypatch.setattr("engine.stars_evaluation.choose_factorisations", None)
     shard = current_dataset(staged.staging).shard_file(0)
     pl.read_parquet(shard).with_columns(probe=pl.col("movieId") % 7 == 0).write_parquet(shard)
     caplog.set_level("INFO")
     arguments = ["evaluate", "--protocol", "stars", "--probe", "--json"]
     result = CliRunner().invoke(main, arguments, env=environment_of(staged))
     assert result.exit_code == 0, result.output
-    assert "without the matrix factorisation" in caplog.text
+    assert "without the matrix factorisations" in caplog.text
     told = json.loads(result.output.splitlines()[-1])
-    assert [row["model"] for row in told["models"]] == ["baseline", "STARS (ours)"]
+    assert [row["model"] for row in told["models"]] == ["baseline", "baseline with habits (ours)", "STARS (ours)"]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +137,7 @@ def test_the_probe_set_is_predicted_without_the_matrix_factorisation(
         (["--protocol", "files"], 2, "needs --train and --test"),
         (["--protocol", "strong", "--held-out", "60"], 1, "too few to hold out 60 twice"),
         (["--protocol", "stars", "--probe"], 1, "no probe set"),
+        (["--protocol", "stars", "--probe", "--by-time"], 2, "--probe and --by-time are two ways to split"),
         (["--protocol", "stars", "--model", "ease"], 2, "--model does not go with --protocol stars"),
         (["--seeds", "0"], 2, "0 is not in the range"),
         (["--model", "magic"], 2, "'magic' is not one of"),

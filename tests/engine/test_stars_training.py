@@ -69,6 +69,7 @@ def test_the_command_fits_and_stores(graph: Database, settings: Settings, monkey
     find_models = "MATCH (model:StarsModel) RETURN model.version AS version"
     assert graph.run_text(find_models) == []
     told = fit(settings, "--neighbours", "4")
+    assert "chosen on the defaults, since there are too few ratings to choose on: movieRidge 3.0, " in told
     [model] = graph.run_text(find_models)
     assert f"stars {model['version']}: 60 edges, biases of 15 movies" in told
     rows = graph.run_text("MATCH (m:Movie)-[s:STARS]->() RETURN m.bias AS bias, m.spread AS spread, count(s) AS edges")

@@ -86,7 +86,9 @@ def test_an_older_schema_is_told_with_what_migrates_it(database: Database, setti
     database.run_text(
         "CREATE (:Catalogue {name: 'movielens', schemaVersion: 1}), (:Model {version: 'v', current: true})"
     )
-    told = "the database has schema version 1, this program needs 3: start the worker, which migrates it"
+    told = (
+        f"the database has schema version 1, this program needs {SCHEMA_VERSION}: start the worker, which migrates it"
+    )
     assert model_part(settings) == {"ready": False, "detail": told}
 
 
