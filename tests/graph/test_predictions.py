@@ -157,7 +157,7 @@ def test_an_earlier_version_is_served_as_it_was(graph: Database, stars: Interact
         "m.halfLife SET m.userSpread = $spread WITH m MATCH (movie:Movie) REMOVE movie.popularity",
         spread=old_spread,
     )
-    for line in query("migrations/003_stars_learn_their_interval").splitlines()[1:]:
+    for line in query("migrations/004_stars_learn_their_interval").splitlines()[1:]:
         graph.run_text(line)
     user, [told] = 2, Stars(graph).predict_stars(2, [901])
     rows = graph.run_text("MATCH (m:Movie) RETURN m.movieId AS id, m.bias AS bias")
