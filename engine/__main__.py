@@ -17,7 +17,7 @@ import polars as pl
 from engine.comparison import compare_models, describe
 from engine.dataset import current_dataset
 from engine.interactions import Interactions
-from engine.models import COMPARED, SLIM, STORABLE
+from engine.models import COMPARED, SLIM, STORABLE, choose_models
 from engine.protocols import PROTOCOLS, Protocol, files_protocol, strong_protocol
 from engine.served import serve_tasks
 from engine.stars import StarsParameters
@@ -211,7 +211,7 @@ def evaluate(
         return
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
-    models = [COMPARED[key] for key in names or COMPARED]
+    models = choose_models(names)
     if untuned:
         models = [replace(model, grid={}) for model in models]
     with ExitStack() as stack:

@@ -3,8 +3,10 @@
 Each has a grid of parameters, ascending, that validation walks (engine.comparison).
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from importlib.util import find_spec
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-untyped]
@@ -27,7 +29,10 @@ from engine.interactions import Columns
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
+from graph.errors import RecommenderError
 from graph.repositories.recommendations import HistoryWeights
+
+logger = logging.getLogger(__name__)
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
@@ -40,6 +45,10 @@ PLACE_BOOST = "place_boost"
 
 Parameters = Mapping[str, float]
 Progress = Callable[[float], object]
+
+
+class MissingPackagesError(RecommenderError):
+    """A model needs packages that only evaluation has."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,19 @@ def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
         model.fit(_matrix(task.training.positives(RELEVANT_FROM)), show_progress=False)
         users = model.recalculate_user(np.arange(task.history.users), history)
     return rank_by_scores(lambda rows: users[rows] @ model.item_factors.T, task.history.stars, count)
+
+
+def rank_by_attention(task: Task, count: int, parameters: Parameters) -> Columns:
+    """SASRec (engine.sasrec), which is imported here since it needs packages of its own."""
+    _require_packages()
+    from engine.sasrec import SasrecParameters, rank_sasrec
+
+    return rank_sasrec(task.training, task.history, count, SasrecParameters(**parameters))
+
+
+def _require_packages() -> None:
+    if not (find_spec("keras") and find_spec("jax")):
+        raise MissingPackagesError("SASRec needs more packages: pip install -r requirements-evaluation.txt")
 
 
 def fit_slim(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
@@ -222,6 +244,13 @@ SLIST = Model(
     asdict(SlistParameters()),
     lambda task, count, parameters: rank_slist(task.training, task.history, count, SlistParameters(**parameters)),
 )
+SASREC = Model(
+    "sasrec",
+    "SASRec, full softmax",
+    {"days": (2.0, 8.0, 32.0, 1e6)},
+    {"days": 8.0, "size": 32.0},
+    rank_by_attention,
+)
 EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
 EASE_LIKE_OURS = replace(
     EASE,
@@ -249,8 +278,25 @@ SLIM = ItemModel(
     HistoryWeights(),
 )
 COMPARED: Mapping[str, Model | ItemModel] = {
-    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST, EASE_LIKE_OURS, SLIM)
+    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST, SASREC, EASE_LIKE_OURS, SLIM)
 }
 STORABLE = {
     key: model for key, model in COMPARED.items() if isinstance(model, ItemModel) and model is not EASE_LIKE_OURS
 }
+
+
+def choose_models(keys: Sequence[str] = ()) -> list[Model | ItemModel]:
+    """The models of these keys, or all but those whose packages are not installed.
+
+    Raises MissingPackagesError at once, not after hours, if one is asked for that cannot run.
+    """
+    if keys:
+        if SASREC.key in keys:
+            _require_packages()
+        return [COMPARED[key] for key in keys]
+    try:
+        _require_packages()
+    except MissingPackagesError as error:
+        logger.warning("without SASRec: %s", error)
+        return [model for model in COMPARED.values() if model is not SASREC]
+    return list(COMPARED.values())

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from engine.comparison import compare_models, describe
 from engine.evaluation import measure_users
 from engine.interactions import Columns, Interactions
-from engine.models import COMPARED, SLIM
+from engine.models import SLIM, choose_models
 from engine.protocols import PROTOCOLS
 from engine.served import TaskServer, empty_database, serve_tasks
 from graph.commands import CommandGroup
@@ -58,7 +58,7 @@ def accuracy(seeds: int, names: tuple[str, ...]) -> None:
     for name in names:
         protocol = PROTOCOLS[name]
         with serve_tasks(Settings(), protocol) as serve:
-            tallies = compare_models(ratings, protocol, list(COMPARED.values()), seeds, serve)
+            tallies = compare_models(ratings, protocol, choose_models(), seeds, serve)
         for tally in tallies:
             report("accuracy", protocol=name, seeds=seeds, **describe(tally, tallies, protocol))
 
