@@ -72,6 +72,9 @@ lock: .venv/bin/uv
 	  --no-emit-index-url --no-emit-find-links --upgrade requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-find-links --constraint requirements.txt --upgrade requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --constraint requirements-dev.txt --upgrade requirements-evaluation.in \
+	  -o requirements-evaluation.txt
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m graph down; fi

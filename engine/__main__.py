@@ -15,7 +15,7 @@ import click
 import pandas as pd
 import polars as pl
 
-from engine.comparison import MODELS, compare_models, describe
+from engine.comparison import MODELS, choose_models, compare_models, describe
 from engine.dataset import current_dataset
 from engine.interactions import Interactions
 from engine.models import SLIM, STORABLE
@@ -230,7 +230,7 @@ def evaluate(
         return
     ratings, protocol = _prepare(name, settings, train, test, held_out)
     protocol = replace(protocol, cutoffs=cutoffs or protocol.cutoffs)
-    models = [MODELS[key] for key in names or MODELS]
+    models = choose_models(names)
     serve = partial(serve_task, settings.cache) if served else None
     tallies = compare_models(ratings, protocol, models, seeds or protocol.seeds, serve, tell, tuned=not untuned)
     rows = [describe(tally, tallies, protocol) for tally in tallies]

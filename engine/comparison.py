@@ -1,5 +1,6 @@
 """Models side by side: each tuned on validation tasks, measured once on the test tasks of the same splits."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,12 @@ from engine.evaluation import (
 )
 from engine.grid import Grid, Parameters, walk_grid
 from engine.interactions import Columns, Interactions
-from engine.models import COMPARED, NEIGHBOURS, ItemModel, Model
+from engine.models import COMPARED, NEIGHBOURS, SASREC, ItemModel, MissingPackagesError, Model, require_packages
 from engine.ours import OURS, Learned, OurModel
 from engine.protocols import Protocol, Split, Task
 from graph.serving_rule import ServingRule
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], object]
 AnyModel = Model | ItemModel | OurModel
@@ -83,6 +86,23 @@ class Tally:
             return estimate_mean(_mean_over_splits(values))
         known = ~np.isnan(values)
         return estimate_by_user(values[known], np.nonzero(known)[1])
+
+
+def choose_models(keys: Sequence[str] = ()) -> list[AnyModel]:
+    """The models of these keys, or all but those whose packages are not installed.
+
+    Raises MissingPackagesError at once, not after hours, if one is asked for that cannot run.
+    """
+    if keys:
+        if SASREC.key in keys:
+            require_packages()
+        return [MODELS[key] for key in keys]
+    try:
+        require_packages()
+    except MissingPackagesError as error:
+        logger.warning("without SASRec: %s", error)
+        return [model for model in MODELS.values() if model is not SASREC]
+    return list(MODELS.values())
 
 
 def compare_models(

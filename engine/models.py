@@ -3,8 +3,10 @@
 Each has a grid of parameters, ascending, that validation walks (engine.comparison).
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-untyped]
@@ -27,6 +29,9 @@ from engine.interactions import Columns, Interactions
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
+from graph.errors import RecommenderError
+
+logger = logging.getLogger(__name__)
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
@@ -36,6 +41,10 @@ ALS_ITERATIONS = 15
 ALS_SEED = 1
 
 Progress = Callable[[float], object]
+
+
+class MissingPackagesError(RecommenderError):
+    """A model needs packages that only evaluation has."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,20 @@ def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
         model.fit(_matrix(task.training.positives(RELEVANT_FROM)), show_progress=False)
         users = model.recalculate_user(np.arange(task.history.users), history)
     return rank_by_scores(lambda rows: users[rows] @ model.item_factors.T, task.history.stars, count)
+
+
+def rank_by_attention(task: Task, count: int, parameters: Parameters) -> Columns:
+    """SASRec (engine.sasrec), which is imported here since it needs packages of its own."""
+    require_packages()
+    from engine.sasrec import SasrecParameters, rank_sasrec
+
+    return rank_sasrec(task.training, task.history, count, SasrecParameters(**parameters))
+
+
+def require_packages() -> None:
+    """Raise MissingPackagesError if SASRec cannot run."""
+    if not (find_spec("keras") and find_spec("jax")):
+        raise MissingPackagesError("SASRec needs more packages: pip install -r requirements-evaluation.txt")
 
 
 def fit_slim(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
@@ -198,6 +221,13 @@ SLIST = Model(
     asdict(SlistParameters()),
     lambda task, count, parameters: rank_slist(task.training, task.history, count, SlistParameters(**parameters)),
 )
+SASREC = Model(
+    "sasrec",
+    "SASRec, full softmax",
+    {"days": (2.0, 8.0, 32.0, 1e6)},
+    {"days": 8.0, "size": 32.0},
+    rank_by_attention,
+)
 EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
 SLIM = ItemModel(
     "slim",
@@ -214,6 +244,6 @@ SLIM = ItemModel(
     LIKED_FROM,
 )
 COMPARED: Mapping[str, Model | ItemModel] = {
-    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST)
+    model.key: model for model in (POPULARITY, LATELY, COSINE, BM25, IALS, EASE, SLIST, SASREC)
 }
 STORABLE = {model.key: model for model in (COSINE, BM25, EASE, SLIM)}

@@ -17,7 +17,7 @@ import polars as pl
 import psutil
 from scipy.sparse import csr_array
 
-from engine.comparison import MODELS, compare_models, describe
+from engine.comparison import choose_models, compare_models, describe
 from engine.evaluation import measure_users
 from engine.interactions import Columns, Interactions
 from engine.ours import OURS
@@ -62,7 +62,7 @@ def accuracy(seeds: int | None, names: tuple[str, ...]) -> None:
     for name in names:
         protocol = ALL[name]
         serve = partial(serve_task, Settings().cache)
-        tallies = compare_models(ratings, protocol, list(MODELS.values()), seeds or protocol.seeds, serve)
+        tallies = compare_models(ratings, protocol, choose_models(), seeds or protocol.seeds, serve)
         for tally in tallies:
             report("accuracy", protocol=name, **describe(tally, tallies, protocol))
 
