@@ -125,15 +125,18 @@ def compare_models(
         split = protocol.split(ratings, seed)
         for model in models:
             progress(f"split {seed + 1} of {seeds}: {model.name}")
+            chosen: list[Mapping[str, Any]] = []
             for task, lists, parameters in _rank(model, split, protocol, serve, tuned=tuned):
-                tally = tallies[model.name]
-                tally.parameters.append(parameters)
-                tally.edges.extend(find_edges(model.grid, parameters) if tuned else ())
+                if parameters not in chosen:
+                    chosen.append(parameters)
                 for name, ranked in lists.items():
                     tally = tallies.setdefault(name, Tally(name, protocol))
                     tally.add(task, ratings.users, ranked)
                     same = (ranked == lists[model.name])[:, : protocol.cutoffs[0]].all(axis=1)
                     tally.record("same", task, ratings.users, same.astype(np.float64))
+            own = tallies[model.name]
+            own.parameters.extend(chosen)
+            own.edges.extend(name for one in chosen for name in find_edges(model.grid, one) if tuned)
     return list(tallies.values())
 
 

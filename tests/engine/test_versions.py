@@ -96,11 +96,13 @@ def test_the_same_input_gives_the_same_weights(models: Models, settings: Setting
     assert first.version != second.version
 
 
-def make_bad(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fits from now on find movies of the other kind."""
+def make_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of the cosine from now on find movies of the other kind."""
     good = SLIM.fit
-    bad = replace(SLIM, fit=lambda positives, given, progress: good(positives, given, progress)[:, ::-1])
-    monkeypatch.setitem(STORABLE, "slim", bad)
+    bad = replace(
+        STORABLE["cosine"], fit=lambda positives, given, progress: good(positives, SLIM.parameters, progress)[:, ::-1]
+    )
+    monkeypatch.setitem(STORABLE, "cosine", bad)
 
 
 def test_a_worse_version_is_not_put_to_use(
@@ -108,14 +110,16 @@ def test_a_worse_version_is_not_put_to_use(
 ) -> None:
     before = refit(settings, models, quiet=True)
     served = edges_of(database)
-    make_bad(models, monkeypatch)
+    make_bad(monkeypatch)
     with pytest.raises(QualityError, match=f"worse by more than 2%.*model {before.version} in use 0.*difference -0"):
-        refit(settings, models, STORABLE["slim"], quiet=True)
+        refit(settings, models, STORABLE["cosine"], quiet=True)
     assert models.get_current_model() == before
     assert edges_of(database) == served
-    result = CliRunner().invoke(main, ["fit", "--quiet"], env=environment_of(settings))
+    result = CliRunner().invoke(main, ["fit", "--model", "cosine", "--quiet"], env=environment_of(settings))
     assert (result.exit_code, "was not put to use" in result.output) == (1, True)
-    result = CliRunner().invoke(main, ["fit", "--quiet", "--margin", "1"], env=environment_of(settings))
+    result = CliRunner().invoke(
+        main, ["fit", "--model", "cosine", "--quiet", "--margin", "1"], env=environment_of(settings)
+    )
     assert result.exit_code == 0, result.output
     assert models.get_current_model() != before
 
@@ -198,12 +202,15 @@ def test_every_repeats_and_outlives_a_worse_version(
 ) -> None:
     waits: list[float] = []
 
+    def refuse(*_: object) -> None:
+        raise QualityError("worse")
+
     def sleep(seconds: float) -> None:
         if seconds == 0:  # READERS_SECONDS
             return
         waits.append(seconds)
         if len(waits) == 1:
-            make_bad(models, monkeypatch)
+            monkeypatch.setattr("engine.versions.require_quality", refuse)
         if len(waits) == 3:
             raise KeyboardInterrupt
 
