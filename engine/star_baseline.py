@@ -87,12 +87,12 @@ def fit_baseline(stars: csr_array, parameters: BaselineParameters) -> Baseline:
 
 
 def _scale_popularity(ratings: NDArray[np.integer]) -> tuple[Floats, float]:
-    """Popularity of movies with so many ratings, and that of the least popular one, which those without any have."""
-    logarithms = np.log(np.maximum(ratings, ratings[ratings > 0].min()))
+    """Popularity of movies with so many ratings, and the median, which those without any have: new, not unpopular."""
+    logarithms = np.log(np.where(ratings > 0, ratings, np.median(ratings[ratings > 0])))
     mean = np.average(logarithms, weights=ratings)
     spread = np.sqrt(np.average((logarithms - mean) ** 2, weights=ratings)) or 1.0
     popularity = ((logarithms - mean) / spread).astype(np.float32)
-    return popularity, float(popularity.min())
+    return popularity, float(np.median(popularity[ratings > 0]))
 
 
 def _parts(stars: csr_array) -> tuple[Indices, Indices, Floats]:

@@ -212,6 +212,8 @@ def test_a_movie_without_ratings_has_no_neighbours_and_no_bias() -> None:
     model = fit_stars(stars, PARAMETERS)
     assert (model.neighbours[25] == -1).all()
     assert model.baseline.movie_bias[25] == 0
+    assert model.baseline.popularity[25] == pytest.approx(np.median(model.baseline.popularity[:25]), abs=1e-2)
+    assert model.baseline.unseen_popularity == pytest.approx(np.median(model.baseline.popularity[:25]))
     assert model.spread[25] == pytest.approx(model.unseen_spread)
     assert not (model.neighbours == 25).any()
 
