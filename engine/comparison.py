@@ -36,7 +36,10 @@ MODELS: Mapping[str, AnyModel] = {**COMPARED, OURS.key: OURS}
 SERVED = "ours, served"
 
 # Shares are from 0 to 1, and nobody has less than one neighbour or more than all.
-LIMITS: Mapping[str, tuple[float, ...]] = {"far_share": (0.0, 1.0), "neighbours": (NEIGHBOURS[0], NEIGHBOURS[-1])}
+LIMITS: Mapping[str, tuple[float, ...]] = {
+    **dict.fromkeys(("far_share", "b", "alpha"), (0.0, 1.0)),
+    "neighbours": (NEIGHBOURS[0], NEIGHBOURS[-1]),
+}
 
 
 @dataclass
