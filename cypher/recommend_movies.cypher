@@ -3,7 +3,7 @@
 // Parameters:
 //   userId          whose interactions make the history; null for none
 //   movieIds        movies of the session, counted like movies just finished, all of one moment
-//   rule            what to serve by where there is no version
+//   rule            what to serve by where there is no version, or one that has no rule yet
 //   current, historyLimit   in the place of the version's; null for the version's
 //   leastExponent, largestDial   the dial's ends (graph/serving_rule.py)
 //   onlyMovieId     the one candidate that is asked for; null for all
@@ -26,7 +26,7 @@ CALL () { // a batch is whole when the index finds its note: its number may be r
 }
 CALL () { MATCH (user:User) RETURN count(*) AS users }
 WITH model.version AS version, coalesce(noted, applied.value, 0) AS sequence, // read before everything else
-     coalesce(model {.*}, $rule) AS rule, users,
+     CASE WHEN model.historyLimit IS NULL THEN $rule ELSE model {.*} END AS rule, users,
      CASE WHEN applied.newestAt IS NULL THEN 0.0
           ELSE datetime({datetime: applied.newestAt, timezone: 'Z'}).epochMillis / 86400000.0 END AS clock // in days
 WITH version, sequence, rule, users, clock, coalesce($current, rule.current) AS dial,
@@ -36,25 +36,7 @@ WITH *, CASE WHEN dial >= 1 THEN 0.0 ELSE rule.tastes END AS gain,
           WHEN dial > $largestDial THEN dial / (1 - $largestDial)
           WHEN dial / (1 - dial) > $leastExponent THEN dial / (1 - dial)
           ELSE $leastExponent END AS exponent
-CALL () {
-  CALL () {
-    MATCH (:User {userId: $userId})-[:RATED]->(movie:Movie)
-    RETURN movie
-    UNION ALL
-    MATCH (:User {userId: $userId})-[watched:WATCHED]->(movie:Movie)
-    WHERE watched.abandonedAt IS NULL
-    RETURN movie
-    UNION ALL
-    MATCH (:User {userId: $userId})-[:LIKED {value: -1}]->(movie:Movie)
-    RETURN movie
-    UNION ALL
-    UNWIND $movieIds + $exclude AS movieId
-    MATCH (movie:Movie {movieId: movieId})
-    RETURN movie
-  }
-  RETURN collect(DISTINCT movie) AS seen
-}
-CALL (rule, historyLimit) {
+CALL (rule, historyLimit) { // before what is seen: rows that are sorted would each be charged with that list
   CALL (rule, historyLimit) {
     MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED|LISTED|CLICKED]->(movie:Movie)
     WITH movie, coalesce(interaction.at, interaction.finishedAt, interaction.lastSeenAt) AS at,
@@ -94,6 +76,24 @@ CALL (rule, historyLimit) {
        (rule.placeDecay ^ first - rule.placeDecay ^ behind) / ((1 - rule.placeDecay) * (behind - first)) AS place
   UNWIND moment AS step
   RETURN collect({movie: step.movie, weight: step.weight * place}) AS history // one row, whatever there is
+}
+CALL () {
+  CALL () {
+    MATCH (:User {userId: $userId})-[:RATED]->(movie:Movie)
+    RETURN movie
+    UNION ALL
+    MATCH (:User {userId: $userId})-[watched:WATCHED]->(movie:Movie)
+    WHERE watched.abandonedAt IS NULL
+    RETURN movie
+    UNION ALL
+    MATCH (:User {userId: $userId})-[:LIKED {value: -1}]->(movie:Movie)
+    RETURN movie
+    UNION ALL
+    UNWIND $movieIds + $exclude AS movieId
+    MATCH (movie:Movie {movieId: movieId})
+    RETURN movie
+  }
+  RETURN collect(DISTINCT movie) AS seen
 }
 WITH *, reduce(total = 0.0, step IN history | total + abs(step.weight)) AS total
 CALL (rule, version, users, clock, recent, gain, exponent, seen, history, total) {

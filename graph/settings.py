@@ -53,7 +53,7 @@ class Settings(BaseModel):
     history_limit: int | None = Field(
         None,
         ge=1,
-        le=100_000,
+        le=1000,
         description="Interactions of a user that are followed; empty: the model's number",
     )
     current: float | None = Field(

@@ -254,7 +254,7 @@ def test_the_heaviest_user_fits_in_memory(filled: Database) -> None:
         "MERGE (u:User {userId: 77}) CREATE (u)-[:RATED {rating: 4.0, at: localdatetime('2019-01-01T00:00:00')}]->(m)"
     )
     rate(filled, 77, {1: 5.0})
-    whole = Recommendations(filled, history_limit=100_000)
+    whole = Recommendations(filled, history_limit=1000)
     assert [movie for movie, _ in tastes(whole, 77)] == [2, 5, 6]
 
 
