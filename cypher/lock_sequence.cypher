@@ -1,6 +1,6 @@
 // Take the lock that puts all writers in one order, then read the number of the last applied batch.
-// Parameters: none. Returns: value, erasures (whether any user is or was erased)
+// Parameters: none. Returns: value, erasures (whether any user is or was erased), undone (whether any event was taken back)
 MERGE (sequence:Sequence {name: 'applied'})
 SET sequence.locked = true // the write lock comes before the read
 REMOVE sequence.locked
-RETURN coalesce(sequence.value, 0) AS value, EXISTS { (:Erased) } AS erasures
+RETURN coalesce(sequence.value, 0) AS value, EXISTS { (:Erased) } AS erasures, EXISTS { (:Undone) } AS undone

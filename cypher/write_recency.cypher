@@ -17,9 +17,10 @@ CALL () {
            WHEN known[place] > added[place] THEN known[place] + log(1 + 2 ^ (added[place] - known[place])) / log(2)
            ELSE added[place] + log(1 + 2 ^ (known[place] - added[place])) / log(2)
          END] AS recent
-  SET movie.viewers = coalesce(movie.viewers, 0) + viewers,
-      movie.recent1 = recent[0], movie.recent3 = recent[1], movie.recent10 = recent[2], movie.recent30 = recent[3],
-      movie.recent100 = recent[4]
+  SET movie += { // all at once: a property at a time takes a quarter longer
+    viewers: coalesce(movie.viewers, 0) + viewers,
+    recent1: recent[0], recent3: recent[1], recent10: recent[2], recent30: recent[3], recent100: recent[4]
+  }
 }
 UNWIND $counted AS row
 MATCH (movie:Movie {movieId: row.movieId})

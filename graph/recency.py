@@ -13,10 +13,9 @@ from dataclasses import dataclass
 HALF_LIVES = (1, 3, 10, 30, 100)  # days
 COUNTED_FROM = 3.0  # stars
 DAY = 86_400_000  # milliseconds
-# What is taken away is subtracted if it is a small part of a movie's sum and the movie has many viewers; else the movie
-# is counted again: the error of a difference grows as the sum shrinks.
-LARGEST_SUBTRACTED = 1 / 64
-MOST_COUNTED_AGAIN = 1000
+# What is taken away is subtracted. The error grows as a sum shrinks: a movie is counted again before its figures may
+# have shrunk by more than this since they were counted.
+MOST_SHRUNK = 4.0
 # By so much a sum's logarithm may seem smaller than that of a part.
 TOLERANCE = 1e-6
 
@@ -26,15 +25,20 @@ Move = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Figures:
-    """How many persons count for a movie, and its figure for each of HALF_LIVES; no figures if nobody counts."""
+    """How many persons count for a movie, and its figure for each of HALF_LIVES; no figures if nobody counts.
+
+    `shrunk`: by how much at most a figure has become smaller since the movie was counted.
+    """
 
     viewers: int = 0
     recent: tuple[float, ...] = ()
+    shrunk: float = 0.0
 
     def properties(self) -> dict[str, int | float | None]:
         """As a movie has them; None: it has none."""
         recent = self.recent or (None,) * len(HALF_LIVES)
-        return {"viewers": self.viewers or None, **dict(zip(PROPERTIES, recent, strict=True))}
+        figures = dict(zip(PROPERTIES, recent, strict=True))
+        return {"viewers": self.viewers or None, **figures, "shrunk": self.shrunk or None}
 
 
 def property_of(half_life: int) -> str:
@@ -43,11 +47,6 @@ def property_of(half_life: int) -> str:
 
 
 PROPERTIES = tuple(map(property_of, HALF_LIVES))
-
-
-def newest_of(*moments: int | None) -> int | None:
-    """The newest of some moments; None if there is none."""
-    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def figures_of(viewers: int, newest: int, sums: Sequence[float]) -> Figures:
@@ -65,40 +64,37 @@ def grows(moves: Sequence[Move]) -> bool:
 
 def add_up(moves: Sequence[Move]) -> tuple[int, list[float]]:
     """How many persons come to a movie by moves that grow, and log₂ of what comes to its sum for each of HALF_LIVES."""
+    before = [old for old, _ in moves if old is not None]
+    after = [new for _, new in moves if new is not None]
+    top = max(after)
     added = []
     for half_life in HALF_LIVES:
-        masses = _logarithms(moves, half_life)
-        top = max(new for _, new in masses)
-        total = math.fsum(2.0 ** (new - top) - 2.0 ** (old - top) for old, new in masses)
-        added.append(top + math.log2(total) if total > 0 else -math.inf)
-    return sum(old is None for old, _ in moves), added
+        scale = DAY * half_life
+        total = sum(2.0 ** ((new - top) / scale) for new in after) - sum(2.0 ** ((old - top) / scale) for old in before)
+        added.append(top / scale + math.log2(total) if total > 0 else -math.inf)
+    return len(after) - len(before), added
 
 
 def move_figures(before: Figures, moves: Sequence[Move]) -> Figures | None:
     """Figures after some persons' moments changed; None if only counting the movie again is exact enough."""
     viewers = before.viewers + sum((new is not None) - (old is not None) for old, new in moves)
     figures = before.recent or (-math.inf,) * len(HALF_LIVES)
-    may_subtract = before.viewers > MOST_COUNTED_AGAIN
-    recent = []
-    for half_life, figure in zip(HALF_LIVES, figures, strict=True):
-        moved = _move_figure(figure, _logarithms(moves, half_life), may_subtract)
-        if moved is None:
-            return None
-        recent.append(moved)
-    return Figures(viewers, tuple(recent))
+    recent = [
+        _move_figure(figure, _logarithms(moves, half_life))
+        for half_life, figure in zip(HALF_LIVES, figures, strict=True)
+    ]
+    shrunk = before.shrunk + max(0.0, *(old - new for old, new in zip(figures, recent, strict=True)))
+    exact = viewers > 0 and min(recent) > -math.inf and shrunk <= MOST_SHRUNK
+    return Figures(viewers, tuple(recent), shrunk) if exact else None
 
 
-def _move_figure(figure: float, masses: Sequence[tuple[float, float]], may_subtract: bool) -> float | None:
+def _move_figure(figure: float, masses: Sequence[tuple[float, float]]) -> float:
+    """Minus infinity if nobody is left, or if somebody who leaves was not in it."""
     top = max((figure, *(new for _, new in masses)))
-    if top == -math.inf or any(old > figure + TOLERANCE for old, _ in masses):  # nobody is left, or was not in it
-        return None
-    kept = 2.0 ** (figure - top)
-    changes = [2.0 ** (new - top) - 2.0 ** (old - top) for old, new in masses]
-    removed = -sum(change for change in changes if change < 0)
-    if removed > (LARGEST_SUBTRACTED * kept if may_subtract else 0):
-        return None
-    total = kept + math.fsum(changes)
-    return top + math.log2(total) if total > 0 else None
+    if top == -math.inf or any(old > figure + TOLERANCE for old, _ in masses):
+        return -math.inf
+    total = 2.0 ** (figure - top) + math.fsum(2.0 ** (new - top) - 2.0 ** (old - top) for old, new in masses)
+    return top + math.log2(total) if total > 0 else -math.inf
 
 
 def _logarithms(moves: Sequence[Move], half_life: int) -> list[tuple[float, float]]:

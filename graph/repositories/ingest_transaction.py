@@ -13,7 +13,7 @@ from graph.recency import COUNTED_FROM
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recency import Pair, Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
-from graph.times import NEVER, milliseconds_of, native, text_of, utc_now
+from graph.times import NEVER, moment_after, native, text_of, utc_now
 
 MARK_QUERIES = {"liked": "write_likes", "listed": "write_listings", "clicked": "write_clicks"}
 BY_USER = attrgetter("user_id", "movie_id")
@@ -32,6 +32,7 @@ class IngestTransaction:
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
         self._has_erasures: bool = record["erasures"]
+        self._has_undone: bool = record["undone"]
         self.changed = False
         self._about: set[int] | None = set()
 
@@ -110,7 +111,7 @@ class IngestTransaction:
                 replaced.append(latest[key].to_row())
             latest[key] = item
             if item.kind == "rated" and (item.value or 0) >= COUNTED_FROM:
-                self._recency.see(milliseconds_of(item.at))
+                self._recency.see(item.at)
         for kind in ("rated", *MARK_QUERIES):
             if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
                 written = self._write(kind, rows)
@@ -132,6 +133,7 @@ class IngestTransaction:
         if not event_ids:
             return 0
         [before] = self._transaction.run("write_undone", eventIds=event_ids)
+        self._has_undone = True
         removed = 0
         found = self._transaction.run("find_undone_pairs", eventIds=event_ids)
         pairs = {(record["userId"], record["movieId"]) for record in found}
@@ -184,7 +186,8 @@ class IngestTransaction:
 
     def find_known_events(self, event_ids: list[str]) -> set[str]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
-        return {record["eventId"] for record in self._transaction.run("find_known_events", eventIds=event_ids)}
+        records = self._transaction.run("find_known_events", eventIds=event_ids, undone=self._has_undone)
+        return {record["eventId"] for record in records}
 
     def put_movie(self, movie_id: int, title: str, year: int | None, genres: list[str], available: bool) -> bool:
         """Make a movie, or change all that is told of it; returns whether it is new."""
@@ -208,7 +211,8 @@ class IngestTransaction:
         """
         [record] = self._transaction.run("jobs/add_ratings", rows=rows, countedFrom=COUNTED_FROM)
         self._recency.move(record["moves"])
-        self._recency.see(max((row[3] for row in rows if row[2] >= COUNTED_FROM), default=None))
+        if counted := [row[3] for row in rows if row[2] >= COUNTED_FROM]:
+            self._recency.see(moment_after(max(counted)))
         if record["written"]:
             self.note_change(None)
         return int(record["written"])

@@ -17,6 +17,7 @@ from graph.recency import (
     COUNTED_FROM,
     DAY,
     HALF_LIVES,
+    MOST_SHRUNK,
     Figures,
     Move,
     add_up,
@@ -63,9 +64,10 @@ def read_figures(database: Database) -> dict[int, Figures]:
     found = {}
     for row in rows:
         told = [row["properties"].get(property_of(half_life)) for half_life in HALF_LIVES]
-        found[row["movie"]] = Figures(
-            row["properties"].get("viewers", 0), tuple(figure for figure in told if figure is not None)
-        )
+        shrunk = row["properties"].get("shrunk", 0.0)
+        assert 0 <= shrunk <= MOST_SHRUNK
+        recent = tuple(figure for figure in told if figure is not None)
+        found[row["movie"]] = Figures(row["properties"].get("viewers", 0), recent, shrunk)
     return found
 
 
@@ -175,20 +177,34 @@ def test_many_half_lives_apart_nothing_is_too_large_or_too_small() -> None:
 @pytest.mark.parametrize(
     ("persons", "moves"),
     [
-        (3, [(0, None)]),  # few
-        (5000, [(0, None)] * 200),  # a large part
-        (1, [(5 * DAY, 6 * DAY)]),  # of somebody who is not in it
+        (1, [(0, None)]),  # all
+        (5000, [(0, None)] * 4800),  # nearly all
+        (1, [(5 * DAY, 4 * DAY)]),  # of somebody who is not in it
     ],
 )
 def test_what_a_difference_cannot_tell_exactly_is_counted_again(persons: int, moves: list[Move]) -> None:
     assert move_figures(count_by_hand([0] * persons), moves) is None
 
 
-def test_a_small_part_of_many_is_subtracted() -> None:
+def test_a_few_of_many_are_subtracted() -> None:
     persons = [(number % 300) * DAY for number in range(5000)]
     moved = move_figures(count_by_hand(persons), [(persons[0], None), (persons[7], persons[3])])
     assert moved is not None
     assert same(moved, count_by_hand([*persons[1:7], persons[3], *persons[8:]]))
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_one_taken_away_after_the_other_leaves_no_error_behind(newest_first: bool) -> None:
+    """The newest first: each sum is halved again and again."""
+    persons = [number * DAY // 4 for number in range(800)]
+    persons.sort(reverse=not newest_first)
+    figures, counted = count_by_hand(persons), 0
+    while persons:
+        moved = move_figures(figures, [(persons.pop(), None)])
+        counted += moved is None
+        figures = moved or count_by_hand(persons)
+        assert same(figures, count_by_hand(persons))
+    assert counted < 80
 
 
 # Kept by what writes
@@ -311,10 +327,9 @@ def test_erased_users_do_not_count(database: Database, monkeypatch: pytest.Monke
     assert clock(database) == newest
 
 
-def test_of_many_viewers_a_few_erased_are_subtracted(
+def test_a_few_erased_of_many_are_subtracted(
     database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("graph.recency.MOST_COUNTED_AGAIN", 100)
     apply(database, [told("rated", user, minute=-1440 * (user % 50), rating=3 + user % 3) for user in range(1, 400)])
     monkeypatch.setattr("graph.repositories.recency.Recency._count_again", lambda *_: pytest.fail("counted again"))
     for user in (40, 41, 90):
