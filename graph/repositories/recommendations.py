@@ -198,17 +198,17 @@ class Recommendations:
         current: float | None,
         page: list[Recommendation],
     ) -> list[Recommendation]:
-        """What follows behind all candidates, of which `page` has the last: the most watched of the other movies."""
+        """What follows behind all candidates, of which `page` has the last: the most watched of the other movies.
+
+        Their score is 0: neither history nor what is current speaks for them.
+        """
         candidates = [movie.movie_id for movie in page]
         if offset:
             found = self._recommend_movies(user_id, movie_ids, ALL, 0, keep, current, reasons=0)
             candidates = [record["movieId"] for record in found]
         behind = keep.without((*movie_ids, *candidates))
         others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, user_id)
-        return [
-            Recommendation(movie.movie_id, movie.title, movie.year, movie.score, current=movie.score)
-            for movie in others
-        ]
+        return [Recommendation(movie.movie_id, movie.title, movie.year, score=0.0) for movie in others]
 
     def _recommend_movies(
         self,
