@@ -3,4 +3,5 @@
 MERGE (sequence:Sequence {name: 'applied'})
 SET sequence.locked = true // the write lock comes before the read
 REMOVE sequence.locked
-RETURN coalesce(sequence.value, 0) AS value, EXISTS { (:Erased) } AS erasures, EXISTS { (:Undone) } AS undone
+RETURN coalesce(sequence.value, 0) AS value, EXISTS { (:Erased) } AS erasures,
+       EXISTS { MATCH (undone:Undone) USING INDEX undone:Undone(eventId) WHERE undone.eventId > '' } AS undone
