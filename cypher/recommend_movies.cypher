@@ -24,11 +24,10 @@ CALL () { // a batch is whole when the index finds its note: its number may be r
   WHERE change.sequence > 0
   RETURN max(change.sequence) AS noted
 }
-CALL () { MATCH (user:User) RETURN count(*) AS users }
+CALL () { MATCH (user:User) WITH count(*) AS users RETURN CASE users WHEN 0 THEN 1 ELSE users END AS users }
 WITH model.version AS version, coalesce(noted, applied.value, 0) AS sequence, // read before everything else
      CASE WHEN model.historyLimit IS NULL THEN $rule ELSE model {.*} END AS rule, users,
-     CASE WHEN applied.newestAt IS NULL THEN 0.0
-          ELSE datetime({datetime: applied.newestAt, timezone: 'Z'}).epochMillis / 86400000.0 END AS clock // in days
+     datetime({datetime: coalesce(applied.newestAt, $now), timezone: 'Z'}).epochMillis / 86400000.0 AS clock // in days
 WITH version, sequence, rule, users, clock, coalesce($current, rule.current) AS dial,
      coalesce($historyLimit, rule.historyLimit) AS historyLimit, 'recent' + toString(rule.halfLife) AS recent
 WITH *, CASE WHEN dial >= 1 THEN 0.0 ELSE rule.tastes END AS gain,

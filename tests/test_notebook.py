@@ -23,7 +23,7 @@ def check(notebook: nbformat.NotebookNode) -> None:
     answers = [output.get("data", {}) for output in outputs(notebook)]
     texts = "\n".join(answer.get("text/plain", "") for answer in answers)
     assert "The Shawshank Redemption" in texts
-    assert "ndcg@20" in texts
+    assert "ndcg@10 of the next movie" in texts
     assert sum("image/png" in answer for answer in answers) == PLOTS
     assert [output for output in outputs(notebook) if output.output_type in ("stream", "error")] == []
 

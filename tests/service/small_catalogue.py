@@ -11,7 +11,8 @@ RECENT = ", ".join(f"recent{half_life}: 18262.0 / {half_life}" for half_life in 
 SMALL_CATALOGUE = f"""
 CREATE (:Model {{version: 'v1', fittedAt: localdatetime(), edges: 300, movies: {MOVIES}, parameters: '{{}}',
                  snapshot: '{{}}', metrics: '{{}}', {RULE}}}),
-       (:Catalogue {{name: 'movielens', model: 'v1'}})
+       (:Catalogue {{name: 'movielens', model: 'v1'}}),
+       (:Sequence {{name: 'applied', newestAt: localdatetime('2020-01-01T00:00:00')}})
 WITH 1 AS ignored
 UNWIND range(1, {MOVIES}) AS id
 CREATE (:Movie {{movieId: id, title: 'Movie ' + id, year: 1960 + id, genres: ['Comedy'], ratingCount: id,
