@@ -30,13 +30,13 @@ from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
 from graph.errors import RecommenderError
+from graph.recency import DAY
 
 logger = logging.getLogger(__name__)
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
 LIKED_FROM = 3.0
-DAY = 86_400_000  # milliseconds
 ALS_ITERATIONS = 15
 ALS_SEED = 1
 

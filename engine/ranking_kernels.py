@@ -21,8 +21,8 @@ def rank_best(
     """The `count` best movies of each user, -1 where there are no more, of equals the lower first: users x count.
 
     `tastes` (positive) and `seen`: CSR of users x movies, columns ascending: pointers, indices (and values). `current`,
-    `gain`: of engine.scoring.MovieParts. `order`: movies with a current part, the largest first. A movie that no taste
-    speaks for scores its current part, so only the first of those are looked at.
+    `gain`: the parts of a score that are a movie's own (engine.scoring). `order`: movies with a current part, the
+    largest first. A movie that no taste speaks for scores its current part, so only the first of those are looked at.
     """
     taste_begins, liked, amounts = tastes
     seen_begins, known = seen

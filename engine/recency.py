@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.interactions import Interactions
-from graph.recency import COUNTED_FROM, HALF_LIVES
+from graph.recency import COUNTED_FROM, DAY, HALF_LIVES
 
 Values = NDArray[np.float64]
-DAY = 86_400_000  # milliseconds
 
 
 @dataclass(frozen=True)

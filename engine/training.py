@@ -19,7 +19,7 @@ from engine.choice import Choice
 from engine.dataset import Dataset
 from engine.interactions import Interactions
 from engine.models import SLIM, ItemModel
-from engine.positives import COLUMNS, RATED, LiveRating, build_positives, sample_ratings
+from engine.positives import RATED, LiveRating, build_positives, sample_ratings
 from engine.similarity import Similarities, keep_strongest
 from graph.files import write_durably
 from graph.repositories.models import Model, Models
@@ -104,7 +104,7 @@ def fit_dataset(
     manifest = dataset.manifest()
     trial = try_model(dataset, live or [], model, neighbours)
     progress(CHOICE_SHARE)
-    shards = (pl.read_parquet(file, columns=[*COLUMNS, "rating"]) for file in dataset.shards())
+    shards = (pl.read_parquet(file, columns=RATED) for file in dataset.shards())
     positives = build_positives(shards, live or [], model.liked_from)
     parameters = {**model.parameters, "neighbours": neighbours}
     weights = model.fit(positives.matrix, parameters, lambda share: progress(share * (1 - CHOICE_SHARE)))
