@@ -109,36 +109,17 @@ CALL (rule, version, users, clock, recent, gain, exponent, seen, history, total)
     MATCH (candidate:Movie {movieId: $onlyMovieId})
     RETURN candidate, 0.0 AS taste
     UNION ALL
-    CALL (rule) { // as they are in the index
-      WITH rule WHERE rule.halfLife = 1
-      MATCH (movie:Movie) WHERE movie.recent1 > -1e300
-      RETURN movie ORDER BY movie.recent1 DESC, movie.movieId LIMIT 1000000000
-      UNION ALL
-      WITH rule WHERE rule.halfLife = 3
-      MATCH (movie:Movie) WHERE movie.recent3 > -1e300
-      RETURN movie ORDER BY movie.recent3 DESC, movie.movieId LIMIT 1000000000
-      UNION ALL
-      WITH rule WHERE rule.halfLife = 10
-      MATCH (movie:Movie) WHERE movie.recent10 > -1e300
-      RETURN movie ORDER BY movie.recent10 DESC, movie.movieId LIMIT 1000000000
-      UNION ALL
-      WITH rule WHERE rule.halfLife = 30
-      MATCH (movie:Movie) WHERE movie.recent30 > -1e300
-      RETURN movie ORDER BY movie.recent30 DESC, movie.movieId LIMIT 1000000000
-      UNION ALL
-      WITH rule WHERE rule.halfLife = 100
-      MATCH (movie:Movie) WHERE movie.recent100 > -1e300
-      RETURN movie ORDER BY movie.recent100 DESC, movie.movieId LIMIT 1000000000
-    }
-    WITH movie, seen
-    WHERE $onlyMovieId IS NULL
-      AND NOT movie IN seen
-      AND movie.title IS NOT NULL
-      AND coalesce(movie.available, true)
-      AND ($genre IS NULL OR $genre IN movie.genres)
-      AND ($yearFrom IS NULL OR movie.year >= $yearFrom)
-      AND ($yearTo IS NULL OR movie.year <= $yearTo)
-    RETURN movie AS candidate, 0.0 AS taste
+    MATCH (candidate:Movie)
+    WHERE candidate.recent > -1e300
+      AND $onlyMovieId IS NULL
+      AND NOT candidate IN seen
+      AND candidate.title IS NOT NULL
+      AND coalesce(candidate.available, true)
+      AND ($genre IS NULL OR $genre IN candidate.genres)
+      AND ($yearFrom IS NULL OR candidate.year >= $yearFrom)
+      AND ($yearTo IS NULL OR candidate.year <= $yearTo)
+    RETURN candidate, 0.0 AS taste
+    ORDER BY candidate.recent DESC, candidate.movieId
     LIMIT $indexed
     UNION ALL
     MATCH (candidate:Movie)

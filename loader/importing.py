@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.dataset import Dataset
 from engine.training import FittedModel
 from graph.errors import ServerError
-from graph.recency import PROPERTIES
+from graph.recency import PROPERTIES, property_of
 from graph.repositories.models import model_properties
 from graph.schema import SCHEMA_VERSION
 from graph.server.home import GIGABYTE
@@ -146,6 +146,7 @@ def _small_tables(dataset: Dataset, fitted: FittedModel, first: int) -> dict[str
             pl.col("ratingMean").alias("ratingMean:double"),
             pl.col("viewers").replace(0, None).alias("viewers:long"),
             *(pl.col(name).alias(f"{name}:double") for name in PROPERTIES),
+            pl.col(property_of(fitted.model.rule.half_life)).alias("recent:double"),
         ),
         "Model": pl.DataFrame([{":ID": first + len(movies), **model}]),
         "Catalogue": pl.DataFrame([{":ID": first + len(movies) + 1, **catalogue}]),

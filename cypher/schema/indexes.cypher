@@ -15,9 +15,5 @@ CREATE INDEX recommended_batch IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-()
 CREATE FULLTEXT INDEX movie_title IF NOT EXISTS FOR (movie:Movie) ON EACH [movie.title] OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-folding'}}
 CREATE INDEX recommended_at IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.at)
 // Walked from the largest figure down, for what is watched now and what most people watched (graph.recency).
-CREATE INDEX movie_recent1 IF NOT EXISTS FOR (movie:Movie) ON (movie.recent1)
-CREATE INDEX movie_recent3 IF NOT EXISTS FOR (movie:Movie) ON (movie.recent3)
-CREATE INDEX movie_recent10 IF NOT EXISTS FOR (movie:Movie) ON (movie.recent10)
-CREATE INDEX movie_recent30 IF NOT EXISTS FOR (movie:Movie) ON (movie.recent30)
-CREATE INDEX movie_recent100 IF NOT EXISTS FOR (movie:Movie) ON (movie.recent100)
+CREATE INDEX movie_recent IF NOT EXISTS FOR (movie:Movie) ON (movie.recent)
 CREATE INDEX movie_viewers IF NOT EXISTS FOR (movie:Movie) ON (movie.viewers)

@@ -112,6 +112,7 @@ class Models:
         """Put a version to use, and away with what new movies had until it came to know them, in one transaction."""
 
         def switch(transaction: Transaction) -> None:
+            transaction.run("lock_sequence")  # a batch being applied writes figures by the half-life of before
             transaction.run("jobs/switch_model", version=model.version, model=model_properties(model))
             remove_all(transaction.run, "jobs/remove_incremental")
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from graph.database import Database
-from graph.repositories.models import Models
 from graph.serving_rule import ServingRule
 
 # Ratings of one movie that are counted; at most a few movies have more.
@@ -114,22 +113,17 @@ class Movies:
         return self._scored("find_popular_movies", userId=user_id, offset=offset, limit=limit, **keep.parameters())
 
     def find_trending_movies(
-        self,
-        offset: int,
-        limit: int,
-        keep: MovieFilter = MovieFilter(),
-        user_id: int | None = None,
-        half_life: int | None = None,
+        self, offset: int, limit: int, keep: MovieFilter = MovieFilter(), user_id: int | None = None
     ) -> list[ScoredMovie]:
-        """Movies watched most lately (graph.recency), without what `user_id` has seen.
-
-        `half_life`: one of graph.recency.HALF_LIVES; that of the version in use if None.
-        """
-        if half_life is None:
-            model = Models(self._database).get_current_model()
-            half_life = model.rule.half_life if model else ServingRule().half_life
-        name = f"find_trending_movies_{half_life}"
-        return self._scored(name, userId=user_id, offset=offset, limit=limit, **keep.parameters())
+        """Movies watched most lately by the half-life of the version in use, without what `user_id` has seen."""
+        return self._scored(
+            "find_trending_movies",
+            userId=user_id,
+            offset=offset,
+            limit=limit,
+            halfLife=ServingRule().half_life,
+            **keep.parameters(),
+        )
 
     def sample_movies(self, limit: int) -> list[Movie]:
         """The most rated movies."""

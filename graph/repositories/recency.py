@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.database import Transaction
 from graph.recency import COUNTED_FROM, HALF_LIVES, Figures, Move, add_up, figures_of, grows, move_figures
+from graph.serving_rule import ServingRule
 from graph.times import milliseconds_of, moment_of, text_of
 
 # User id and movie id.
@@ -80,7 +81,14 @@ class Recency:
         grown = [[movie_id, *add_up(moves)] for movie_id, moves in sorted(self._moves.items()) if grows(moves)]
         counted = self._shrink(sorted(movie_id for movie_id, moves in self._moves.items() if not grows(moves)))
         if grown or counted or self._newest is not None:
-            self._transaction.run("write_recency", grown=grown, counted=counted, newestAt=text_of(self._newest))
+            self._transaction.run(
+                "write_recency",
+                grown=grown,
+                counted=counted,
+                newestAt=text_of(self._newest),
+                halfLives=list(HALF_LIVES),
+                halfLife=ServingRule().half_life,
+            )
 
     def _move(self, movie_id: int, before: datetime | None, after: datetime | None) -> None:
         if before != after:

@@ -57,7 +57,8 @@ def models(database: Database, settings: Settings) -> Models:
     use_dataset(dataset)
     models = Models(database)
     database.run_text(
-        "UNWIND range(1, $movies) AS id CREATE (:Movie {movieId: id, title: 'x', viewers: 1, recent10: 0.0})",
+        "UNWIND range(1, $movies) AS id "
+        "CREATE (:Movie {movieId: id, title: 'x', viewers: 1, recent10: 0.0, recent: 0.0})",
         movies=MOVIES,
     )
     models.create_catalogue("movielens")

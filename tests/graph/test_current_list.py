@@ -15,7 +15,7 @@ CREATE (:Model {version: 'v1'}), (:Catalogue {name: 'movielens', model: 'v1'})
 WITH 1 AS ignored
 UNWIND range(1, 9) AS id
 CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id, ratingCount: id, ratingMean: 3.0,
-                viewers: id, recent10: 1.0 * id})
+                viewers: id, recent10: 1.0 * id, recent: 1.0 * id})
 WITH collect(id) AS ids
 UNWIND ids AS source
 MATCH (a:Movie {movieId: source}), (b:Movie) WHERE b.movieId > source

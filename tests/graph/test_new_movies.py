@@ -15,7 +15,8 @@ GRAPH = """
 CREATE (:Catalogue {name: 'movielens', model: 'v1'}), (:Model {version: 'v1'})
 WITH 1 AS ignored
 UNWIND [[1, 50], [2, 10], [3, 0], [4, 0], [9, 0]] AS row
-CREATE (:Movie {movieId: row[0], title: 'x', ratingCount: row[1], ratingMean: 3.0, viewers: 1, recent10: 1.0})
+CREATE (:Movie {movieId: row[0], title: 'x', ratingCount: row[1], ratingMean: 3.0, viewers: 1,
+               recent10: 1.0, recent: 1.0})
 WITH count(*) AS ignored
 UNWIND range(1, 100) AS id
 CREATE (:User {userId: id})

@@ -31,6 +31,7 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.live import LiveEdges
 from graph.schema import apply_schema
+from graph.serving_rule import ServingRule
 from graph.times import milliseconds_of
 from stream.events import API, Event, EventType
 from stream.viewings import FinishRules
@@ -64,6 +65,7 @@ def read_figures(database: Database) -> dict[int, Figures]:
     found = {}
     for row in rows:
         told = [row["properties"].get(property_of(half_life)) for half_life in HALF_LIVES]
+        assert row["properties"].get("recent") == row["properties"].get(property_of(ServingRule().half_life))
         shrunk = row["properties"].get("shrunk", 0.0)
         assert 0 <= shrunk <= MOST_SHRUNK
         recent = tuple(figure for figure in told if figure is not None)
@@ -389,7 +391,7 @@ def test_an_earlier_database_is_counted_when_it_is_migrated(database: Database) 
     newest = clock(database)
     database.run_text("CREATE (:Catalogue {name: 'movielens', schemaVersion: 2}), (:Movie {movieId: 99})")
     for half_life in HALF_LIVES:
-        database.run_text(f"MATCH (m:Movie) REMOVE m.recent{half_life}, m.viewers")
+        database.run_text(f"MATCH (m:Movie) REMOVE m.recent{half_life}, m.viewers, m.recent")
     database.run_text("MATCH (s:Sequence) REMOVE s.newestAt")
     for _ in range(2):
         apply_schema(database)

@@ -37,7 +37,7 @@ WITH 1 AS ignored
 UNWIND range(1, 9) AS id
 CREATE (:Movie {movieId: id, title: 'Movie ' + id, year: 1990 + id,
                 genres: [CASE id % 2 WHEN 0 THEN 'even' ELSE 'odd' END],
-                ratingCount: id, ratingMean: 3.0 + id / 10.0, viewers: 1, recent1: 18262.0})
+                ratingCount: id, ratingMean: 3.0 + id / 10.0, viewers: 1, recent1: 18262.0, recent: 18262.0})
 WITH count(*) AS ignored
 UNWIND [[1, 5, 0.5], [1, 6, 0.25], [2, 5, 0.25], [2, 7, 0.75], [3, 6, 1.0], [4, 8, -0.5], [4, 5, 0.125], [1, 2, 9.0],
         [2, 8, 0.25]] AS edge
@@ -137,7 +137,7 @@ def test_the_dial_goes_from_the_history_alone_to_what_is_current_alone(
 
 
 def test_new_movies_appear_without_similar_edges(filled: Database) -> None:
-    filled.run_text("CREATE (:Movie {movieId: 50, title: 'Premiere', viewers: 1, recent1: 18275.0})")
+    filled.run_text("CREATE (:Movie {movieId: 50, title: 'Premiere', viewers: 1, recent1: 18275.0, recent: 18275.0})")
     first, *others = Recommendations(filled).recommend_for_user(1).recommendations
     assert (first.movie_id, first.because, first.score) == (50, [], first.current)
     assert 5 in {movie.movie_id for movie in others}
@@ -239,7 +239,7 @@ def test_where_a_moment_is_cut_ids_decide_nothing(filled: Database) -> None:
     filled.run_text(
         "UNWIND range(101, 110) AS id "
         "CREATE (m:Movie {movieId: id, title: 'x'})-[:SIMILAR {weight: 1.0, version: 'v1'}]->"
-        "(:Movie {movieId: id + 100, title: 'y', viewers: 1, recent1: 18262.0})"
+        "(:Movie {movieId: id + 100, title: 'y', viewers: 1, recent1: 18262.0, recent: 18262.0})"
     )
     rate(filled, 8, dict.fromkeys(range(101, 111), 4.0))
     found = {movie for movie, _ in tastes(Recommendations(filled, history_limit=5), 8, limit=100)}
@@ -307,7 +307,9 @@ def test_an_unknown_user_gets_what_is_current(filled: Database) -> None:
 
 
 def test_without_a_model_there_is_still_an_answer(database: Database) -> None:
-    database.run_text("CREATE (:Movie {movieId: 1, title: 'Only', viewers: 2, recent10: 1.0}), (:User {userId: 2})")
+    database.run_text(
+        "CREATE (:Movie {movieId: 1, title: 'Only', viewers: 2, recent10: 1.0, recent: 1.0}), (:User {userId: 2})"
+    )
     found = Recommendations(database).recommend_for_user(1)
     assert [movie.title for movie in found.recommendations] == ["Only"]
     assert found.model_version is None

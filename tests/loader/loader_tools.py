@@ -32,8 +32,10 @@ WRONG_STATISTICS = (
     "WITH m, ratings, mean, u, max(coalesce(e.at, e.finishedAt)) AS at "
     "WITH m, ratings, mean, duration.inSeconds(localdatetime('1970-01-01'), at).milliseconds / 86400000.0 AS day "
     "WITH m, ratings, mean, count(day) AS viewers, log(sum(2 ^ (day / 30))) / log(2) AS recent "
+    "MATCH (catalogue:Catalogue) MATCH (model:Model {version: catalogue.model}) "
     "WHERE m.ratingCount <> ratings OR abs(coalesce(m.ratingMean, 0) - coalesce(mean, 0)) > 1e-9 "
     "OR coalesce(m.viewers, 0) <> viewers "
+    "OR coalesce(m.recent, 0) <> coalesce(m['recent' + model.halfLife], 0) "
     "OR abs(coalesce(m.recent30, -1) - CASE viewers WHEN 0 THEN -1 ELSE recent END) > 1e-9 RETURN m.movieId"
 )
 

@@ -7,7 +7,10 @@ MOVIES = 60
 USERS = 20
 RULE = ", ".join(f"{name}: {value}" for name, value in ServingRule().to_properties().items())
 # Somebody watched each movie at the beginning of 2020, 18,262 days after 1970.
-RECENT = ", ".join(f"recent{half_life}: 18262.0 / {half_life}" for half_life in HALF_LIVES)
+RECENT = ", ".join(
+    f"recent{end}: 18262.0 / {half_life}"
+    for end, half_life in [("", ServingRule().half_life), *zip(HALF_LIVES, HALF_LIVES, strict=True)]
+)
 SMALL_CATALOGUE = f"""
 CREATE (:Model {{version: 'v1', fittedAt: localdatetime(), edges: 300, movies: {MOVIES}, parameters: '{{}}',
                  snapshot: '{{}}', metrics: '{{}}', {RULE}}}),
