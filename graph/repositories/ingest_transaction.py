@@ -11,7 +11,7 @@ from typing import Any
 from graph.database import Transaction
 from graph.recency import COUNTED_FROM
 from graph.repositories.interactions import Interaction, Viewing
-from graph.repositories.recency import Pair, Recency
+from graph.repositories.recency import Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
 from graph.times import NEVER, moment_after, native, text_of, utc_now
 
@@ -82,20 +82,18 @@ class IngestTransaction:
         """Write viewings that are new, and mark the recommendations they followed as hits."""
         if not viewings:
             return
-        self._recency.add_finishes(_finishes(viewings))
         rows = [
             viewing.to_row() | {"since": text_of(viewing.started_at - self._hit_window)}
             for viewing in sorted(viewings, key=BY_USER)
         ]
-        self._transaction.run("create_viewings", viewings=rows, sequence=self.sequence)
+        self._recency.write_viewings("create_viewings", rows, self.sequence)
         self.note_change({viewing.user_id for viewing in viewings})
 
     def update_viewings(self, viewings: list[Viewing], told: set[str]) -> None:
         """Bring viewings up to date; `told`: event ids of those that followers must hear of."""
         rows = [viewing.to_row() | {"told": viewing.event_id in told} for viewing in sorted(viewings, key=BY_USER)]
         if rows:
-            self._recency.add_finishes(_finishes(viewings))
-            self._transaction.run("update_viewings", viewings=rows, sequence=self.sequence)
+            self._recency.write_viewings("update_viewings", rows, self.sequence)
             self.note_change({viewing.user_id for viewing in viewings})
 
     def write_interactions(self, interactions: list[Interaction]) -> None:
@@ -230,11 +228,6 @@ class IngestTransaction:
             named = self._about is not None and len(self._about) <= NAMED_USERS
             user_ids = sorted(self._about or ()) if named else None
             self._transaction.run("move_sequence", value=self.sequence, userIds=user_ids, keep=KEPT_CHANGES)
-
-
-def _finishes(viewings: list[Viewing]) -> list[tuple[Pair, datetime]]:
-    """Pairs whose viewings have finished, and when."""
-    return [((one.user_id, one.movie_id), one.finished_at) for one in viewings if one.finished_at is not None]
 
 
 def _listed_user(entry: tuple[str, RecommendationList]) -> int:
