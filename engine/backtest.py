@@ -19,6 +19,8 @@ from graph.serving_rule import ServingRule
 CUTS = (65, 75, 85, 95)
 # Of many ratings the last two cuts say enough; of very many a sample of users is looked at.
 MANY_RATINGS, MOST_RATINGS = 1_000_000, 3_000_000
+# People who are asked after each cut where a rule is chosen.
+MOST_ASKED = 3_000
 # With fewer people to ask the ratings have no usable timeline.
 FEWEST_ASKED = 20
 
@@ -49,7 +51,7 @@ class Backtest:
 
     def choose(self, fit: Fit, start: ServingRule = ServingRule()) -> Choice:
         """The best rule for weights that are fitted so."""
-        windows = [Window.of(task, fit(task.training)) for task in self.choosing]
+        windows = [Window.of(task, fit(task.training), MOST_ASKED) for task in self.choosing]
         found = choose_rule(windows, scale_rule(start, self.share))
         return replace(found, rule=scale_rule(found.rule, 1 / self.share))
 

@@ -4,6 +4,7 @@ One number at a time is moved, and a move counts only where the gain is more tha
 the defaults. Of all values of the dial that cost next to nothing the most personal one is taken.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,8 +25,10 @@ from graph.serving_rule import ServingRule
 
 FIRST_LENGTH, ALL_LENGTH = 10, 20
 DIAL = tuple(step / 20 for step in range(21))
-# A more personal list, or a shorter history, may cost so much of the best accuracy, its interval included.
+# A more personal list may cost so much of the best accuracy, its interval included; and so much a history that is half
+# as long, and answered in little more than half the time.
 TOLERANCE = 0.01
+HISTORY_TOLERANCE = 0.03
 # What stars count in a history, and a finished movie without stars.
 STARS: tuple[tuple[tuple[float, ...], float], ...] = (
     ((0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2), 0.7),
@@ -41,6 +44,7 @@ GRID: Mapping[str, tuple[Any, ...]] = {
     # Not less: after a silence of years, one viewing would decide what everybody is offered.
     "long_run": (10.0, 30.0, 100.0, 300.0, 1000.0),
     "place_boost": (0.0, 1.0, 4.0, 16.0, 64.0, 256.0),
+    "place_decay": (0.5, 0.7, 0.8, 0.9, 0.95, 0.98),
     "stars": STARS,
 }
 HISTORY_LIMITS = (50, 100, 200, 500)
@@ -63,10 +67,12 @@ class Window:
     users: Columns
 
     @classmethod
-    def of(cls, task: Task, weights: csr_array | Floats) -> Self:
-        """A task's users who have a history and something to find."""
+    def of(cls, task: Task, weights: csr_array | Floats, most: int | None = None) -> Self:
+        """A task's users who have a history and something to find, about `most` of them."""
         every = task.relevant if task.all_relevant is None else task.all_relevant
         asked = np.flatnonzero(task.has_history & (np.diff(every.indptr) > 0))
+        if most is not None:
+            asked = asked[:: math.ceil(len(asked) / most) or 1]
         first = None if task.all_relevant is None else csr_array(task.relevant[asked])
         recency = measure_recency(task.training)
         return cls(task.history.take_users(asked), weights, recency, csr_array(every[asked]), first, task.users[asked])
@@ -111,10 +117,11 @@ def choose_rule(windows: Sequence[Window], start: ServingRule = ServingRule()) -
     if not sum(len(window.users) for window in windows):
         return Choice(start, ())
     rule = _walk(windows, start)
-    rule = _find_frugal(windows, [replace(rule, history_limit=limit) for limit in HISTORY_LIMITS])[0]
+    limited = [replace(rule, history_limit=limit) for limit in HISTORY_LIMITS]
+    rule = _find_frugal(windows, limited, HISTORY_TOLERANCE)[0]
     rule = _walk(windows, rule)
     dialled = [replace(rule, current=value) for value in DIAL]
-    personal, curve = _find_frugal(windows, dialled)
+    personal, curve = _find_frugal(windows, dialled, TOLERANCE)
     return Choice(personal, tuple((one.current, *own) for one, own in zip(dialled, curve, strict=True)))
 
 
@@ -158,9 +165,9 @@ def _moves(rule: ServingRule, name: str) -> Iterator[ServingRule]:
 
 
 def _find_frugal(
-    windows: Sequence[Window], rules: Sequence[ServingRule]
+    windows: Sequence[Window], rules: Sequence[ServingRule], tolerance: float
 ) -> tuple[ServingRule, list[tuple[Estimate, Estimate]]]:
-    """The first rule that is not worse than the best by more than TOLERANCE, its interval included.
+    """The first rule that is not worse than the best by more than a share `tolerance`, its interval included.
 
     And of each rule its accuracy and the difference from the best.
     """
@@ -168,7 +175,7 @@ def _find_frugal(
     measured = [measure_rule(windows, rule) for rule in rules]
     best = max(measured, key=lambda values: float(values.mean()))
     curve = [(estimate_by_user(values, users), estimate_by_user(values - best, users)) for values in measured]
-    least = -TOLERANCE * float(best.mean())
+    least = -tolerance * float(best.mean())
     for rule, (_, difference) in zip(rules, curve, strict=True):
         if difference.mean >= 0 or difference.mean - difference.half_width >= least:
             return rule, curve

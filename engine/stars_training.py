@@ -13,7 +13,7 @@ from tqdm import tqdm
 from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import Interactions
-from engine.positives import COLUMNS, replace_told
+from engine.positives import RATED, LiveRating, replace_told, tabulate_live
 from engine.star_choice import Choice, choose_parameters
 from engine.stars import StarsModel, StarsParameters, fit_stars
 from engine.training import READERS_SECONDS
@@ -24,9 +24,6 @@ from graph.times import utc_now
 
 logger = logging.getLogger(__name__)
 
-# User id, movie id, stars, moment.
-LiveRating = tuple[int, int, float, datetime]
-RATED = [*COLUMNS, "rating"]
 # Properties of a version that are chosen on the ratings at hand.
 CHOSEN = (
     "movieRidge",
@@ -68,8 +65,7 @@ def read_ratings(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tupl
 
     `shards`: userId, movieId, rating and at by user and movie, each user in one of them.
     """
-    schema = {"userId": pl.Int32(), "movieId": pl.Int32(), "rating": pl.Float32(), "at": pl.Datetime("ms")}
-    told = pl.DataFrame(live, schema=schema, orient="row").select(RATED)
+    told = tabulate_live(live).select(RATED)
     staged = (shard.select(RATED) for shard in shards)
     ratings, _, movie_ids = Interactions.from_tables(replace_told(staged, told, told))
     return ratings, movie_ids

@@ -17,7 +17,7 @@ REASONS = 3
 # Variety is sought among so many of the best.
 DIVERSE = 200
 # Candidates of the movies watched most lately, and of those watched most ever, beside those that a history leads to.
-INDEXED = 300
+INDEXED = 200
 ALL = 100_000
 # Interactions of a user that are looked at, at least: a movie may have several, and not all count.
 INTERACTIONS = 1000
@@ -68,6 +68,16 @@ class RecommendationList:
 
 
 @dataclass(frozen=True)
+class _Question:
+    """Who asks, by whose history or by which session, what is left out, and the dial, or None for the version's."""
+
+    user_id: int | None = None
+    movie_ids: tuple[int, ...] = ()
+    keep: MovieFilter = MovieFilter()
+    current: float | None = None
+
+
+@dataclass(frozen=True)
 class StoredBatch:
     """A stored list: `batch_id` is the eventId of the finish that led to it, `sequence` its place among all changes."""
 
@@ -111,9 +121,10 @@ class Recommendations:
         Pages fit together, each movie once, until no rated movie is left. `diversity`, from 0 to 1, trades relevance
         for variety among the first DIVERSE. `current`: the dial, in the place of the version's.
         """
+        question = _Question(user_id, (), keep, current)
         if diversity == 0 or offset >= DIVERSE:
-            return self._recommend(user_id, (), limit, offset, keep, current)
-        found = self._recommend(user_id, (), max(DIVERSE, offset + limit), 0, keep, current)
+            return self._recommend(question, limit, offset)
+        found = self._recommend(question, max(DIVERSE, offset + limit), 0)
         movies = found.recommendations
         movies = self._diversify(movies[:DIVERSE], diversity) + movies[DIVERSE:]
         return replace(found, recommendations=movies[offset : offset + limit])
@@ -127,11 +138,14 @@ class Recommendations:
         current: float | None = None,
     ) -> RecommendationList:
         """The same for somebody without a name, known by a list of movies, all of one moment."""
-        return self._recommend(None, movie_ids, limit, offset, keep, current)
+        return self._recommend(_Question(None, movie_ids, keep, current), limit, offset)
 
-    def explain_recommendation(self, user_id: int, movie_id: int) -> Recommendation | None:
+    def explain_recommendation(
+        self, user_id: int, movie_id: int, current: float | None = None
+    ) -> Recommendation | None:
         """One movie's score for a user with all contributions, which add up to it; None if it is no candidate."""
-        for record in self._recommend_movies(user_id, (), 1, 0, MovieFilter(), None, movie_id, ALL):
+        question = _Question(user_id, current=current)
+        for record in self._recommend_movies(question, 1, 0, only_movie_id=movie_id, reasons=ALL):
             return _recommendation(record)
         return None
 
@@ -171,32 +185,19 @@ class Recommendations:
         order = diversify(movie_ids, [movie.score for movie in movies], similar, diversity)
         return [movies[place] for place in order]
 
-    def _recommend(
-        self,
-        user_id: int | None,
-        movie_ids: tuple[int, ...],
-        limit: int,
-        offset: int,
-        keep: MovieFilter,
-        current: float | None,
-    ) -> RecommendationList:
+    def _recommend(self, question: _Question, limit: int, offset: int) -> RecommendationList:
         now = utc_now()
-        records = self._recommend_movies(user_id, movie_ids, limit, offset, keep, current)
+        records = self._recommend_movies(question, limit, offset)
         movies = [_recommendation(record) for record in records]
         if len(movies) < limit:
-            movies += self._find_others(user_id, movie_ids, limit - len(movies), offset, keep, current, movies)
+            movies += self._find_others(question, limit - len(movies), offset, movies)
         first = records[0] if records else {"modelVersion": None, "sequence": None}
-        return RecommendationList(user_id, _basis(records), first["modelVersion"], now, movies, first["sequence"])
+        return RecommendationList(
+            question.user_id, _basis(records), first["modelVersion"], now, movies, first["sequence"]
+        )
 
     def _find_others(
-        self,
-        user_id: int | None,
-        movie_ids: tuple[int, ...],
-        limit: int,
-        offset: int,
-        keep: MovieFilter,
-        current: float | None,
-        page: list[Recommendation],
+        self, question: _Question, limit: int, offset: int, page: list[Recommendation]
     ) -> list[Recommendation]:
         """What follows behind all candidates, of which `page` has the last: the most watched of the other movies.
 
@@ -204,31 +205,28 @@ class Recommendations:
         """
         candidates = [movie.movie_id for movie in page]
         if offset:
-            found = self._recommend_movies(user_id, movie_ids, ALL, 0, keep, current, reasons=0)
+            found = self._recommend_movies(question, ALL, 0, reasons=0)
             candidates = [record["movieId"] for record in found]
-        behind = keep.without((*movie_ids, *candidates))
-        others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, user_id)
+        behind = question.keep.without((*question.movie_ids, *candidates))
+        others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, question.user_id)
         return [Recommendation(movie.movie_id, movie.title, movie.year, score=0.0) for movie in others]
 
     def _recommend_movies(
         self,
-        user_id: int | None,
-        movie_ids: tuple[int, ...],
+        question: _Question,
         limit: int,
         offset: int,
-        keep: MovieFilter,
-        current: float | None,
         only_movie_id: int | None = None,
         reasons: int = REASONS,
     ) -> list[Record]:
         with TRAVERSAL_SECONDS.time():
             return self._database.read(
                 "recommend_movies",
-                userId=user_id,
-                movieIds=list(movie_ids),
+                userId=question.user_id,
+                movieIds=list(question.movie_ids),
                 onlyMovieId=only_movie_id,
                 rule=self._rule.to_properties(),
-                current=self._current if current is None else current,
+                current=self._current if question.current is None else question.current,
                 historyLimit=self._history_limit,
                 interactions=max(INTERACTIONS, 10 * (self._history_limit or 0)),
                 leastExponent=LEAST_EXPONENT,
@@ -238,7 +236,7 @@ class Recommendations:
                 offset=offset,
                 reasonLimit=reasons,
                 now=utc_now(),
-                **keep.parameters(),
+                **question.keep.parameters(),
             )
 
 

@@ -15,6 +15,7 @@ from service.schemas.movies import GenreList, Movie, MovieBody, MovieList, Ratin
 from service.schemas.operations import Feedback, Liveness, Models, PartState, RankFeedback, Reach, Readiness
 from service.schemas.parameters import (
     EventPath,
+    ExplanationQuery,
     FeedbackQuery,
     FilterQuery,
     MoviePath,

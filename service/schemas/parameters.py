@@ -76,6 +76,12 @@ class FilterQuery(PageQuery):
         return MovieFilter(excluded, self.genre, self.year_from, self.year_to)
 
 
+class ExplanationQuery(Request):
+    """By which dial a score is explained: that of the list that it is in."""
+
+    current: Current | None = Field(None)
+
+
 class PredictionsQuery(Request):
     """Which movies to predict the stars of."""
 

@@ -73,13 +73,13 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
 
 
 @blueprint.get("/recommendations/<int:movieId>/explanation", responses={200: schemas.Explanation})
-def explain(path: schemas.UserMoviePath) -> Reply:
+def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Reply:
     """Why a movie is recommended to the user: all that adds up to its score, and the Cypher that draws it.
 
-    By the model's own number for `current`.
+    A list that was asked for with `current` is explained with the same.
     """
     now = utc_now()
-    found = graph_access().recommendations.explain_recommendation(path.user_id, path.movie_id)
+    found = graph_access().recommendations.explain_recommendation(path.user_id, path.movie_id, query.current)
     if found is None:
         why = "seen, not available, or nobody has watched it"
         abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: {why}")

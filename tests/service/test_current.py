@@ -110,6 +110,14 @@ def test_the_parts_of_an_explanation_add_up_to_its_score(
     assert [node["movieId"] for node in row["path"].nodes[1:]] == [WATCHED, SUITED] if reasons else row["path"] is None
 
 
+@pytest.mark.parametrize("dial", [0, 0.6, 1])
+def test_an_explanation_takes_the_dial_of_its_list(get: Get, dial: float) -> None:
+    for movie in get(f"{LIST}?current={dial}")["recommendations"]:
+        explained = get(f"{LIST}/{movie['movieId']}/explanation?current={dial}")
+        told = {name: explained[name] for name in ("score", "current", "because")}
+        assert told == {name: movie[name] for name in told}
+
+
 def test_the_dial_leads_from_the_history_to_what_is_current(client: FlaskClient, get: Get) -> None:
     history, current = get(f"{LIST}?current=0"), get(f"{LIST}?current=1")
     assert (order(history)[0], history["basis"]) == (SUITED, "history")
