@@ -110,10 +110,11 @@ class Models:
 
     def switch_model(self, model: Model) -> None:
         """Put a version to use, and away with what new movies had until it came to know them, in one transaction."""
+        self._database.write("jobs/write_model", version=model.version, model=model_properties(model))
 
         def switch(transaction: Transaction) -> None:
             transaction.run("lock_sequence")  # a batch being applied writes figures by the half-life of before
-            transaction.run("jobs/switch_model", version=model.version, model=model_properties(model))
+            transaction.run("jobs/switch_model", version=model.version)
             remove_all(transaction.run, "jobs/remove_incremental")
 
         self._database.transact(switch)

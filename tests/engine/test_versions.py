@@ -222,6 +222,18 @@ def test_every_repeats_and_outlives_a_worse_version(
     assert all(7000 < wait < 7200 for wait in waits)
 
 
+def test_a_version_is_told_of_before_it_is_switched_to(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers may see the catalogue's property before all else that its transaction writes."""
+    models.switch_model(Model("v1", NOON, 1, 1, {}, {}))
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "transact", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
+    current = models.get_current_model()
+    assert current is not None
+    assert (current.version, {model.version for model in models.list_models()}) == ("v1", {"v1", "v2"})
+
+
 def test_readers_see_one_version_or_the_other(
     models: Models, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
