@@ -173,11 +173,14 @@ def strong_protocol(held_out: int | None = None) -> Protocol:
 def files_protocol(train: Path, test: Path) -> tuple[Interactions, Protocol]:
     """`files`: published splits, a line `user item item …` for each user; with what is learned from.
 
+    Rows and columns are of the users and items that are named, in the order of their numbers, which may have gaps.
     Validation is a random fifth of each user's training part. Recall is not capped, as in the tables that use them.
     """
     training_pairs, test_pairs = read_pairs(train), read_pairs(test)
-    users, movies = np.max([pairs.max(axis=0, initial=-1) for pairs in (training_pairs, test_pairs)], axis=0) + 1
-    shape = (int(users), int(movies))
+    pairs = np.concatenate([training_pairs, test_pairs])
+    (users, user), (movies, movie) = (np.unique(column, return_inverse=True) for column in pairs.T)
+    training_pairs, test_pairs = np.split(np.column_stack([user, movie]), [len(training_pairs)])
+    shape = len(users), len(movies)
     relevant = _from_pairs(test_pairs, shape).positives(0)
 
     def split(ratings: Interactions, seed: int) -> Split:

@@ -178,9 +178,20 @@ def test_a_published_split_without_test_pairs_has_nothing_to_find(tmp_path: Path
     (tmp_path / "train.txt").write_text("0 1 2\n0 2\n")
     (tmp_path / "test.txt").write_text("")
     ratings, protocol = files_protocol(tmp_path / "train.txt", tmp_path / "test.txt")
-    assert ratings.stars.toarray().tolist() == [[0, RELEVANT_FROM, RELEVANT_FROM]]
+    assert ratings.stars.toarray().tolist() == [[RELEVANT_FROM, RELEVANT_FROM]]
     [task] = protocol.split(ratings, 0).test
     assert wanted(task) == set()
+
+
+def test_the_numbers_of_a_published_split_may_have_gaps(tmp_path: Path) -> None:
+    """A matrix as wide as the largest of them would not fit into memory."""
+    train, test = tmp_path / "train.txt", tmp_path / "test.txt"
+    train.write_text("7 40000000 2\n50000000 30\n")
+    test.write_text("7 30\n")
+    ratings, protocol = files_protocol(train, test)
+    [task] = protocol.split(ratings, 0).test
+    assert pairs(ratings) == {(0, 0), (0, 2), (1, 1)}
+    assert wanted(task) == {(0, 1)}
 
 
 @pytest.mark.parametrize(
