@@ -1,13 +1,15 @@
 """Choosing a serving rule: the numbers with which most of what people watched next is found, on windows of time.
 
-One number at a time is moved, and a move counts only where the gain is more than its standard error: little data keeps
-the defaults. Of all values of the dial that cost next to nothing the most personal one is taken.
+From the defaults, and from the best of a few blends, one number at a time is moved, and a move counts only where the
+gain is more than its standard error: little data keeps what it began with. Of all values of the dial that cost next to
+nothing the most personal one is taken.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -25,10 +27,8 @@ from graph.serving_rule import ServingRule
 
 FIRST_LENGTH, ALL_LENGTH = 10, 20
 DIAL = tuple(step / 20 for step in range(21))
-# A more personal list may cost so much of the best accuracy, its interval included; and so much a history that is half
-# as long, and answered in little more than half the time.
+# A more personal list, or a shorter history, may cost so much of the best accuracy, its interval included.
 TOLERANCE = 0.01
-HISTORY_TOLERANCE = 0.03
 # What stars count in a history, and a finished movie without stars.
 STARS: tuple[tuple[tuple[float, ...], float], ...] = (
     ((0.0, 0.0, 0.0, 0.0, 0.0, 0.35, 0.5, 1.0, 1.0, 1.2), 0.7),
@@ -48,6 +48,9 @@ GRID: Mapping[str, tuple[Any, ...]] = {
     "stars": STARS,
 }
 HISTORY_LIMITS = (50, 100, 200, 500)
+# Blends of what is current and tastes that differ in several numbers (current, tastes, popularity_offset), from the
+# history alone on: a walk, one number at a time, does not get from one to the other.
+BLENDS = tuple(product((0.0, 0.2, 0.4), (3.0, 30.0, 300.0), (0.003, 0.03, 100.0)))
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,15 @@ class Choice:
 
 
 def choose_rule(windows: Sequence[Window], start: ServingRule = ServingRule()) -> Choice:
-    """The best rule for some windows, walking from `start`; without anybody to ask it stays."""
+    """The best rule for some windows, walking from `start` and from the best blend; without anybody to ask it stays."""
     if not sum(len(window.users) for window in windows):
         return Choice(start, ())
-    rule = _walk(windows, start)
-    limited = [replace(rule, history_limit=limit) for limit in HISTORY_LIMITS]
-    rule = _find_frugal(windows, limited, HISTORY_TOLERANCE)[0]
+    walked = [_walk(windows, start), _walk(windows, _blend(windows, start))]
+    rule = max(walked, key=lambda one: _mean(windows, one))
+    rule = _find_frugal(windows, [replace(rule, history_limit=limit) for limit in HISTORY_LIMITS])[0]
     rule = _walk(windows, rule)
     dialled = [replace(rule, current=value) for value in DIAL]
-    personal, curve = _find_frugal(windows, dialled, TOLERANCE)
+    personal, curve = _find_frugal(windows, dialled)
     return Choice(personal, tuple((one.current, *own) for one, own in zip(dialled, curve, strict=True)))
 
 
@@ -135,6 +138,21 @@ def measure_ndcg(ranked: Columns, relevant: csr_array, length: int) -> Values:
     return ndcg_at(find_hits(ranked, relevant), np.minimum(length, np.diff(relevant.indptr)), length)
 
 
+def _blend(windows: Sequence[Window], rule: ServingRule) -> ServingRule:
+    """The rule with the best of BLENDS."""
+    blended = [replace(rule, current=dial, tastes=tastes, popularity_offset=offset) for dial, tastes, offset in BLENDS]
+    return max(blended, key=lambda one: _mean(windows, one))
+
+
+def _mean(windows: Sequence[Window], rule: ServingRule) -> float:
+    return float(measure_rule(windows, rule).mean())
+
+
+def _helps(gain: Values) -> bool:
+    """Whether users gain more than the mean's standard error."""
+    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)) and gain.mean() > 0)
+
+
 def _walk(windows: Sequence[Window], rule: ServingRule) -> ServingRule:
     """Moves one number after the other for as long as that helps by more than chance."""
     best = measure_rule(windows, rule)
@@ -144,8 +162,7 @@ def _walk(windows: Sequence[Window], rule: ServingRule) -> ServingRule:
         for name in GRID:
             for moved in _moves(rule, name):
                 values = measure_rule(windows, moved)
-                gain = values - best
-                if gain.mean() > gain.std() / np.sqrt(len(gain)) and gain.mean() > 0:
+                if _helps(values - best):
                     rule, best, moving = moved, values, True
     return rule
 
@@ -165,9 +182,9 @@ def _moves(rule: ServingRule, name: str) -> Iterator[ServingRule]:
 
 
 def _find_frugal(
-    windows: Sequence[Window], rules: Sequence[ServingRule], tolerance: float
+    windows: Sequence[Window], rules: Sequence[ServingRule]
 ) -> tuple[ServingRule, list[tuple[Estimate, Estimate]]]:
-    """The first rule that is not worse than the best by more than a share `tolerance`, its interval included.
+    """The first rule that is not worse than the best by more than TOLERANCE, its interval included.
 
     And of each rule its accuracy and the difference from the best.
     """
@@ -175,7 +192,7 @@ def _find_frugal(
     measured = [measure_rule(windows, rule) for rule in rules]
     best = max(measured, key=lambda values: float(values.mean()))
     curve = [(estimate_by_user(values, users), estimate_by_user(values - best, users)) for values in measured]
-    least = -tolerance * float(best.mean())
+    least = -TOLERANCE * float(best.mean())
     for rule, (_, difference) in zip(rules, curve, strict=True):
         if difference.mean >= 0 or difference.mean - difference.half_width >= least:
             return rule, curve

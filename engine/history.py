@@ -16,7 +16,7 @@ def weigh_history(history: Interactions, rule: ServingRule) -> csr_array:
     count at all; of one moment those of the largest weight, then in an order that says nothing of the movies.
     """
     values = np.array((*rule.rated, rule.finished))[history.half_stars()]
-    mixed = mix_ids(history.stars.indices)
+    mixed = mix_ids(history.stars.indices + 1)  # movies are served by these ids (engine.served)
     looked_at = number_within(history.user_of_each(), -history.at, -values, mixed) < INTERACTIONS
     counted = np.flatnonzero((values != 0) & looked_at)
     user, at, weight = history.user_of_each()[counted], history.at[counted], values[counted]
