@@ -50,15 +50,23 @@ class Recency:
         """Something that counts happened at a moment, whether it is kept or not."""
         self._newest = newest_of(self._newest, moment)
 
+    def add_finishes(self, finishes: Sequence[tuple[Pair, datetime]]) -> None:
+        """Viewings of some pairs are written as finished; pairs that are not known are looked up, so before that."""
+        self.look_up(pair for pair, _ in finishes)
+        for pair, at in finishes:
+            self._now[pair] = newest_of(self._now[pair], at)
+            self.see(at)
+
     def write_viewings(self, query: str, rows: Sequence[dict[str, Any]], sequence: int) -> None:
-        """Write viewings by `create_viewings` or `update_viewings`, both of which tell what they finish."""
+        """Write viewings by `create_viewings` or `update_viewings`, both of which tell what counted before."""
         [record] = self._transaction.run(query, viewings=rows, sequence=sequence, countedFrom=COUNTED_FROM)
+        finishes = []
         for user_id, movie_id, finished_at, before in record["finished"]:
-            pair, finished = (user_id, movie_id), moment_of(finished_at)
+            pair = user_id, movie_id
             if pair not in self._before:
                 self._before[pair] = self._now[pair] = moment_of(before)
-            self._now[pair] = newest_of(self._now[pair], finished)
-            self.see(finished)
+            finishes.append((pair, datetime.fromisoformat(finished_at)))
+        self.add_finishes(finishes)
 
     def write_ratings(self, rows: Sequence[dict[str, Any]]) -> int:
         """Write ratings that are newer than what is stored (cypher/write_ratings.cypher); returns how many."""
