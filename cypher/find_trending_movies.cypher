@@ -25,5 +25,6 @@ OPTIONAL MATCH (catalogue:Catalogue)
 OPTIONAL MATCH (model:Model {version: catalogue.model})
 WITH movie, coalesce(model.halfLife, $halfLife) AS halfLife,
      duration.inSeconds(localdatetime('1970-01-01'), applied.newestAt).milliseconds / 86400000.0 AS now
-RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year, 2 ^ (movie.recent - now / halfLife) AS score
+RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year,
+       2 ^ (movie['recent' + halfLife] - now / halfLife) AS score // `recent` may still be that of the version before
 ORDER BY movie.recent DESC, movieId

@@ -3,6 +3,7 @@
 MATCH (catalogue:Catalogue)
 MATCH (model:Model {version: $version})
 SET catalogue.model = $version
+REMOVE model.withdrawn
 WITH 'recent' + model.halfLife AS recent
 MATCH (movie:Movie)
 SET movie.recent = movie[recent]

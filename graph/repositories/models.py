@@ -109,7 +109,10 @@ class Models:
         return [(record["source"], record["target"], record["weight"]) for record in records]
 
     def switch_model(self, model: Model) -> None:
-        """Put a version to use, and away with what new movies had until it came to know them, in one transaction."""
+        """Put a version to use, and away with what new movies had until it came to know them, in one transaction.
+
+        The version's node is written before that.
+        """
         self._database.write("jobs/write_model", version=model.version, model=model_properties(model))
 
         def switch(transaction: Transaction) -> None:

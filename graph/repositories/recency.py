@@ -15,7 +15,9 @@ Pair = tuple[int, int]
 
 
 class Recency:
-    """The figures of the movies that one batch changes. Whoever writes looks pairs up before, and tells what changed.
+    """The figures of the movies that one batch changes.
+
+    What a pair counted before is read by the query that writes its edge, or looked up before that.
 
     The graph's clock, `newestAt`, is the newest moment that ever counted: it does not go back when that is undone.
     """

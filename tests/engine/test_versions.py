@@ -231,7 +231,10 @@ def test_a_version_is_told_of_before_it_is_switched_to(models: Models, monkeypat
             models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
     current = models.get_current_model()
     assert current is not None
-    assert (current.version, {model.version for model in models.list_models()}) == ("v1", {"v1", "v2"})
+    assert current.version == "v1"
+    assert {model.version: model.withdrawn for model in models.list_models()} == {"v1": False, "v2": True}
+    models.switch_model(Model("v2", NOON, 1, 1, {}, {}))
+    assert not any(model.withdrawn for model in models.list_models())
 
 
 def test_readers_see_one_version_or_the_other(

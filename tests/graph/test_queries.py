@@ -80,6 +80,7 @@ def test_a_list_for_all_walks_down_an_index_as_far_as_its_page_needs(sample: Dat
     kinds = {operator["operatorType"].split("@")[0] for operator in operators(plan)}
     assert {"NodeIndexSeekByRange", "PartialTop"} <= kinds
     assert not kinds & {"NodeIndexScan", "Sort", "Top"}
+    assert list(scans(plan)) == []
 
 
 def test_a_missing_query_names_its_path() -> None:
