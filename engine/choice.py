@@ -71,7 +71,7 @@ class Window:
 
     @classmethod
     def of(cls, task: Task, weights: csr_array | Floats, most: int | None = None) -> Self:
-        """A task's users who have a history and something to find, about `most` of them."""
+        """A task's users who have a history and something to find, at most `most` of them."""
         every = task.relevant if task.all_relevant is None else task.all_relevant
         asked = np.flatnonzero(task.has_history & (np.diff(every.indptr) > 0))
         if most is not None:

@@ -65,9 +65,9 @@ def read_ratings(shards: Iterable[pl.DataFrame], live: list[LiveRating]) -> tupl
 
     `shards`: userId, movieId, rating and at by user and movie, each user in one of them.
     """
-    told = tabulate_live(live).select(RATED)
+    newer = tabulate_live(live).select(RATED)
     staged = (shard.select(RATED) for shard in shards)
-    ratings, _, movie_ids = Interactions.from_tables(replace_told(staged, told, told))
+    ratings, _, movie_ids = Interactions.from_tables(replace_told(staged, newer, newer))
     return ratings, movie_ids
 
 

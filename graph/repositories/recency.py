@@ -60,7 +60,7 @@ class Recency:
             self.see(at)
 
     def write_viewings(self, query: str, rows: Sequence[dict[str, Any]], sequence: int) -> None:
-        """Write viewings by `create_viewings` or `update_viewings`, both of which tell what counted before."""
+        """Write viewings by `create_viewings` or `update_viewings`, both of which return what counted before."""
         [record] = self._transaction.run(query, viewings=rows, sequence=sequence, countedFrom=COUNTED_FROM)
         finishes = []
         for user_id, movie_id, finished_at, before in record["finished"]:

@@ -222,7 +222,7 @@ def test_every_repeats_and_outlives_a_worse_version(
     assert all(7000 < wait < 7200 for wait in waits)
 
 
-def test_a_version_is_told_of_before_it_is_switched_to(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_is_stored_before_it_is_switched_to(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers may see the catalogue's property before all else that its transaction writes."""
     models.switch_model(Model("v1", NOON, 1, 1, {}, {}))
     with monkeypatch.context() as patched:

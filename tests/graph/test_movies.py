@@ -81,7 +81,7 @@ def test_popular_is_what_most_persons_watched(watched: Movies) -> None:
 def test_trending_decays_by_the_half_life_of_the_version_in_use(
     watched: Movies, database: Database, half_life: int
 ) -> None:
-    """As movies are told when the version is put to use, and by batches after that."""
+    """By figures that the switch to the version sets, and by those of batches after it."""
     models = Models(database)
     models.create_catalogue("movielens")
     models.switch_model(Model("v1", NOW, 1, 1, {}, {}, rule=ServingRule(half_life=half_life)))

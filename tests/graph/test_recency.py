@@ -64,11 +64,11 @@ def read_figures(database: Database) -> dict[int, Figures]:
     rows = database.run_text("MATCH (m:Movie) RETURN m.movieId AS movie, properties(m) AS properties")
     found = {}
     for row in rows:
-        told = [row["properties"].get(property_of(half_life)) for half_life in HALF_LIVES]
+        figures = [row["properties"].get(property_of(half_life)) for half_life in HALF_LIVES]
         assert row["properties"].get("recent") == row["properties"].get(property_of(ServingRule().half_life))
         shrunk = row["properties"].get("shrunk", 0.0)
         assert 0 <= shrunk <= MOST_SHRUNK
-        recent = tuple(figure for figure in told if figure is not None)
+        recent = tuple(figure for figure in figures if figure is not None)
         found[row["movie"]] = Figures(row["properties"].get("viewers", 0), recent, shrunk)
     return found
 

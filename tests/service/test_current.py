@@ -114,8 +114,8 @@ def test_the_parts_of_an_explanation_add_up_to_its_score(
 def test_an_explanation_takes_the_dial_of_its_list(get: Get, dial: float) -> None:
     for movie in get(f"{LIST}?current={dial}")["recommendations"]:
         explained = get(f"{LIST}/{movie['movieId']}/explanation?current={dial}")
-        told = {name: explained[name] for name in ("score", "current", "because")}
-        assert told == {name: movie[name] for name in told}
+        parts = {name: explained[name] for name in ("score", "current", "because")}
+        assert parts == {name: movie[name] for name in parts}
 
 
 def test_the_dial_leads_from_the_history_to_what_is_current(client: FlaskClient, get: Get) -> None:
