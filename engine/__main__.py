@@ -15,6 +15,11 @@ import click
 import pandas as pd
 import polars as pl
 
+from common.commands import CommandGroup, told_system_failures
+from common.errors import RecommenderError
+from common.files import exclusive
+from common.logs import start_logging
+from common.settings import Settings
 from engine.comparison import MODELS, choose_models, compare_models, describe
 from engine.dataset import current_dataset
 from engine.interactions import Interactions
@@ -35,14 +40,10 @@ from engine.stars_training import CHOSEN, refit_stars
 from engine.timeline import TIME
 from engine.training import NEIGHBOURS
 from engine.versions import MARGIN, refit, roll_back
-from graph.commands import CommandGroup, start_logging, told_system_failures
 from graph.database import Database
-from graph.errors import RecommenderError
-from graph.locks import exclusive
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars
 from graph.schema import require_known_schema
-from graph.settings import Settings
 
 logger = logging.getLogger(__name__)
 

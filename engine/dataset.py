@@ -16,8 +16,8 @@ from typing import Any
 
 import polars as pl
 
-from graph.errors import RecommenderError
-from graph.files import write_durably
+from common.errors import RecommenderError
+from common.files import write_durably
 
 LAYOUT = 3
 MANIFEST = "manifest.json"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 
 Columns = NDArray[np.int64]
 Values = NDArray[np.float64]

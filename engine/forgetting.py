@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from common.times import text_of
 from engine.dataset import Dataset, Manifest
 from engine.statistics import summarise_movies, with_statistics
-from graph.times import text_of
 from graph.tombstones import Tombstone
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight, normal
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from common.errors import RecommenderError
 from engine.baselines import (
     Floats,
     build_weights,
@@ -29,7 +30,6 @@ from engine.interactions import Columns, Interactions
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
-from graph.errors import RecommenderError
 from graph.recency import DAY
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from common.errors import RecommenderError
 from engine.evaluation import Values, measure_users
 from engine.interactions import Columns, Interactions, Mask, number_within
-from graph.errors import RecommenderError
 
 # Stars from which a test rating counts as found.
 RELEVANT_FROM = 4.0

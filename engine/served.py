@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.times import utc_now
 from engine.interactions import Columns
 from engine.ours import Learned
 from engine.protocols import ProtocolError, Task
@@ -19,7 +20,6 @@ from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-from graph.times import utc_now
 
 BATCH_ROWS = 10_000
 

@@ -10,6 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import Interactions
@@ -19,8 +21,6 @@ from engine.stars import StarsModel, StarsParameters, fit_stars
 from engine.training import READERS_SECONDS
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars, StarsVersion
-from graph.settings import Settings
-from graph.times import utc_now
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from common.files import write_durably
 from engine.backtest import Backtest, Judge, find_interval
 from engine.baselines import build_weights
 from engine.choice import Choice
@@ -21,7 +22,6 @@ from engine.interactions import Interactions
 from engine.models import SLIM, ItemModel
 from engine.positives import RATED, LiveRating, build_positives, sample_ratings
 from engine.similarity import Similarities, keep_strongest
-from graph.files import write_durably
 from graph.repositories.models import Model, Models
 from graph.serving_rule import ServingRule
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
+from common.errors import RecommenderError
+from common.settings import Settings
+from common.times import utc_now
 from engine.backtest import Judge
 from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import FINISHED
 from engine.models import SLIM, STORABLE, ItemModel
 from engine.training import NEIGHBOURS, FittedModel, Trial, fit_dataset, fit_weights, put_to_use
-from graph.errors import RecommenderError
 from graph.repositories.models import Model, Models
-from graph.settings import Settings
-from graph.times import utc_now
 
 logger = logging.getLogger(__name__)
 

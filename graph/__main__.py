@@ -5,16 +5,18 @@ from pathlib import Path
 
 import click
 
-from graph.commands import CommandGroup, start_logging
+from common.commands import CommandGroup
+from common.errors import RecommenderError
+from common.logs import start_logging
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import RecommenderError, ServerError
+from graph.errors import ServerError
 from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
 from graph.server.backup import BackupManifest, back_up, restore
 from graph.server.class_archive import archive_classes
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
-from graph.settings import Settings
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars.")
 

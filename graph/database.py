@@ -3,15 +3,17 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from neo4j import GraphDatabase, ManagedTransaction, Query, Record, RoutingControl, unit_of_work
 from neo4j.exceptions import AuthError, DriverError, Neo4jError, TransientError
+from neo4j.time import DateTime
 
+from common.settings import Settings
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
 from graph.queries import query
 from graph.server.home import Home
-from graph.settings import Settings
 
 # What goes wrong is told by our errors; by the driver, too, where logging is set up.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
@@ -171,6 +173,11 @@ class Database:
 def read_password(settings: Settings) -> str:
     """The configured password, or the one that the embedded database's home keeps."""
     return settings.own_password or Home(settings.neo4j_home).password()
+
+
+def native(moment: DateTime | None) -> datetime | None:
+    """A moment as Python's own type, of one that the driver read."""
+    return moment.to_native() if moment is not None else None
 
 
 @contextlib.contextmanager

@@ -7,9 +7,9 @@ import pandas as pd
 from py2neo import Graph
 from py2neo.ogm import GraphObject, Property, RelatedFrom, RelatedTo
 
+from common.settings import Settings
 from graph.database import read_password
 from graph.queries import query
-from graph.settings import Settings
 
 
 class Movie(GraphObject):

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from graph.errors import RecommenderError
-from graph.settings import ROOT
+from common.errors import RecommenderError
+from common.settings import ROOT
 
 FOLDER = ROOT / "cypher"
 

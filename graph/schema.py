@@ -5,8 +5,8 @@
 
 import re
 
+from common.errors import RecommenderError
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.queries import query, query_names
 
 MIGRATIONS = {int(name.split("/")[-1].split("_")[0]): name for name in query_names("migrations")}

@@ -13,10 +13,10 @@ from typing import Self
 
 from neo4j import Record
 
-from graph.errors import RecommenderError
-from graph.files import write_durably
-from graph.locks import exclusive
-from graph.times import NEVER, moment_of, native, text_of
+from common.errors import RecommenderError
+from common.files import exclusive, write_durably
+from common.times import NEVER, moment_of, text_of
+from graph.database import native
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import click
 
-from graph.commands import CommandGroup, start_logging
-from graph.progress import progress_bar
+from common.commands import CommandGroup, progress_bar
+from common.logs import start_logging
+from common.settings import Settings
+from common.times import utc_now
 from graph.server.contents import holds_ratings
-from graph.settings import Settings
-from graph.times import utc_now
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.exporting import export_graph

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import polars as pl
 
+from common.commands import progress_bar
+from common.errors import RecommenderError
+from common.settings import Settings
+from common.times import milliseconds_of
 from engine.dataset import Dataset, DatasetError, use_dataset
 from engine.forgetting import forget_users
 from graph.database import Database
-from graph.errors import RecommenderError
-from graph.progress import progress_bar
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
-from graph.settings import Settings
-from graph.times import milliseconds_of
 from loader.loading import Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
 

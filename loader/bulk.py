@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
+from common.commands import progress_bar
+from common.errors import RecommenderError
+from common.files import exclusive
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import use_dataset
 from engine.forgetting import forget_users
 from engine.training import fit_once
 from engine.versions import Archive
-from graph.errors import RecommenderError
-from graph.locks import exclusive
-from graph.progress import progress_bar
 from graph.server.contents import read_present
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
-from graph.times import utc_now
 from loader.incoming import Incoming, require_same_catalogue
 from loader.loading import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed
 

@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.commands import progress_bar
+from common.errors import RecommenderError
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import RecommenderError
-from graph.progress import progress_bar
 from graph.repositories.export import Export
 from graph.repositories.models import Models
 from graph.schema import require_known_schema
-from graph.settings import Settings
 from loader.loading import told_failures
 
 MOMENT = pa.timestamp("ms")

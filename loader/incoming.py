@@ -6,21 +6,22 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from common.commands import progress_bar
+from common.errors import RecommenderError
+from common.files import write_durably
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import Dataset
 from engine.forgetting import find_unforgotten
 from engine.training import FittedModel
 from graph.database import Database
-from graph.errors import RecommenderError, ServerError
-from graph.files import write_durably
-from graph.progress import progress_bar
+from graph.errors import ServerError
 from graph.repositories.erasures import Erasures
 from graph.repositories.live import LiveEdges, LiveState
 from graph.repositories.models import Models
 from graph.server.home import Home, Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
-from graph.times import utc_now
 from graph.tombstones import Tombstone, merge_tombstones
 from loader.importing import GraphCounts, import_tables, write_tables
 from loader.loading import timed

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 
 
 class InputChangedError(RecommenderError):

@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 
 MOST_MEMBERS = 1_000_000  # the Netflix Prize has 17,770 files; each member costs time, and in a zip memory
 MOST_BYTES = 64 << 30  # the Netflix Prize has 2 GB

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.commands import told_system_failures
+from common.errors import RecommenderError
+from common.files import exclusive
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import Dataset
-from graph.commands import told_system_failures
-from graph.errors import RecommenderError
-from graph.locks import exclusive
-from graph.settings import Settings
-from graph.times import utc_now
 from loader.staging import Report, stage
 
 logger = logging.getLogger(__name__)

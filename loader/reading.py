@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from graph.times import milliseconds_of
+from common.times import milliseconds_of
 from loader.forms import SETS, TITLE_FILES, RatingsForm, ratings_form
 from loader.lines import Account, LineReader, Rejects
 from loader.movies import MovieRow, movie_frame

@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from common.commands import progress_bar
+from common.errors import RecommenderError
+from common.times import NEVER
 from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from engine.statistics import summarise_movies, with_statistics
-from graph.errors import RecommenderError
-from graph.progress import progress_bar
-from graph.times import NEVER
 from loader.forms import RATINGS_FORMS, holds_ratings
 from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
 from loader.lines import KEPT_REJECTS, SHOWN_TEXT, Account, Reject, Rejects

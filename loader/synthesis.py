@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 from loader.synthesis_format import (
     DATE_LENGTH,
     LONGEST_HEADER,

@@ -17,6 +17,8 @@ import polars as pl
 import psutil
 from scipy.sparse import csr_array
 
+from common.commands import CommandGroup
+from common.settings import Settings
 from engine.comparison import choose_models, compare_models, describe
 from engine.evaluation import measure_users
 from engine.interactions import Columns, Interactions
@@ -24,9 +26,7 @@ from engine.ours import OURS
 from engine.protocols import PROTOCOLS
 from engine.served import TaskServer, empty_database, serve_task
 from engine.timeline import TIME
-from graph.commands import CommandGroup
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
 from loader.bulk import bulk_load
 from loader.staging import stage
 from loader.synthesis import synthesize

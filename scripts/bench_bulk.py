@@ -18,11 +18,11 @@ import polars as pl
 import psutil
 import requests
 
+from common.settings import ROOT, Settings
 from engine.dataset import current_dataset
 from graph.database import Database
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
 from loader.synthesis import Size, synthesize
 from scripts.bench_traversal import Report, measure_swap, measure_textbook, measure_traversals
 from scripts.sandbox import SERVICE, environment_of, running, sandbox_settings

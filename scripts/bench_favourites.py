@@ -4,10 +4,10 @@ import statistics
 import time
 from pathlib import Path
 
+from common.settings import Settings
 from graph.database import Database
 from graph.favourites import NAMES
 from graph.repositories.recommendations import Recommendations
-from graph.settings import Settings
 from scripts.bench_traversal import Report, count_ratings
 
 RUNS = 5

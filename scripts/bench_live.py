@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import requests
 
+from common.settings import Settings
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.history import History
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from graph.server.ports import free_ports
-from graph.settings import Settings
-from graph.times import utc_now
 from scripts.bench_traversal import Report, percentiles
 from scripts.kafka import KafkaBroker
 from scripts.run import await_ready, follow

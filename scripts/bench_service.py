@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import requests
 
+from common.errors import RecommenderError
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.repositories.history import History
-from graph.settings import Settings
 from scripts.bench_traversal import Report, percentiles
 from service.keys import WRITE, add_key
 

@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from common.settings import Settings
 from engine.dataset import current_dataset
 from graph.database import Database
 from graph.repositories.stars import Stars
-from graph.settings import Settings
 from scripts.bench_bulk import measure_command
 from scripts.bench_traversal import Report, count_ratings, percentiles, time_each
 

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.errors import RecommenderError
+from common.settings import Settings
 from engine.dataset import current_dataset
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.repositories.recommendations import RecommendationList, Recommendations
-from graph.settings import Settings
 
 RANDOM_USERS = 2000
 HEAVIEST_USERS = 500

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 
 NAMES = ("chromium", "google-chrome", "chromium-browser")
 ARGUMENTS = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import requests
 
+from common.errors import RecommenderError
+from common.settings import ROOT, Settings
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.favourites import NAMES
-from graph.settings import ROOT, Settings
 from scripts.neo4j_browser import Neo4jBrowser, open_neo4j_browser
 from scripts.run import await_ready
 from scripts.sandbox import START_SECONDS, running, sandbox_settings

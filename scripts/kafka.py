@@ -8,10 +8,10 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from common.settings import ROOT
 from graph.server.jars import ensure_jars
 from graph.server.java import find_java
 from graph.server.ports import free_ports
-from graph.settings import ROOT
 
 POM = Path(__file__).with_name("kafka-pom.xml")
 START_SECONDS = 120

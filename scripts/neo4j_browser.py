@@ -8,9 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
+from common.settings import Settings
 from graph.favourites import BROWSER_FOLDER, STYLE, title, write_favourites
 from graph.server.home import Home
-from graph.settings import Settings
 from scripts.browser import open_browser
 
 MILLISECONDS = 30_000

@@ -2,12 +2,12 @@
 
 from contextlib import suppress
 
+from common.errors import RecommenderError
+from common.settings import Settings
+from common.times import utc_now
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
-from graph.settings import Settings
-from graph.times import utc_now
 from stream.events import API, Event, EventType
 from stream.viewings import FinishRules
 from stream.writer import apply_events

@@ -18,11 +18,11 @@ from typing import Any
 import psutil
 import requests
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
+from common.settings import ROOT, Settings
 from graph.server.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
 from scripts.rehearsal import rehearse_finish
 
 SAMPLE = ROOT / "data" / "ml-latest-small"

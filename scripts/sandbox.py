@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
-from graph.settings import ROOT, Settings
 
 SERVICE = ("gunicorn", "--config", "python:service.gunicorn_config")
 START_SECONDS = 400  # loading and fitting the sample takes a minute or two

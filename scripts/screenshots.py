@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page
 
-from graph.settings import ROOT
+from common.settings import ROOT
 from scripts.browser import open_browser
 from scripts.run import await_ready, say
 from scripts.sandbox import START_SECONDS, running, sandbox_settings

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from graph.commands import CommandGroup, start_logging, told_system_failures
-from graph.settings import Settings
+from common.commands import CommandGroup, told_system_failures
+from common.logs import start_logging
+from common.settings import Settings
 from service.keys import READ, WRITE, KeyRing, Scope, add_key, remove_key
 
 

@@ -10,7 +10,7 @@ from flask import Flask, Response, after_this_request, current_app, g, redirect,
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
-from graph.settings import Settings
+from common.settings import Settings
 from service.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
 from service.logins import COOKIE, Logins
 from service.problems import problem_response

@@ -6,7 +6,7 @@ from flask import Response, redirect, url_for
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
-from graph.settings import Settings
+from common.settings import Settings
 from service import access, bodies, caching, door, graph_access, headers, observation, readiness
 from service.document import complete_document
 from service.problems import register_error_handlers, validation_response

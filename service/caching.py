@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flask import Flask, Response, g, request
 
-from graph.times import utc_now
+from common.times import utc_now
 from service.answer_cache import Answer
 from service.graph_access import graph_access
 from service.metrics import CACHE_HITS, CACHE_MISSES

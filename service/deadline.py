@@ -7,7 +7,7 @@ from contextvars import copy_context
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 from service.metrics import MISSED_DEADLINES, SHED_REQUESTS
 
 Parameters = ParamSpec("Parameters")

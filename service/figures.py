@@ -6,7 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from graph.times import utc_now
+from common.times import utc_now
 from service.readiness import Figures
 
 

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 
-from graph.errors import DatabaseUnavailableError, RecommenderError
+from common.errors import RecommenderError
+from graph.errors import DatabaseUnavailableError
 from graph.repositories.ingest import Changes, Ingest
 
 logger = logging.getLogger(__name__)

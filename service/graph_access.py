@@ -8,6 +8,8 @@ from functools import cached_property
 
 from flask import Flask, current_app
 
+from common.settings import Settings
+from common.times import NEVER
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
@@ -17,8 +19,6 @@ from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations
 from graph.repositories.stars import Stars
-from graph.settings import Settings
-from graph.times import NEVER
 from service.answer_cache import AnswerCache
 from service.deadline import Workshop
 from service.follower import Follower

@@ -4,8 +4,8 @@ import resource
 import sys
 from typing import Any
 
-from graph.metrics_folder import share_metrics
-from graph.settings import Settings
+from common.metrics import share_metrics
+from common.settings import Settings
 
 _settings = Settings.from_environment()
 

@@ -3,8 +3,8 @@
 from gunicorn import glogging
 from gunicorn.config import Config
 
-from graph.commands import start_logging
-from graph.settings import Settings
+from common.logs import start_logging
+from common.settings import Settings
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from graph.settings import Settings
+from common.settings import Settings
 
 # Pages take everything from us, and nothing inline; nobody frames them.
 CONTENT_POLICY = (

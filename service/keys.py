@@ -12,9 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from graph.errors import RecommenderError
-from graph.files import write_durably
-from graph.locks import exclusive
+from common.errors import RecommenderError
+from common.files import exclusive, write_durably
 
 PREFIX = "mrk_"
 MOST_KEYS = 1024

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from graph.files import write_durably
-from graph.locks import exclusive
+from common.files import exclusive, write_durably
 from service.keys import Key, KeyRing, KeysError
 
 COOKIE = "recommender_login"

@@ -9,9 +9,8 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from graph.errors import RecommenderError
-from graph.metrics import SECONDS
-from graph.metrics_folder import VARIABLE
+from common.errors import RecommenderError
+from common.metrics import SECONDS, VARIABLE
 
 REQUESTS = Counter("recommender_http_requests_total", "Answered requests", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(

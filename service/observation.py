@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from flask import Flask, Response, g, request
 
-from graph.log_format import REQUEST_ID
+from common.logs import REQUEST_ID
 from service.metrics import REQUEST_SECONDS, REQUESTS
 
 logger = logging.getLogger("service.requests")

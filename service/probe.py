@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 
 Answer = TypeVar("Answer")
 

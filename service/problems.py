@@ -8,8 +8,9 @@ from flask import Flask, Response, abort
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from graph.errors import DatabaseUnavailableError, RecommenderError
-from graph.log_format import REQUEST_ID
+from common.errors import RecommenderError
+from common.logs import REQUEST_ID
+from graph.errors import DatabaseUnavailableError
 from service.deadline import DeadlineError, OverloadedError
 from service.schemas import FieldProblem, Problem
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas

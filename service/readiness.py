@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
+from common.times import utc_now
 from graph.repositories.feedback import measure_feedback
 from graph.repositories.models import Model
 from graph.schema import SchemaError, require_known_schema, require_migrated_schema
-from graph.times import utc_now
 from service.graph_access import GraphAccess, graph_access
 from service.probe import Answer, NoAnswerError, Probe, result_of
 from service.schemas import PartState

@@ -13,13 +13,14 @@ from queue import SimpleQueue
 import click
 from werkzeug.serving import make_server
 
-from graph.commands import CommandGroup, start_logging
+from common.commands import CommandGroup
+from common.errors import RecommenderError
+from common.logs import start_logging
+from common.metrics import share_metrics
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import RecommenderError
-from graph.metrics_folder import share_metrics
 from graph.repositories.history import History
 from graph.repositories.movies import Movies
-from graph.settings import Settings
 from stream.deadletters import replay_letters, select_letters
 from stream.faults import FAULTS
 from stream.log import DeadLetter, EventLog

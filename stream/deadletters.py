@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from graph.errors import RecommenderError
-from graph.settings import Settings
+from common.errors import RecommenderError
+from common.settings import Settings
 from stream.decoding import FeedAnswer, FeedError, decode_answer
 from stream.events import Event
 from stream.log import DeadLetter, EventLog

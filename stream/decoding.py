@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from graph.errors import RecommenderError
-from graph.times import to_utc
+from common.errors import RecommenderError
+from common.times import to_utc
 from stream.events import FEED, LARGEST_ID, Event, EventType
 
 MOST_ROWS = 10_000

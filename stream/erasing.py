@@ -3,8 +3,8 @@
 import logging
 from datetime import timedelta
 
+from common.times import utc_now
 from graph.repositories.erasures import Erasures, Removal
-from graph.times import utc_now
 from stream.deadletters import drop_letters_of
 from stream.log import EventLog
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from graph.times import to_utc
+from common.times import to_utc
 
 FEED = "feed"
 API = "api"

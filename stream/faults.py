@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response, request
 
-from graph.times import utc_now
+from common.times import utc_now
 
 JSON = "application/json"
 # A hanging or dripping answer ends after so long, so that a test's server does.

@@ -14,7 +14,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from graph.times import to_utc, utc_now
+from common.times import to_utc, utc_now
 from stream.decoding import FeedAnswer, FeedError, decode_answer
 
 CONNECT_SECONDS = 3.05

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pydantic import ValidationError
 
-from graph.times import utc_now
+from common.times import utc_now
 from stream.events import Event, EventType
 from stream.kafka_reader import CONNECT_SECONDS, READ_SECONDS, GroupReader, find_watermarks, offset_of
 from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter

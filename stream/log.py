@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 from stream.events import Event
 
 

@@ -1,6 +1,6 @@
 """The configured event log."""
 
-from graph.settings import Settings
+from common.settings import Settings
 from stream.kafka_log import KafkaEventLog
 from stream.log import EventLog
 from stream.sqlite_log import SqliteEventLog

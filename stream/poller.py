@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
-from graph.times import utc_now
+from common.times import utc_now
 from stream.backoff import Backoff
 from stream.decoding import FeedError, UnreadableAnswerError
 from stream.events import FEED, Event, EventType

@@ -4,11 +4,11 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
+from common.times import utc_now
 from graph.repositories.ingest import RECOMMENDATIONS, Finish, Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import RecommendationList, Recommendations
-from graph.times import utc_now
 from stream.events import API
 from stream.metrics import FINISH_TO_LIST_SECONDS
 

@@ -2,10 +2,10 @@
 
 import logging
 
+from common.settings import Settings
+from common.times import utc_now
 from graph.repositories.ingest import Ingest
 from graph.repositories.retention import retain
-from graph.settings import Settings
-from graph.times import utc_now
 from stream.backlog import measure_backlog
 from stream.deadletters import drop_old_letters
 from stream.log import EventLog

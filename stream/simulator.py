@@ -15,8 +15,8 @@ from itertools import cycle
 
 from flask import Flask, Response
 
+from common.times import utc_now
 from graph.repositories.movies import Movie
-from graph.times import utc_now
 from stream.faults import FAULTS, JSON
 from stream.premieres import Premieres
 from stream.replay import Replay

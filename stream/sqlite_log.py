@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from graph.locks import LockedError, exclusive
-from graph.times import utc_now
+from common.files import LockedError, exclusive
+from common.times import utc_now
 from stream.events import Event
 from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 

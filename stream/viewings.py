@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from common.settings import Settings
 from graph.repositories.interactions import Viewing
-from graph.settings import Settings
 from stream.events import Event, EventType
 
 SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}

@@ -15,11 +15,11 @@ from typing import Any
 import requests
 from pydantic.alias_generators import to_camel
 
-from graph.errors import SettingsError
+from common.errors import SettingsError
+from common.settings import Settings
+from common.times import utc_now
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations, StoredBatch
-from graph.settings import Settings
-from graph.times import utc_now
 from stream.backoff import Backoff
 from stream.feed import CALL_SECONDS, CONNECT_SECONDS, parse_retry_after
 from stream.log import EventLog

@@ -9,14 +9,14 @@ from functools import partial
 
 import requests
 
+from common.errors import RecommenderError
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.schema import SchemaError, apply_schema
-from graph.settings import Settings
 from stream.erasing import finish_erasures
 from stream.feed import FeedClient
 from stream.log import EventLog

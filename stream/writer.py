@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable
 
-from graph.errors import ContentRefusedError, RecommenderError
+from common.errors import RecommenderError
+from graph.errors import ContentRefusedError
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction

@@ -18,12 +18,12 @@ import requests
 from contract import Contract
 from fake_feed import FakeFeed, response
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.server import home
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
-from graph.settings import ROOT, Settings
 from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of, sandbox_settings
 from stream.log import EventLog

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from graph.settings import ROOT
+from common.settings import ROOT
 
 ALLOWED = {
-    "graph": set(),
-    "engine": {"graph"},
-    "stream": {"graph"},
-    "loader": {"engine", "graph"},
-    "service": {"stream", "graph"},
+    "common": set(),
+    "graph": {"common"},
+    "engine": {"common", "graph"},
+    "stream": {"common", "graph"},
+    "loader": {"common", "engine", "graph"},
+    "service": {"common", "stream", "graph"},
 }
 FILES = [path for package in ALLOWED for path in (ROOT / package).rglob("*.py")]
 

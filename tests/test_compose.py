@@ -8,7 +8,7 @@ import click
 import pytest
 import yaml
 
-from graph.settings import ROOT, Settings
+from common.settings import ROOT, Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]

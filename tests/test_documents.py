@@ -12,7 +12,7 @@ import click
 import pytest
 from conftest import RunningSystem
 
-from graph.settings import ROOT, Settings
+from common.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 from service.app import create_app
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import RunningSystem
 from nbclient import NotebookClient
 
-from graph.settings import ROOT
+from common.settings import ROOT
 from scripts.sandbox import environment_of
 
 NOTEBOOK = ROOT / "docs" / "explore.ipynb"

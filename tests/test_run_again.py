@@ -10,8 +10,8 @@ import pytest
 import requests
 from conftest import await_output
 
+from common.settings import ROOT, Settings
 from graph.database import Database
-from graph.settings import ROOT, Settings
 from scripts.rehearsal import rehearse_finish
 from scripts.run import System
 from scripts.sandbox import environment_of, sandbox_settings

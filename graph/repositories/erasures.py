@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.times import utc_now
 from graph.tombstones import Tombstone, keep_tombstones
 
 EDGES = 2_000

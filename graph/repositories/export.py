@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from graph.database import Database
-from graph.times import native
+from graph.database import Database, native
 
 Columns = dict[str, list[Any]]
 MOMENTS = ("startedAt", "lastSeenAt", "finishedAt", "abandonedAt")

@@ -5,9 +5,8 @@ from datetime import datetime
 
 from neo4j import Record
 
-from graph.database import Database
+from graph.database import Database, native
 from graph.repositories.movies import Movie
-from graph.times import native
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from graph.database import Transaction
+from common.times import NEVER, moment_after, text_of, utc_now
+from graph.database import Transaction, native
 from graph.recency import COUNTED_FROM
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recency import Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
-from graph.times import NEVER, moment_after, native, text_of, utc_now
 
 MARK_QUERIES = {"liked": "write_likes", "listed": "write_listings", "clicked": "write_clicks"}
 BY_USER = attrgetter("user_id", "movie_id")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from graph.times import moment_of, text_of
+from common.times import moment_of, text_of
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from common.times import milliseconds_of, moment_of, text_of
 from graph.database import Transaction
 from graph.recency import COUNTED_FROM, HALF_LIVES, Figures, Move, add_up, figures_of, grows, move_figures
 from graph.serving_rule import ServingRule
-from graph.times import milliseconds_of, moment_of, text_of
 
 # User id and movie id.
 Pair = tuple[int, int]

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from neo4j import Record
+from prometheus_client import Histogram
 
+from common.metrics import SECONDS
+from common.times import text_of, utc_now
 from graph.database import Database, Transaction
 from graph.diversity import diversify
-from graph.metrics import TRAVERSAL_SECONDS
 from graph.repositories.movies import MovieFilter, Movies
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
-from graph.times import text_of, utc_now
 
 REASONS = 3
 # Variety is sought among so many of the best.
@@ -26,6 +27,11 @@ REACH = 500
 # What others watch does not make a list another one at once: its current part may be so old.
 CURRENT_FOR = timedelta(minutes=10)
 HIT_WINDOW = timedelta(days=7)
+
+
+TRAVERSAL_SECONDS = Histogram(
+    "recommender_traversal_seconds", "One recommendation traversal in Neo4j, seen from here", buckets=SECONDS
+)
 
 
 @dataclass(frozen=True)

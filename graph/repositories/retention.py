@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from common.settings import Settings
 from graph.repositories.ingest import Ingest
-from graph.settings import Settings
 
 # So many edges a transaction: writers wait for its end.
 EDGES = 2_000

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from neo4j import Record
 
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.models import WRITE_ROWS, remove_all
-from graph.times import utc_now
 
 REASONS = 6
 # Without a model the mean of a movie's ratings is all there is.

@@ -18,11 +18,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from graph.commands import told_system_failures
+from common.commands import progress_bar, told_system_failures
+from common.errors import RecommenderError
+from common.files import exclusive
+from common.settings import Settings
+from common.times import utc_now
 from graph.database import Database
-from graph.errors import RecommenderError, ServerError
-from graph.locks import exclusive
-from graph.progress import progress_bar
+from graph.errors import ServerError
 from graph.repositories.erasures import Erasures
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
@@ -31,8 +33,6 @@ from graph.server.contents import Present, read_present
 from graph.server.home import Memory
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
-from graph.times import utc_now
 
 logger = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 import logging
 from dataclasses import dataclass
 
+from common.settings import Settings
 from graph.database import Database
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError, ServerError
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
 from graph.tombstones import Tombstone, merge_tombstones, read_tombstones
 
 logger = logging.getLogger(__name__)

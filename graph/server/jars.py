@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from common.settings import ROOT
 from graph.errors import ServerError
 from graph.server.java import find_java
-from graph.settings import ROOT
 
 POM = ROOT / "pom.xml"
 

@@ -13,15 +13,15 @@ from typing import IO
 
 import psutil
 
+from common.files import LockedError, exclusive
+from common.settings import Settings
 from graph.database import Database
 from graph.errors import ServerError
-from graph.locks import LockedError, exclusive
 from graph.schema import SchemaError, apply_schema
 from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import class_archive, ensure_jars
 from graph.server.java import find_java
 from graph.server.ports import answers, require_free_port
-from graph.settings import Settings
 
 START_SECONDS = 180
 STOP_SECONDS = 120

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
 
+from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
-from graph.times import utc_now
 from service import schemas
 from service.deadline import DeadlineError, OverloadedError
 from service.graph_access import GraphAccess, Write, graph_access

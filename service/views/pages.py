@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 
-from graph.errors import RecommenderError
+from common.errors import RecommenderError
 from graph.queries import query
 from graph.repositories.movies import Movie
 from service.graph_access import graph_access

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from flask_openapi3 import APIBlueprint, Tag
 
+from common.times import utc_now
 from graph.repositories.feedback import measure_feedback, measure_reach
-from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
 from service.problems import PROBLEMS

@@ -6,9 +6,9 @@ from dataclasses import replace
 from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
 
+from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graph.repositories.recommendations import RecommendationList
-from graph.times import utc_now
 from service import schemas
 from service.graph_access import graph_access
 from service.problems import PATH_PROBLEMS, PROBLEMS

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from common.times import milliseconds_of
 from engine.backtest import Backtest, find_interval, scale_rule
 from engine.choice import DIAL, Window, choose_rule
 from engine.interactions import Interactions
@@ -15,7 +16,6 @@ from engine.scoring import rank_by_rule, sum_tastes
 from engine.timeline import task_between
 from graph.recency import COUNTED_FROM, HALF_LIVES
 from graph.serving_rule import ServingRule, find_exponent
-from graph.times import milliseconds_of
 from tests.engine.test_protocols import NOON, table
 
 

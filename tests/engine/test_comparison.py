@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from common.settings import Settings
 from engine.comparison import MODELS, compare_models, describe, find_edges, tune
 from engine.grid import Parameters
 from engine.interactions import Interactions
@@ -13,7 +14,6 @@ from engine.protocols import PROTOCOLS, Protocol, Task
 from engine.served import serve_task
 from engine.timeline import TIME
 from graph.serving_rule import ServingRule
-from graph.settings import Settings
 from tests.engine.test_protocols import table
 
 

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from common.settings import Settings
 from engine.__main__ import main
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
 from engine.models import EASE, SLIM
-from graph.settings import Settings
 from scripts.sandbox import environment_of, sandbox_settings
 
 

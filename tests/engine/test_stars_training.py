@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from common.settings import Settings
 from engine.__main__ import main
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, use_dataset
 from engine.stars_training import read_ratings
 from graph.database import Database
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars
-from graph.settings import Settings
 from scripts.sandbox import environment_of
 
 NOON = datetime(2026, 1, 1, 12)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import engine.training
+from common.settings import Settings
 from engine.__main__ import main
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, current_dataset, use_dataset
 from engine.models import SLIM, STORABLE
@@ -21,7 +22,6 @@ from engine.similarity import keep_strongest
 from engine.training import FittedModel, fit_dataset, fit_once, put_to_use, table_of_edges
 from graph.database import Database
 from graph.repositories.models import Models
-from graph.settings import Settings
 from scripts.sandbox import environment_of
 
 NOON = datetime(2026, 1, 1, 12)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from common.settings import Settings
 from engine.__main__ import main
 from engine.choice import DIAL
 from engine.dataset import RATING_SCHEMA, Dataset, Manifest, use_dataset
@@ -21,7 +22,6 @@ from graph.repositories.models import Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.schema import apply_schema
 from graph.serving_rule import ServingRule
-from graph.settings import Settings
 from scripts.sandbox import environment_of
 
 NOON = datetime(2026, 1, 1, 12)

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 from conftest import wait_until
 
+from common.errors import RecommenderError
+from common.settings import ROOT, Settings
+from common.times import utc_now
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
@@ -26,8 +28,6 @@ from graph.schema import SchemaError
 from graph.server.backup import BackupError, back_up, restore
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
-from graph.times import utc_now
 from scripts.sandbox import environment_of, sandbox_settings
 
 FILL = """

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.interactions import Interaction
 from graph.repositories.recommendations import RecommendationList, Recommendations
-from graph.times import utc_now
 
 GRAPH = """
 CREATE (:Model {version: 'v1'}), (:Catalogue {name: 'movielens', model: 'v1'})

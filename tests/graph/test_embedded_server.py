@@ -13,6 +13,7 @@ import requests
 from click.testing import CliRunner
 from conftest import SMALL, frozen
 
+from common.settings import ROOT
 from graph.__main__ import main
 from graph.database import Database
 from graph.errors import ServerError
@@ -20,7 +21,6 @@ from graph.server.class_archive import archive_classes
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT
 
 
 @pytest.fixture

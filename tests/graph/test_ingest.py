@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from common.settings import Settings
 from graph.database import Database
 from graph.errors import DatabaseUnavailableError
 from graph.repositories.history import History
@@ -13,7 +14,6 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.movies import Movie, Movies
 from graph.server.home import Home
-from graph.settings import Settings
 
 NOON = datetime(2026, 1, 1, 12)
 HOUR = timedelta(hours=1)

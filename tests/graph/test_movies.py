@@ -3,13 +3,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from common.times import milliseconds_of
 from graph.database import Database
 from graph.recency import HALF_LIVES
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.repositories.movies import MovieFilter, Movies, ScoredMovie, lucene_query
 from graph.serving_rule import ServingRule
-from graph.times import milliseconds_of
 
 
 @pytest.fixture

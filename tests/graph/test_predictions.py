@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from common.times import utc_now
 from engine.interactions import Interactions
 from engine.star_baseline import BaselineParameters
 from engine.star_choice import Choice
@@ -15,7 +16,6 @@ from engine.stars_training import describe_version
 from graph.database import Database
 from graph.queries import query
 from graph.repositories.stars import Stars
-from graph.times import utc_now
 
 USERS, MOVIES = 40, 18
 MOVIE_IDS = np.arange(MOVIES) * 3 + 7

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import RunningSystem
 
+from common.errors import RecommenderError
 from graph.database import Database
-from graph.errors import RecommenderError
 from graph.queries import FOLDER, query, query_names
 
 SERVED = query_names()

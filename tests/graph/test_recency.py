@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.times import milliseconds_of
 from graph.database import Database
 from graph.recency import (
     COUNTED_FROM,
@@ -32,7 +33,6 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.live import LiveEdges
 from graph.schema import apply_schema
 from graph.serving_rule import ServingRule
-from graph.times import milliseconds_of
 from stream.events import API, Event, EventType
 from stream.viewings import FinishRules
 from stream.writer import apply_events

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import Recommendations
 from graph.serving_rule import ServingRule
-from graph.times import utc_now
 
 # No boost of the newest, and all movies equally current, so that a score is 1 and what the history says.
 PLAIN = ServingRule(

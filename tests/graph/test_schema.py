@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from conftest import join_probes, wait_until
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.errors import ContentRefusedError, DatabaseUnavailableError
 from graph.schema import MIGRATIONS, SCHEMA_VERSION, SchemaError, apply_schema
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 from service.app import create_app
 from stream.worker import run_worker

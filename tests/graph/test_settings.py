@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from graph.errors import SettingsError
-from graph.settings import Settings
+from common.errors import SettingsError
+from common.settings import Settings
 
 
 def test_an_unknown_name_is_an_error_that_names_the_likely_one() -> None:

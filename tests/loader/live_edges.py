@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.recommendations import Recommendations
-from graph.settings import Settings
 
 NOON = datetime(2026, 1, 1, 12)
 LATER = datetime(2026, 1, 2, 12)

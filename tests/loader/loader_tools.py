@@ -13,9 +13,9 @@ from unittest.mock import patch
 from click.testing import CliRunner, Result
 
 import loader.lines
+from common.settings import ROOT, Settings
+from common.times import NEVER
 from graph.database import Database
-from graph.settings import ROOT, Settings
-from graph.times import NEVER
 from loader.__main__ import main
 from loader.forms import RatingsForm
 from loader.lines import LONGEST_LINE, Account, Reject, Rejects

@@ -11,13 +11,13 @@ import pytest
 from live_edges import LIVE, let_one_of_each_kind_happen
 from loader_tools import WRONG_STATISTICS, load, load_apart, read, run_loader, start_loader, write_netflix
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest, Position
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
 
 RATINGS = "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating, toString(r.at)"
 EVERYTHING = "MATCH (n) RETURN labels(n)[0], count(*)"

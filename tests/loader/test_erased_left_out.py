@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from loader_tools import WRONG_STATISTICS, Rows, load, read, write_netflix
 
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import current_dataset
 from engine.versions import refit
 from graph.database import Database
@@ -17,8 +19,6 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.server.contents import Present
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
-from graph.times import utc_now
 from loader.bulk import bulk_load
 
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from loader_tools import load, run_loader
 
+from common.settings import Settings
 from graph.database import Database
-from graph.settings import Settings
 from loader.exporting import export_graph
 
 FILL = """

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from loader_tools import read_folder
 
+from common.errors import RecommenderError
+from common.settings import ROOT
+from common.times import utc_now
 from engine.dataset import Dataset
-from graph.errors import RecommenderError
-from graph.settings import ROOT
-from graph.times import utc_now
 from loader.__main__ import main
 from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account
 from loader.sources import input_files

@@ -14,8 +14,8 @@ import pytest
 from conftest import wait_until
 from loader_tools import WRONG_STATISTICS, load_apart, read, start_loader, whole_graph, write_netflix
 
+from common.settings import ROOT, Settings
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of, sandbox_settings
 
 KILLS = 20

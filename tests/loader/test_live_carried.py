@@ -6,9 +6,9 @@ import pytest
 from live_edges import LIVE, let_one_of_each_kind_happen
 from loader_tools import WRONG_STATISTICS, load, read, run_loader, write_netflix
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.settings import Settings
 
 
 @pytest.mark.slow

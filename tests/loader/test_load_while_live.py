@@ -13,9 +13,9 @@ import requests
 from conftest import await_output, wait_until
 from loader_tools import load_apart, read
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.settings import ROOT, Settings
 from scripts.run import SAMPLE
 from scripts.sandbox import environment_of, sandbox_settings
 from stream.sqlite_log import SqliteEventLog

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loader_tools import read_folder
 
+from common.settings import Settings
+from common.times import utc_now
 from engine.dataset import Dataset
-from graph.settings import Settings
-from graph.times import utc_now
 from loader.__main__ import main
 from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject
 from loader.staging import NoRatingsError, Report, stage

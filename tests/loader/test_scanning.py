@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.times import NEVER, milliseconds_of
+from common.times import NEVER, milliseconds_of
 from loader.lines import IN_THE_FUTURE, Judgement, Lines
 from loader.movielens import MovieLensLines
 from loader.netflix import NetflixLines

@@ -22,11 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loader.staging
+from common.errors import RecommenderError
+from common.settings import ROOT, Settings
+from common.times import utc_now
 from engine.dataset import LAYOUT, RATING_SCHEMA, Dataset, DatasetError, Manifest
-from graph.errors import RecommenderError
 from graph.recency import PROPERTIES
-from graph.settings import ROOT, Settings
-from graph.times import utc_now
 from loader.inputs import InputChangedError, add_digests, require_unchanged
 from loader.lines import Account
 from loader.loading import stage_checked

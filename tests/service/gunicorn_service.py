@@ -14,9 +14,9 @@ import requests
 from conftest import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 
 

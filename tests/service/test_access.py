@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from graph.settings import Settings
+from common.settings import Settings
 from service.app import create_app
 from service.keys import add_key, remove_key
 from service.logins import COOKIE

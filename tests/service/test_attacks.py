@@ -15,10 +15,10 @@ from crowd import Answer, Ask, Crowd, describe, statuses
 from gunicorn_service import GunicornService, serving
 from small_catalogue import SMALL_CATALOGUE, USERS
 
+from common.settings import Settings
 from graph.database import Database
 from graph.schema import apply_schema
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
 from stream.sqlite_log import SqliteEventLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

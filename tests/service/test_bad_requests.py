@@ -12,8 +12,8 @@ from conftest import RunningSystem
 from contract import Contract
 from flask.testing import FlaskClient
 
-from graph.settings import Settings
-from graph.times import to_utc, utc_now
+from common.settings import Settings
+from common.times import to_utc, utc_now
 from service.app import create_app
 from service.graph_access import KEY
 from stream.events import Event

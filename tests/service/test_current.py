@@ -10,13 +10,13 @@ import pytest
 from conftest import wait_until
 from flask.testing import FlaskClient
 
+from common.settings import Settings
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.serving_rule import ServingRule
-from graph.settings import Settings
-from graph.times import utc_now
 from service.app import create_app
 from service.follower import FRESH_SECONDS
 from service.graph_access import KEY

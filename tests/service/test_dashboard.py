@@ -11,7 +11,7 @@ import yaml
 from conftest import RunningSystem, wait_until
 from gunicorn_service import read_samples
 
-from graph.settings import ROOT
+from common.settings import ROOT
 
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "docs" / "grafana.json").read_text(encoding="utf-8"))
 GROUPS: list[dict[str, Any]] = yaml.safe_load((ROOT / "docs" / "alerts.yml").read_text(encoding="utf-8"))["groups"]

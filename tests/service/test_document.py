@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from graph.settings import Settings
+from common.settings import Settings
 from service.app import create_app
 
 APP = create_app(Settings())

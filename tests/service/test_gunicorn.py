@@ -19,8 +19,8 @@ import pytest
 import requests
 from conftest import wait_until
 
+from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 from service.keys import add_key
 

@@ -12,12 +12,12 @@ import requests
 from conftest import SMALL, join_probes, wait_until
 from gunicorn_service import GunicornService, service_settings, serving
 
+from common.settings import Settings
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.server.process import EmbeddedServer
-from graph.settings import Settings
-from graph.times import utc_now
 from service.app import create_app
 from service.probe import Probe, result_of
 from stream.events import API, Event, EventType

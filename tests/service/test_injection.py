@@ -10,10 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from small_catalogue import SMALL_CATALOGUE
 
+from common.settings import Settings
 from graph.database import Database
 from graph.queries import FOLDER
 from graph.repositories.movies import Movies
-from graph.settings import Settings
 from service.app import create_app
 from service.graph_access import KEY
 

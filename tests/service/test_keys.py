@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from graph.settings import Settings
+from common.settings import Settings
 from scripts.sandbox import environment_of
 from service.__main__ import main
 from service.keys import MOST_KEYS, PREFIX, Key, KeyRing, KeysError, add_key, digest_of, read_keys, remove_key

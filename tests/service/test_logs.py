@@ -11,9 +11,9 @@ import pytest
 from conftest import wait_until
 from gunicorn_service import GunicornService, serving
 
-from graph.log_format import REQUEST_ID, JsonFormatter, TextFormatter
+from common.logs import REQUEST_ID, JsonFormatter, TextFormatter
+from common.settings import Settings
 from graph.server.ports import free_ports
-from graph.settings import Settings
 
 HOSTILE = "a\r\n2026-01-01 00:00:00,000 INFO forged: \u2028 line \x1b[2J \x85 \x00 end"
 

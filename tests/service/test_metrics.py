@@ -17,11 +17,11 @@ from conftest import frozen, wait_until
 from fake_feed import FakeFeed, response
 from gunicorn_service import GunicornService, read_samples, service_settings, serving
 
+from common.metrics import share_metrics
+from common.settings import ROOT, Settings
+from common.times import utc_now
 from graph.database import Database
-from graph.metrics_folder import share_metrics
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
-from graph.times import utc_now
 from scripts.sandbox import environment_of
 from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog

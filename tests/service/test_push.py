@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 from conftest import wait_until
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
-from graph.settings import Settings
 from service.follower import FRESH_SECONDS, Follower
 from service.graph_access import GraphAccess
 from service.push import HEARTBEAT, Pusher

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Clock
 
-from graph.settings import ROOT
+from common.settings import ROOT
 from service.rate_limits import RateLimits
 
 ADMIT = """

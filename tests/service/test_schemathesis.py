@@ -12,9 +12,9 @@ import requests
 from conftest import wait_until
 from small_catalogue import SMALL_CATALOGUE
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.server.ports import free_ports
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 
 CONFIGURATION = """

@@ -7,9 +7,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from conftest import OpenLog, wait_until
 
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.times import utc_now
 from stream.backlog import measure_backlog
 from stream.events import API, FEED, Event, EventType
 from stream.kafka_log import KafkaEventLog

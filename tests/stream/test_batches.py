@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.settings import Settings
 from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules

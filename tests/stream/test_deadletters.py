@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from graph.settings import Settings
+from common.settings import Settings
 from scripts.sandbox import environment_of
 from stream.__main__ import main
 from stream.deadletters import LetterError, replay_letters, select_letters

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 from conftest import OpenLog
 
+from common.settings import Settings
+from common.times import utc_now
 from graph.__main__ import main
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendation, RecommendationList
-from graph.settings import Settings
-from graph.times import utc_now
 from graph.tombstones import Tombstone, keep_tombstones, merge_tombstones, read_tombstones
 from scripts.sandbox import environment_of
 from stream.erasing import GRACE, erase_user, finish_erasures

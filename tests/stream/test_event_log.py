@@ -15,8 +15,8 @@ from conftest import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.settings import ROOT
-from graph.times import utc_now
+from common.settings import ROOT
+from common.times import utc_now
 from stream.events import API, EARLIEST, FEED, LARGEST_ID, LATEST, Event, EventType
 from stream.log import EventLogError
 from stream.sqlite_log import SqliteEventLog

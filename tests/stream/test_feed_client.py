@@ -18,7 +18,7 @@ import requests
 from conftest import Clock
 from fake_feed import FakeFeed, response
 
-from graph.times import utc_now
+from common.times import utc_now
 from stream.decoding import FeedError
 from stream.events import EventType
 from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after

@@ -12,9 +12,9 @@ import requests
 from conftest import Clock
 from fake_feed import FakeFeed, response
 
+from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.settings import Settings
 from stream.decoding import COLUMNS
 from stream.events import Event, EventType
 from stream.feed import FeedClient

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from graph.settings import ROOT
+from common.settings import ROOT
 
 FILL = """
 import sys

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from conftest import frozen, wait_until
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.repositories.ingest import RECOMMENDATIONS, Ingest
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
 from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of
 from stream.events import API, Event, EventType

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from common.settings import ROOT, Settings
+from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.retention import retain
-from graph.settings import ROOT, Settings
-from graph.times import utc_now
 from scripts.sandbox import environment_of
 from stream.deadletters import drop_old_letters
 from stream.events import API, Event, EventType

@@ -14,8 +14,8 @@ from conftest import Clock
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from common.times import utc_now
 from graph.repositories.movies import Movie
-from graph.times import utc_now
 from stream.decoding import COLUMNS, FeedError, decode_answer
 from stream.events import LARGEST_ID
 from stream.feed import FeedClient

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.settings import Settings
 from graph.repositories.interactions import Viewing
-from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
 from stream.viewings import FinishRules, ViewingTracker
 

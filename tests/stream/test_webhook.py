@@ -12,11 +12,11 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from common.errors import SettingsError
+from common.settings import Settings
 from graph.database import Database
-from graph.errors import SettingsError
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Reason, Recommendation, RecommendationList, Recommendations
-from graph.settings import Settings
 from service import schemas
 from stream.sqlite_log import SqliteEventLog
 from stream.webhook import Webhook, read_secret, sign_message

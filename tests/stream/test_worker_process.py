@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import await_output, frozen, wait_until
 
+from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.server.process import EmbeddedServer
-from graph.settings import ROOT, Settings
 from scripts.sandbox import environment_of
 from stream.events import API, Event, EventType
 from stream.sqlite_log import SqliteEventLog

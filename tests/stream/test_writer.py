@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import OpenLog, wait_until
 
+from common.settings import Settings
 from graph.database import Database
 from graph.errors import DatabaseRefusedError
 from graph.queries import query
@@ -18,7 +19,6 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Viewing
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
-from graph.settings import Settings
 from stream.events import API, FEED, Event, EventType
 from stream.log import EventLog
 from stream.recommender import Recommender

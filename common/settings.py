@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from graph.errors import SettingsError
+from common.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,9 +11,12 @@ from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
-from graph.commands import told_system_failures
-from graph.locks import LockedError, exclusive
-from graph.settings import Settings
+from common.commands import told_system_failures
+from common.files import LockedError, exclusive
+from common.settings import Settings
+
+# Of what people wait for: from an answer of this process's memory to one that is given up.
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0)
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # The files are mapped into memory with holes: on a full disk, filling one ends the process without a word (SIGBUS).

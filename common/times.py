@@ -2,9 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from neo4j.time import DateTime
-
-EPOCH = datetime(1970, 1, 1)
 # A moment that is later than all that happens.
 NEVER = datetime(9999, 12, 31)
 EPOCH = datetime(1970, 1, 1)
@@ -36,11 +33,6 @@ def text_of(moment: datetime | None) -> str | None:
 def moment_of(text: str | None) -> datetime | None:
     """A moment of its text, as Cypher's `toString` gives it."""
     return datetime.fromisoformat(text) if text is not None else None
-
-
-def native(moment: DateTime | None) -> datetime | None:
-    """A moment as Python's own type, of one that the driver read."""
-    return moment.to_native() if moment is not None else None
 
 
 def moment_after(milliseconds: int) -> datetime:

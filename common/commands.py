@@ -1,18 +1,15 @@
-"""What all our commands share: clear errors, exit codes, logging."""
+"""What all our commands share: clear errors, exit codes, progress bars."""
 
 import errno
-import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from tqdm import tqdm
 
-from graph.errors import RecommenderError
-from graph.log_format import make_formatter
-from graph.settings import Settings
+from common.errors import RecommenderError
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 
@@ -42,10 +39,6 @@ def told_system_failures() -> Iterator[None]:
         raise RecommenderError(str(error)) from error
 
 
-def start_logging(settings: Settings) -> None:
-    """Log to stderr, results go to stdout."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(make_formatter(settings.log_format))
-    logging.basicConfig(handlers=[handler], level=settings.log_level)
-    for library in ("neo4j", "urllib3", "werkzeug"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+def progress_bar(description: str, total: int, unit: str, *, quiet: bool) -> "tqdm[NoReturn]":
+    """A bar that counts up to `total` units; silent if asked, and where stderr is no terminal."""
+    return tqdm(total=total, unit=unit, unit_scale=True, desc=description, disable=quiet or None, dynamic_ncols=True)

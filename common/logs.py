@@ -1,9 +1,12 @@
-"""How a log line looks: text for people or one JSON object; always one line, whatever a client sent."""
+"""Logging: lines of text for people, or JSON objects; always one line each, whatever a client sent."""
 
 import json
 import logging
+import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from common.settings import Settings
 
 # The request that is being answered here; empty outside of one.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
@@ -53,3 +56,12 @@ class JsonFormatter(logging.Formatter):
 def make_formatter(log_format: str) -> logging.Formatter:
     """The formatter that RECOMMENDER_LOG_FORMAT names."""
     return JsonFormatter() if log_format == "json" else TextFormatter()
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to stderr, results go to stdout."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(make_formatter(settings.log_format))
+    logging.basicConfig(handlers=[handler], level=settings.log_level)
+    for library in ("neo4j", "urllib3", "werkzeug"):
+        logging.getLogger(library).setLevel(logging.ERROR)
