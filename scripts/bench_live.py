@@ -24,9 +24,9 @@ from scripts.bench_traversal import Report, percentiles
 from scripts.kafka import KafkaBroker
 from scripts.run import await_ready, follow
 from scripts.sandbox import SERVICE, START_SECONDS, running
+from stream.event_log import open_log
+from stream.event_log.base import EventLog
 from stream.events import API, Event, EventType
-from stream.log import EventLog
-from stream.logs import open_log
 from stream.simulator import PATH
 from stream.viewings import FinishRules
 from stream.writer import Writer

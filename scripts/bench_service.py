@@ -20,7 +20,7 @@ from common.settings import Settings
 from graph.database import Database
 from graph.repositories.history import History
 from scripts.bench_traversal import Report, percentiles
-from service.keys import WRITE, add_key
+from service.access.keys import WRITE, add_key
 
 SCRIPT = Path(__file__).with_name("wrk_load.lua")
 CONNECTIONS = 8

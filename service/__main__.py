@@ -7,7 +7,7 @@ import click
 from common.commands import CommandGroup, told_system_failures
 from common.logs import start_logging
 from common.settings import Settings
-from service.keys import READ, WRITE, KeyRing, Scope, add_key, remove_key
+from service.access.keys import READ, WRITE, KeyRing, Scope, add_key, remove_key
 
 
 @click.group(cls=CommandGroup)

@@ -7,10 +7,14 @@ from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
 from common.settings import Settings
-from service import access, bodies, caching, door, graph_access, headers, observation, readiness
-from service.document import complete_document
-from service.problems import register_error_handlers, validation_response
-from service.requests import register_request_checks
+from service import components
+from service.access import guard
+from service.capacity import load_shedding
+from service.health import readiness
+from service.http import bodies, caching, headers, request_log
+from service.http.document import complete_document
+from service.http.json_requests import register_request_checks
+from service.http.problems import register_error_handlers, validation_response
 from service.schemas import Problem
 from service.views import batch, events, health, login, movies, pages, push, sessions, stats, users
 
@@ -24,8 +28,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         __name__,
         info=Info(title="Movie recommender", version="1"),
         doc_ui=False,
-        security_schemes=access.SECURITY_SCHEMES,
-        openapi_extensions={"security": access.SECURITY},
+        security_schemes=guard.SECURITY_SCHEMES,
+        openapi_extensions={"security": guard.SECURITY},
         validation_error_model=Problem,
         validation_error_callback=validation_response,
     )
@@ -33,12 +37,12 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     # Or another site's page could call it, by a name that leads here; werkzeug cannot compare IPv6 addresses.
     if settings.open and settings.is_loopback and ":" not in settings.host:
         app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", settings.host]
-    observation.install(app)
+    request_log.install(app)
     bodies.install(app)
     register_request_checks(app)
-    access.install(app, settings)
+    guard.install(app, settings)
     headers.install(app, settings)
-    graph_access.install(app, settings)
+    components.install(app, settings)
     readiness.install(app)
     for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
@@ -48,13 +52,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.register_blueprint(pages.blueprint)
     register_documentation(app)
     register_error_handlers(app)
-    door.install(app)
+    load_shedding.install(app)
     return app
 
 
 def guard_views(app: OpenAPI) -> None:
     """Give each view that asks the graph its deadline; events see to it themselves, and a stream has no end."""
-    workshop = app.extensions[graph_access.KEY].workshop
+    workshop = app.extensions[components.KEY].workshop
     for endpoint, view in app.view_functions.items():
         if endpoint.split(".")[0] in GUARDED:
             app.view_functions[endpoint] = workshop.guarded(view)

@@ -12,7 +12,7 @@ _settings = Settings.from_environment()
 wsgi_app = "service.app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-worker_class = "service.gunicorn_worker.Worker"  # gthread; docs/benchmarks.md, "Worker class"
+worker_class = "service.server.worker.Worker"  # gthread; docs/benchmarks.md, "Worker class"
 threads = 1152  # made when needed; the listeners of /v1/stream (push.MOST_LISTENERS) keep one each
 worker_connections = 2000
 keepalive = 650  # longer than load balancers keep theirs, or they send requests to where nobody listens any more
@@ -21,7 +21,7 @@ limit_request_fields = 64
 limit_request_field_size = 4096
 graceful_timeout = 8  # longer than any request may take
 loglevel = _settings.log_level.lower()
-logger_class = "service.gunicorn_logger.Logger"
+logger_class = "service.server.logger.Logger"
 control_socket_disable = True
 
 # Each connection is an open file, and one more while a thread waits for its first byte. Many systems allow 256 or 1,024

@@ -22,9 +22,9 @@ from graph.database import Database
 from graph.repositories.history import History
 from graph.repositories.movies import Movies
 from stream.deadletters import replay_letters, select_letters
+from stream.event_log import open_log
+from stream.event_log.base import DeadLetter, EventLog
 from stream.faults import FAULTS
-from stream.log import DeadLetter, EventLog
-from stream.logs import open_log
 from stream.replay import Replay
 from stream.simulator import CURRENT, PATH, Audience, create_simulator
 

@@ -1,7 +1,7 @@
 """How far the graph is behind the event log."""
 
 from graph.repositories.ingest import Ingest
-from stream.log import EventLog
+from stream.event_log.base import EventLog
 
 
 def measure_backlog(log: EventLog, ingest: Ingest) -> int:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from common.errors import RecommenderError
 from common.settings import Settings
 from stream.decoding import FeedAnswer, FeedError, decode_answer
+from stream.event_log.base import DeadLetter, EventLog
 from stream.events import Event
-from stream.log import DeadLetter, EventLog
 
 MEGABYTE = 1 << 20
 

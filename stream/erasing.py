@@ -6,7 +6,7 @@ from datetime import timedelta
 from common.times import utc_now
 from graph.repositories.erasures import Erasures, Removal
 from stream.deadletters import drop_letters_of
-from stream.log import EventLog
+from stream.event_log.base import EventLog
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from common.times import utc_now
 from stream.backoff import Backoff
 from stream.decoding import FeedError, UnreadableAnswerError
+from stream.event_log.base import EventLog
 from stream.events import FEED, Event, EventType
 from stream.feed import CONNECT_SECONDS, FeedClient
-from stream.log import EventLog
 from stream.metrics import FEED_CALLS, FEED_CIRCUIT_OPEN, FEED_ROWS
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.retention import retain
 from stream.backlog import measure_backlog
 from stream.deadletters import drop_old_letters
-from stream.log import EventLog
+from stream.event_log.base import EventLog
 from stream.writer import BATCH
 
 logger = logging.getLogger(__name__)

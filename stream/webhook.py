@@ -21,8 +21,8 @@ from common.times import utc_now
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations, StoredBatch
 from stream.backoff import Backoff
+from stream.event_log.base import EventLog
 from stream.feed import CALL_SECONDS, CONNECT_SECONDS, parse_retry_after
-from stream.log import EventLog
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.schema import SchemaError, apply_schema
 from stream.erasing import finish_erasures
+from stream.event_log import open_log
+from stream.event_log.base import EventLog
 from stream.feed import FeedClient
-from stream.log import EventLog
-from stream.logs import open_log
 from stream.poller import Poller
 from stream.recommender import Recommender
 from stream.retention import retain_hourly

@@ -8,8 +8,8 @@ from graph.errors import ContentRefusedError
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction
+from stream.event_log.base import EventLog
 from stream.events import FEED, LATEST, Event, EventType
-from stream.log import EventLog
 from stream.metrics import EVENTS_APPLIED
 from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 

@@ -26,8 +26,8 @@ from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
 from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of, sandbox_settings
-from stream.log import EventLog
-from stream.logs import open_log
+from stream.event_log import open_log
+from stream.event_log.base import EventLog
 
 # Of Java's two compilers only the fast one: a Neo4j starts with two thirds of the work, and lives a short life here.
 # It would have room for a fifth of the code only.

@@ -20,7 +20,7 @@ from conftest import RunningSystem, wait_until
 from graph.database import Database
 from graph.server.process import EmbeddedServer
 from scripts.run import end_leftovers, follow
-from service.follower import FRESH_SECONDS
+from service.push.change_feed import FRESH_SECONDS
 
 
 class Follower:

@@ -5,10 +5,10 @@ import time
 from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
-from service.deadline import DeadlineError
-from service.graph_access import graph_access
-from service.problems import BODY_PROBLEMS, PROBLEMS
-from service.responses import Reply, reply
+from service.capacity.executor import DeadlineError
+from service.components import components
+from service.http.problems import BODY_PROBLEMS, PROBLEMS
+from service.http.responses import Reply, reply
 
 blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name="users")], abp_responses=PROBLEMS)
 
@@ -16,7 +16,7 @@ blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name
 @blueprint.post("/recommendations", responses={200: schemas.RecommendationLists, **BODY_PROBLEMS})
 def recommend(body: schemas.BatchBody) -> Reply:
     """What up to 100 users should watch next: for each the list that they would get alone."""
-    access = graph_access()
+    access = components()
     until = time.monotonic() + access.settings.deadline
     # One after the other, so that a batch takes one connection and one core from those who ask for one list. All in one
     # query would hold the histories and candidates of all users in memory at once.

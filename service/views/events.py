@@ -11,13 +11,13 @@ from flask_openapi3 import APIBlueprint, Tag
 from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from service import schemas
-from service.deadline import DeadlineError, OverloadedError
-from service.graph_access import GraphAccess, Write, graph_access
-from service.probe import NoAnswerError, result_of
-from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS, refuse_fields
-from service.responses import Reply, reply
+from service.capacity.executor import DeadlineError, OverloadedError
+from service.capacity.single_flight import NoAnswerError, result_of
+from service.components import Components, Write, components
+from service.http.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS, refuse_fields
+from service.http.responses import Reply, reply
+from stream.event_log.base import EventLogError
 from stream.events import API, Event, EventType
-from stream.log import EventLogError
 from stream.recommender import LIST_LENGTH
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     200: in the graph. 202: on the durable log while Neo4j is away; it will be applied. 422: nothing of the request is
     taken. The same eventId twice is one event.
     """
-    access = graph_access()
+    access = components()
     now = utc_now()
     _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
@@ -60,7 +60,7 @@ def undo(path: schemas.EventPath) -> Reply:
 
     An eventId that is not known is taken back in advance. 202: on the durable log while Neo4j is away.
     """
-    access = graph_access()
+    access = components()
     undone = Event(
         # A client's own ids have no spaces.
         type=EventType.UNDONE,
@@ -88,7 +88,7 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
         refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
 
 
-def _require_room(access: GraphAccess) -> None:
+def _require_room(access: Components) -> None:
     """Raise EventLogError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
     answer = access.backlog.ask()
     wait([answer], ROOM_SHARE * access.settings.deadline)
@@ -103,7 +103,7 @@ def _require_room(access: GraphAccess) -> None:
         )
 
 
-def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
+def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.Recommendations]:
     """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
     try:
         return access.finishers.do(lambda: _list_finishers(access, events), LISTS_SHARE * access.settings.deadline)
@@ -112,7 +112,7 @@ def _recommend(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Re
         return {}
 
 
-def _list_finishers(access: GraphAccess, events: list[Event]) -> dict[int, schemas.Recommendations]:
+def _list_finishers(access: Components, events: list[Event]) -> dict[int, schemas.Recommendations]:
     """Lists for those who finished a movie, each stored soon after under the latest finish."""
     finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
     lists = {}

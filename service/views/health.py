@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service import schemas
-from service.figures import GraphFigures
-from service.metrics import SharedMetrics
-from service.readiness import readiness
-from service.responses import Reply, reply
+from service.health.graph_metrics import GraphMetrics
+from service.health.metrics import SharedMetrics
+from service.health.readiness import readiness
+from service.http.responses import Reply, reply
 
 MEDIA_TYPE = "text/plain"
 METRICS = {"description": "Prometheus text format", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
@@ -39,5 +39,5 @@ def metrics() -> Response:
     """Metrics for Prometheus, of all processes on this machine; what is not known now is left out."""
     registry = CollectorRegistry()
     registry.register(SharedMetrics())
-    registry.register(GraphFigures(readiness().measure()))
+    registry.register(GraphMetrics(readiness().measure()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

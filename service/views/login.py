@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from service.access import current_access
-from service.keys import Key
-from service.logins import COOKIE, LOGIN_SECONDS
+from service.access.guard import current_access
+from service.access.keys import Key
+from service.access.logins import COOKIE, LOGIN_SECONDS
 
 # A path of ours: one slash, then nothing that a browser would drop or take for another slash.
 LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")

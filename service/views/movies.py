@@ -5,9 +5,9 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from graph.repositories import movies as repository
 from service import schemas
-from service.graph_access import graph_access
-from service.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
-from service.responses import Reply, reply
+from service.components import components
+from service.http.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
+from service.http.responses import Reply, reply
 
 blueprint = APIBlueprint(
     "movies", __name__, url_prefix="/v1/movies", abp_tags=[Tag(name="movies")], abp_responses=PROBLEMS
@@ -17,25 +17,25 @@ blueprint = APIBlueprint(
 @blueprint.get("", responses={200: schemas.MovieList})
 def search(query: schemas.SearchQuery) -> Reply:
     """Movies by title; accents and one-letter typos are forgiven. Also those that are not available."""
-    return _reply_list(graph_access().movies.search_movies(query.query, query.offset, query.limit))
+    return _reply_list(components().movies.search_movies(query.query, query.offset, query.limit))
 
 
 @blueprint.get("/popular", responses={200: schemas.MovieList})
 def popular(query: schemas.PageQuery) -> Reply:
     """The movies watched by most people; a rating of at least three stars counts as watched."""
-    return _reply_list(graph_access().movies.find_popular_movies(query.offset, query.limit))
+    return _reply_list(components().movies.find_popular_movies(query.offset, query.limit))
 
 
 @blueprint.get("/trending", responses={200: schemas.MovieList})
 def trending(query: schemas.PageQuery) -> Reply:
     """The movies watched most lately: of what happened, half counts after some days."""
-    return _reply_list(graph_access().movies.find_trending_movies(query.offset, query.limit))
+    return _reply_list(components().movies.find_trending_movies(query.offset, query.limit))
 
 
 @blueprint.get("/genres", responses={200: schemas.GenreList})
 def genres() -> Reply:
     """The genres of the catalogue."""
-    found = graph_access().movies.list_genres()
+    found = components().movies.list_genres()
     return reply(schemas.GenreList.model_validate({"genres": found}))
 
 
@@ -49,14 +49,14 @@ def movie(path: schemas.MoviePath) -> Reply:
 def similar(path: schemas.MoviePath, query: schemas.PageQuery) -> Reply:
     """The movies most similar to one."""
     _get_movie(path.movie_id)
-    return _reply_list(graph_access().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
+    return _reply_list(components().movies.find_similar_movies(path.movie_id, query.offset, query.limit))
 
 
 @blueprint.get("/<int:movieId>/ratings", responses={200: schemas.RatingCounts, **PATH_PROBLEMS})
 def ratings(path: schemas.MoviePath) -> Reply:
     """How the movie was rated: ratings by stars and by year."""
     movie = _get_movie(path.movie_id)
-    counted = graph_access().movies.count_ratings(path.movie_id)
+    counted = components().movies.count_ratings(path.movie_id)
     return reply(schemas.RatingCounts.of(movie, counted))
 
 
@@ -69,14 +69,14 @@ def put(path: schemas.MoviePath, body: schemas.MovieBody) -> Reply:
 
     From the moment of the answer a movie that is not available is recommended to nobody.
     """
-    created = graph_access().ingest.transact(
+    created = components().ingest.transact(
         lambda batch: batch.put_movie(path.movie_id, body.title, body.year, body.genres, body.available)
     )
     return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)), 201 if created else 200)
 
 
 def _get_movie(movie_id: int) -> repository.Movie:
-    found = graph_access().movies.get_movie(movie_id)
+    found = components().movies.get_movie(movie_id)
     if found is None:
         abort(404, f"there is no movie {movie_id}")
     return found

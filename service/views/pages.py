@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from common.errors import RecommenderError
 from graph.queries import query
 from graph.repositories.movies import Movie
-from service.graph_access import graph_access
+from service.components import components
 
 # A page waits so long for a movie's title; without it the page tells by itself what is wrong.
 TITLE_SECONDS = 1.0
@@ -93,7 +93,7 @@ def model() -> ResponseReturnValue:
 
 def find_movie(movie_id: int) -> tuple[Movie | None, bool]:
     """The movie, and whether the graph could be asked at all."""
-    access = graph_access()
+    access = components()
     try:
         return access.workshop.do(lambda: access.movies.get_movie(movie_id), TITLE_SECONDS), True
     except RecommenderError:

@@ -3,8 +3,8 @@
 from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
-from service.graph_access import graph_access
-from service.problems import PROBLEMS
+from service.components import components
+from service.http.problems import PROBLEMS
 from service.schemas import StreamQuery
 
 MEDIA_TYPE = "text/event-stream"
@@ -23,7 +23,7 @@ def stream(query: StreamQuery) -> Response:
     """
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 19 else None
-    pusher = graph_access().pusher
+    pusher = components().pusher
     listener = pusher.listen(query.user_id, after, query.recent)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = Response(listener.messages(), content_type=MEDIA_TYPE, headers=headers)

@@ -3,9 +3,9 @@
 from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
-from service.graph_access import graph_access
-from service.problems import BODY_PROBLEMS, PROBLEMS
-from service.responses import Reply, reply
+from service.components import components
+from service.http.problems import BODY_PROBLEMS, PROBLEMS
+from service.http.responses import Reply, reply
 
 blueprint = APIBlueprint(
     "sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")], abp_responses=PROBLEMS
@@ -15,7 +15,7 @@ blueprint = APIBlueprint(
 @blueprint.post("/recommendations", responses={200: schemas.Recommendations, **BODY_PROBLEMS})
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
-    found = graph_access().recommendations.recommend_for_session(
+    found = components().recommendations.recommend_for_session(
         tuple(body.movie_ids), body.limit, body.offset, body.movie_filter(), body.current
     )
     return reply(schemas.Recommendations.model_validate(found))

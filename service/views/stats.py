@@ -7,9 +7,9 @@ from flask_openapi3 import APIBlueprint, Tag
 from common.times import utc_now
 from graph.repositories.feedback import measure_feedback, measure_reach
 from service import schemas
-from service.graph_access import graph_access
-from service.problems import PROBLEMS
-from service.responses import Reply, reply
+from service.components import components
+from service.http.problems import PROBLEMS
+from service.http.responses import Reply, reply
 
 blueprint = APIBlueprint(
     "stats", __name__, url_prefix="/v1/stats", abp_tags=[Tag(name="operations")], abp_responses=PROBLEMS
@@ -23,20 +23,20 @@ def feedback(query: schemas.FeedbackQuery) -> Reply:
     Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted; of very many, the latest
     100,000 recommendations count.
     """
-    found = measure_feedback(graph_access().database, _since(query))
+    found = measure_feedback(components().database, _since(query))
     return reply(schemas.Feedback.model_validate(found))
 
 
 @blueprint.get("/reach", responses={200: schemas.Reach})
 def reach(query: schemas.FeedbackQuery) -> Reply:
     """How much of the catalogue the stored lists offer, and how popular that is."""
-    return reply(schemas.Reach.model_validate(measure_reach(graph_access().database, _since(query))))
+    return reply(schemas.Reach.model_validate(measure_reach(components().database, _since(query))))
 
 
 @blueprint.get("/model", responses={200: schemas.Models})
 def model() -> Reply:
     """The model in use and earlier versions: from what they were fitted, by what they serve, and how well they did."""
-    access = graph_access()
+    access = components()
     models = access.models
     found = {
         "catalogue": models.get_catalogue(),
@@ -48,4 +48,4 @@ def model() -> Reply:
 
 
 def _since(query: schemas.FeedbackQuery) -> datetime:
-    return utc_now() - timedelta(days=min(query.days, graph_access().settings.hit_window))
+    return utc_now() - timedelta(days=min(query.days, components().settings.hit_window))

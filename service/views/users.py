@@ -10,9 +10,9 @@ from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graph.repositories.recommendations import RecommendationList
 from service import schemas
-from service.graph_access import graph_access
-from service.problems import PATH_PROBLEMS, PROBLEMS
-from service.responses import Reply, reply
+from service.components import components
+from service.http.problems import PATH_PROBLEMS, PROBLEMS
+from service.http.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
@@ -58,14 +58,14 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     Pages fit together, each movie once, until no watched movie is left. A user who is not known gets what is current.
     What the user does changes the list at once; what others do, within ten minutes (`generatedAt`).
     """
-    found = _find_stored(path.user_id, query) or graph_access().recommendations.recommend_for_user(
+    found = _find_stored(path.user_id, query) or components().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current
     )
     g.generated_at = found.generated_at
     answer = schemas.Recommendations.model_validate(found)
     if query.stars:
         movie_ids = [movie.movie_id for movie in answer.recommendations]
-        predictions = graph_access().stars.predict_stars(path.user_id, movie_ids)
+        predictions = components().stars.predict_stars(path.user_id, movie_ids)
         stars = {prediction.movie_id: prediction.stars for prediction in predictions}
         for movie in answer.recommendations:
             movie.predicted_rating = stars.get(movie.movie_id)
@@ -79,7 +79,7 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
     A list that was asked for with `current` is explained with the same.
     """
     now = utc_now()
-    found = graph_access().recommendations.explain_recommendation(path.user_id, path.movie_id, query.current)
+    found = components().recommendations.explain_recommendation(path.user_id, path.movie_id, query.current)
     if found is None:
         why = "seen, not available, or nobody has watched it"
         abort(404, f"movie {path.movie_id} is no candidate for user {path.user_id}: {why}")
@@ -104,7 +104,7 @@ def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     A user who is not known gets each movie's mean, with a wide interval.
     """
     movie_ids = query.movie_ids()
-    found = graph_access().stars.predict_stars(path.user_id, movie_ids)
+    found = components().stars.predict_stars(path.user_id, movie_ids)
     if missing := set(movie_ids) - {prediction.movie_id for prediction in found}:
         abort(404, f"there is no movie {min(missing)}")
     predictions = [schemas.Prediction.model_validate(prediction) for prediction in found]
@@ -115,7 +115,7 @@ def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
 @blueprint.get("/history", responses={200: schemas.History})
 def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
     """The user's ratings and viewings, newest first."""
-    entries = graph_access().history.get_history(path.user_id, query.offset, query.limit)
+    entries = components().history.get_history(path.user_id, query.offset, query.limit)
     listed = [schemas.HistoryEntry.model_validate(entry) for entry in entries]
     return reply(schemas.History(user_id=path.user_id, history=listed))
 
@@ -126,7 +126,7 @@ def erase(path: schemas.UserPath) -> Reply:
 
     200: removed. 202: on the durable log, and under way or waiting for Neo4j; the worker removes what is left.
     """
-    access = graph_access()
+    access = components()
     events = access.log.append([Event(type=EventType.ERASED, source=API, at=utc_now(), user_id=path.user_id)])
     try:
         access.apply(events)
@@ -141,7 +141,7 @@ def erase(path: schemas.UserPath) -> Reply:
 
 def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList | None:
     """The list that a finish has just led to, perhaps in another process, if it answers the query."""
-    access = graph_access()
+    access = components()
     plain = query.model_copy(update={"limit": LIST_LENGTH}) == schemas.FilterQuery()
     if not plain or query.limit > LIST_LENGTH or not access.follower.has_heard_of(user_id):
         return None

@@ -18,7 +18,7 @@ from graph.database import Database
 from graph.repositories.ingest import Ingest
 from scripts.run import SAMPLE
 from scripts.sandbox import environment_of, sandbox_settings
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.sqlite import SqliteEventLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from common.settings import Settings
+from service.access.keys import add_key, remove_key
+from service.access.logins import COOKIE
 from service.app import create_app
-from service.keys import add_key, remove_key
-from service.logins import COOKIE
 from service.views.login import local_path
 
 PROBLEM = "application/problem+json"
@@ -251,7 +251,7 @@ def test_forged_and_old_cookies_are_no_login(
         check_refusal(client.get(READ_PATH), 401)
     client.set_cookie(COOKIE, cookie)
     assert client.get(READ_PATH).status_code == 200
-    monkeypatch.setattr("service.logins.LOGIN_SECONDS", -1)
+    monkeypatch.setattr("service.access.logins.LOGIN_SECONDS", -1)
     check_refusal(client.get(READ_PATH), 401)
 
 

@@ -4,14 +4,14 @@ import pytest
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from service import answer_cache
-from service.answer_cache import OLDEST_SECONDS, Answer, AnswerCache
-from service.follower import Follower
+from service.capacity import answer_cache
+from service.capacity.answer_cache import OLDEST_SECONDS, Answer, AnswerCache
+from service.push.change_feed import ChangeFeed
 
 
 @pytest.fixture
 def cache(database: Database) -> AnswerCache:
-    return AnswerCache(Follower(Ingest(database), patience=1))
+    return AnswerCache(ChangeFeed(Ingest(database), patience=1))
 
 
 def answer(name: str, made_at: float = 0.0) -> Answer:

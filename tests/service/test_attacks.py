@@ -19,7 +19,7 @@ from common.settings import Settings
 from graph.database import Database
 from graph.schema import apply_schema
 from graph.server.process import EmbeddedServer
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.sqlite import SqliteEventLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

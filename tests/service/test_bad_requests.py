@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from common.settings import Settings
 from common.times import to_utc, utc_now
 from service.app import create_app
-from service.graph_access import KEY
+from service.components import KEY
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import Event
-from stream.sqlite_log import SqliteEventLog
 
 RECOMMENDATIONS = "/v1/users/1/recommendations"
 BODIES = ["/v1/events", "/v1/recommendations", "/v1/sessions/recommendations"]

@@ -18,8 +18,8 @@ from graph.repositories.models import Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.serving_rule import ServingRule
 from service.app import create_app
-from service.follower import FRESH_SECONDS
-from service.graph_access import KEY
+from service.components import KEY
+from service.push.change_feed import FRESH_SECONDS
 from stream.recommender import LIST_LENGTH
 
 WATCHED, SUITED, CURRENT = 1, 2, 3

@@ -17,7 +17,7 @@ from gunicorn_service import GunicornService, service_settings, serving
 
 from graph.database import Database
 from graph.server.process import EmbeddedServer
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.sqlite import SqliteEventLog
 
 STOP_SECONDS = 6
 HEADERS = {"Content-Type": "application/json"}

@@ -22,7 +22,7 @@ from conftest import wait_until
 from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
 from scripts.sandbox import environment_of
-from service.keys import add_key
+from service.access.keys import add_key
 
 READ_PATH = "/openapi.json"
 # Connections that a process keeps while they are idle: what is left beside its threads.

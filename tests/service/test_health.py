@@ -19,9 +19,9 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.server.process import EmbeddedServer
 from service.app import create_app
-from service.probe import Probe, result_of
+from service.capacity.single_flight import SingleFlight, result_of
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 
@@ -121,7 +121,7 @@ def test_a_question_is_asked_by_one_thread_at_a_time_and_its_answer_kept() -> No
         time.sleep(1)
         return len(asked)
 
-    probe = Probe(question, keep_seconds=5)
+    probe = SingleFlight(question, keep_seconds=5)
     answers = [probe.ask() for _ in range(10)]
     assert not any(answer.done() for answer in answers)
     assert {answer.result(5) for answer in answers} == {1}

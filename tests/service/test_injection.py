@@ -15,7 +15,7 @@ from graph.database import Database
 from graph.queries import FOLDER
 from graph.repositories.movies import Movies
 from service.app import create_app
-from service.graph_access import KEY
+from service.components import KEY
 
 # How many strings: few each time, many in `make test-slow`.
 STRINGS = pytest.mark.parametrize("strings", [50, pytest.param(1000, marks=pytest.mark.slow)])

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from common.settings import Settings
 from scripts.sandbox import environment_of
 from service.__main__ import main
-from service.keys import MOST_KEYS, PREFIX, Key, KeyRing, KeysError, add_key, digest_of, read_keys, remove_key
+from service.access.keys import MOST_KEYS, PREFIX, Key, KeyRing, KeysError, add_key, digest_of, read_keys, remove_key
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_every_line_of_a_request_bears_its_id_and_so_does_a_problem(service: Gun
     answer = service.get("/v1/movies/1", headers={"X-Request-ID": "with-warning"})
     assert (answer.status_code, answer.json()["requestId"]) == (503, "with-warning")
     loggers = {line["logger"] for line in service.lines() if line.get("requestId") == "with-warning"}
-    assert loggers == {"service.requests", "service.problems"}
+    assert loggers == {"service.requests", "service.http.problems"}
 
 
 def test_gunicorns_own_lines_are_of_the_same_kind_and_of_no_request(service: GunicornService) -> None:

@@ -23,8 +23,8 @@ from common.times import utc_now
 from graph.database import Database
 from graph.server.process import EmbeddedServer
 from scripts.sandbox import environment_of
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
-from stream.sqlite_log import SqliteEventLog
 
 COLUMNS = b'{"columns": ["YearRelease", "Name", "current_time", "customerID"], '
 FRAME = COLUMNS + b'"index": [1, 2], "data": [[2003, "A", "2026-01-01 12:00:00", 7], [2003, "B", "no time", 8]]}'

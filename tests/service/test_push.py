@@ -14,9 +14,9 @@ from graph.database import Database
 from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
-from service.follower import FRESH_SECONDS, Follower
-from service.graph_access import GraphAccess
-from service.push import HEARTBEAT, Pusher
+from service.components import Components
+from service.push.broadcaster import HEARTBEAT, Broadcaster
+from service.push.change_feed import FRESH_SECONDS, ChangeFeed
 
 NOON = datetime(2026, 1, 1, 12)
 
@@ -28,11 +28,11 @@ def ingest(database: Database) -> Ingest:
 
 
 @pytest.fixture
-def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pusher]:
+def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     ingest.read_changes(0)  # planned, it takes less than the follower's patience
-    monkeypatch.setattr("service.follower.IDLE_SECONDS", 2)
-    follower = Follower(ingest, 10)
-    pusher = Pusher(ingest, Recommendations(database), follower, threading.Event())
+    monkeypatch.setattr("service.push.broadcaster.change_feed.IDLE_SECONDS", 2)
+    follower = ChangeFeed(ingest, 10)
+    pusher = Broadcaster(ingest, Recommendations(database), follower, threading.Event())
     yield pusher
     pusher.end()
     follower.end()
@@ -43,7 +43,7 @@ def watch(ingest: Ingest, movie: int) -> None:
     ingest.transact(lambda batch: batch.create_viewings([viewing]))
 
 
-def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, pusher: Pusher) -> None:
+def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, pusher: Broadcaster) -> None:
     watch(ingest, 6)
     pusher.leave(pusher.listen(None, None))
     wait_until(lambda: not {"pusher", "follower"} & {thread.name for thread in threading.enumerate()})
@@ -72,7 +72,7 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
         return changes
 
     monkeypatch.setattr(ingest, "read_changes", read_slowly)
-    follower = Follower(ingest, 3)
+    follower = ChangeFeed(ingest, 3)
     try:
         watch(ingest, 6)
         assert follower.get_sequence() == 1
@@ -84,8 +84,8 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
 
 
 def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.follower.LIVELY_SECONDS", 0.2)
-    monkeypatch.setattr("service.follower.QUIET_SECONDS", 0.5)
+    monkeypatch.setattr("service.push.broadcaster.change_feed.LIVELY_SECONDS", 0.2)
+    monkeypatch.setattr("service.push.broadcaster.change_feed.QUIET_SECONDS", 0.5)
     asked: list[float] = []
     ingest.read_changes(0)  # planned, it takes less than what counts as lively
     read = ingest.read_changes
@@ -95,7 +95,7 @@ def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkey
         return read(since)
 
     monkeypatch.setattr(ingest, "read_changes", note_and_read)
-    follower = Follower(ingest, 10)
+    follower = ChangeFeed(ingest, 10)
     try:
         known = follower.get_sequence()
         follower.await_sequence(known, 2.5)
@@ -108,7 +108,7 @@ def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkey
 
 def test_who_comes_first_to_a_process_that_stops_already_is_let_go(database: Database, settings: Settings) -> None:
     """Another process let its listeners go, and they came back at once."""
-    access = GraphAccess(settings)
+    access = Components(settings)
     access.end_streams()
     listener = access.pusher.listen(None, None)
     messages = listener.messages()

@@ -13,19 +13,19 @@ import pytest
 from conftest import Clock
 
 from common.settings import ROOT
-from service.rate_limits import RateLimits
+from service.access.rate_limits import RateLimits
 
 ADMIT = """
 import sys, time
 from pathlib import Path
-from service.rate_limits import RateLimits
+from service.access.rate_limits import RateLimits
 limits = RateLimits(Path(sys.argv[1]))
 print(sum(limits.admit(3, 500).admitted for _ in range(1000)))
 """
 DIE_WITH_THE_LOCK = """
 import fcntl, sys, time
 from pathlib import Path
-from service.rate_limits import RateLimits
+from service.access.rate_limits import RateLimits
 limits = RateLimits(Path(sys.argv[1]))
 limits.admit(0, 100)
 fcntl.lockf(limits._opened[0], fcntl.LOCK_EX)

@@ -11,7 +11,7 @@ from conftest import RunningSystem, wait_until
 from contract import Contract
 
 from graph.database import Database
-from service.follower import FRESH_SECONDS
+from service.push.change_feed import FRESH_SECONDS
 
 Get = Callable[..., Any]
 UNKNOWN_USER = 888_888

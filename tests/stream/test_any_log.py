@@ -11,10 +11,10 @@ from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from stream.backlog import measure_backlog
+from stream.event_log.base import EventLog
+from stream.event_log.kafka import KafkaEventLog
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, FEED, Event, EventType
-from stream.kafka_log import KafkaEventLog
-from stream.log import EventLog
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 

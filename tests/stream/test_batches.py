@@ -8,8 +8,8 @@ import pytest
 from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 

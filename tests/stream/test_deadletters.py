@@ -14,8 +14,8 @@ from scripts.sandbox import environment_of
 from stream.__main__ import main
 from stream.deadletters import LetterError, replay_letters, select_letters
 from stream.decoding import decode_answer
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
-from stream.sqlite_log import SqliteEventLog
 
 NOON = datetime(2026, 3, 1, 12)
 FUTURE = timedelta(minutes=5)

@@ -19,8 +19,8 @@ from graph.repositories.recommendations import Recommendation, RecommendationLis
 from graph.tombstones import Tombstone, keep_tombstones, merge_tombstones, read_tombstones
 from scripts.sandbox import environment_of
 from stream.erasing import GRACE, erase_user, finish_erasures
+from stream.event_log.base import EventLog
 from stream.events import API, FEED, Event, EventType
-from stream.log import EventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer, apply_events
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from common.settings import ROOT
 from common.times import utc_now
+from stream.event_log.base import EventLogError
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, EARLIEST, FEED, LARGEST_ID, LATEST, Event, EventType
-from stream.log import EventLogError
-from stream.sqlite_log import SqliteEventLog
 
 NOON = datetime(2026, 1, 1, 12)
 WINDOW = 60.0
@@ -265,7 +265,7 @@ def test_a_log_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
 
 def test_a_disk_without_room_is_told(log: SqliteEventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     assert log.check() == "sqlite events.sqlite"
-    monkeypatch.setattr("stream.sqlite_log.LEAST_ROOM", 1 << 60)
+    monkeypatch.setattr("stream.event_log.sqlite.LEAST_ROOM", 1 << 60)
     with pytest.raises(EventLogError, match=r"no room for the event log .*events\.sqlite: \d+ MB are free"):
         log.check()
 

@@ -20,10 +20,10 @@ from fake_feed import FakeFeed, response
 
 from common.times import utc_now
 from stream.decoding import FeedError
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import EventType
 from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after
 from stream.poller import BUDGET_SECONDS, Poller
-from stream.sqlite_log import SqliteEventLog
 
 FUTURE = timedelta(minutes=5)
 

@@ -16,10 +16,10 @@ from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from stream.decoding import COLUMNS
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import Event, EventType
 from stream.feed import FeedClient
 from stream.poller import Poller
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 

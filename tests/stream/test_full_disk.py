@@ -11,8 +11,8 @@ FILL = """
 import sys
 from pathlib import Path
 from stream.events import Event
-from stream.log import EventLogError
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.base import EventLogError
+from stream.event_log.sqlite import SqliteEventLog
 
 log = SqliteEventLog(Path(sys.argv[1]))
 print("before:", log.check())

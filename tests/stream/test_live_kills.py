@@ -22,9 +22,9 @@ from graph.repositories.ingest import RECOMMENDATIONS, Ingest
 from graph.server.process import EmbeddedServer
 from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of
+from stream.event_log import open_log
+from stream.event_log.base import EventLog, EventLogError
 from stream.events import API, Event, EventType
-from stream.log import EventLog, EventLogError
-from stream.logs import open_log
 from stream.viewings import FinishRules
 from stream.writer import Writer
 

@@ -15,9 +15,9 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.retention import retain
 from scripts.sandbox import environment_of
 from stream.deadletters import drop_old_letters
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
 from stream.retention import retain_all, retain_hourly
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import Writer
 
@@ -131,7 +131,7 @@ def test_a_worker_that_is_catching_up_retains_later(
 def test_dead_letters_go_by_age_and_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = SqliteEventLog(tmp_path / "events.sqlite")
     for name, age in (("old", 31), ("large", 3), ("larger", 2), ("new", 1)):
-        monkeypatch.setattr("stream.sqlite_log.utc_now", lambda age=age: NOW - age * DAY)
+        monkeypatch.setattr("stream.event_log.sqlite.utc_now", lambda age=age: NOW - age * DAY)
         log.bury(name + " " * (90_000 if name.startswith("large") else 0), "unreadable")
     assert drop_old_letters(log, NOW, Settings()) == 1
     monkeypatch.setattr("stream.deadletters.MEGABYTE", 150_000)

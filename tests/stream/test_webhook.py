@@ -18,7 +18,7 @@ from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Reason, Recommendation, RecommendationList, Recommendations
 from service import schemas
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.sqlite import SqliteEventLog
 from stream.webhook import Webhook, read_secret, sign_message
 
 NOON = datetime(2026, 1, 1, 12)

@@ -18,8 +18,8 @@ from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.server.process import EmbeddedServer
 from scripts.sandbox import environment_of
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
-from stream.sqlite_log import SqliteEventLog
 
 NOON = datetime(2026, 1, 1, 12)
 

@@ -19,10 +19,10 @@ from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Viewing
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
+from stream.event_log.base import EventLog
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, FEED, Event, EventType
-from stream.log import EventLog
 from stream.recommender import Recommender
-from stream.sqlite_log import SqliteEventLog
 from stream.viewings import FinishRules
 from stream.writer import CatalogueError, Writer, apply_events
 

@@ -4,7 +4,7 @@ from flask import Flask, Response
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from service.problems import problem_response
+from service.http.problems import problem_response
 
 LARGEST_BODY = 1 << 20
 

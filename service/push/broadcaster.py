@@ -12,9 +12,9 @@ from common.errors import RecommenderError
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas
-from service.deadline import OverloadedError
-from service.follower import Follower
-from service.metrics import LISTENERS
+from service.capacity.executor import OverloadedError
+from service.health.metrics import LISTENERS
+from service.push.change_feed import ChangeFeed
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +83,11 @@ class Listener:
             yield batch
 
 
-class Pusher:
+class Broadcaster:
     """Follows the sequence in a thread of its own, while anybody listens."""
 
     def __init__(
-        self, ingest: Ingest, recommendations: Recommendations, follower: Follower, ended: threading.Event
+        self, ingest: Ingest, recommendations: Recommendations, follower: ChangeFeed, ended: threading.Event
     ) -> None:
         """`ended`: set once the process stops, perhaps before anybody has listened."""
         self._ingest = ingest

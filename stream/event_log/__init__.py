@@ -1,9 +1,9 @@
-"""The configured event log."""
+"""The event log: its interface (`base`), SQLite's and Kafka's, and which one is configured."""
 
 from common.settings import Settings
-from stream.kafka_log import KafkaEventLog
-from stream.log import EventLog
-from stream.sqlite_log import SqliteEventLog
+from stream.event_log.base import EventLog
+from stream.event_log.kafka import KafkaEventLog
+from stream.event_log.sqlite import SqliteEventLog
 
 
 def open_log(settings: Settings) -> EventLog:

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Flask
 
-from service.metrics import SHED_REQUESTS
-from service.problems import MEDIA_TYPE, RETRY_SECONDS
+from service.health.metrics import SHED_REQUESTS
+from service.http.problems import MEDIA_TYPE, RETRY_SECONDS
 from service.schemas import Problem
 
 Environ = dict[str, Any]
@@ -34,7 +34,7 @@ HEADERS = [
 ]
 
 
-class Door:
+class LoadShedder:
     """A WSGI application that lets so many requests at a time into another one."""
 
     def __init__(self, application: Application, room: int = ROOM) -> None:
@@ -63,4 +63,4 @@ def is_counted(environ: Environ) -> bool:
 
 def install(app: Flask) -> None:
     """Put a door before an app."""
-    app.wsgi_app = Door(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = LoadShedder(app.wsgi_app)  # type: ignore[method-assign]

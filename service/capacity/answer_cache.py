@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from graph.repositories.recommendations import CURRENT_FOR
-from service.follower import Follower
+from service.push.change_feed import ChangeFeed
 
 LARGEST_BYTES = 64 << 20
 # Titles may come to be known with no change that is told, what is trending decays, and a list's current part gets old.
@@ -32,7 +32,7 @@ class Answer:
 class AnswerCache:
     """The latest answers of one process, by path and query. The least used go first, and the old ones in any case."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: ChangeFeed) -> None:
         self._follower = follower
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._bytes = 0

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from common.files import LockedError, exclusive
 from common.times import utc_now
+from stream.event_log.base import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 from stream.events import Event
-from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from flask_openapi3 import OpenAPI
 
-from service.observation import route_template
+from service.http.request_log import route_template
 
 Links = dict[str, dict[str, str]]
 _LISTED: Links = {

@@ -8,9 +8,9 @@ from datetime import datetime
 from flask import Flask, Response, g, request
 
 from common.times import utc_now
-from service.answer_cache import Answer
-from service.graph_access import graph_access
-from service.metrics import CACHE_HITS, CACHE_MISSES
+from service.capacity.answer_cache import Answer
+from service.components import components
+from service.health.metrics import CACHE_HITS, CACHE_MISSES
 
 CACHED_BLUEPRINTS = {"users", "movies"}
 GENERATED_AT = re.compile(rb'"generatedAt":"[^"]*"')
@@ -23,8 +23,8 @@ def install(app: Flask) -> None:
     def serve_again() -> Response | None:
         if request.method != "GET" or request.blueprint not in CACHED_BLUEPRINTS:
             return None
-        g.known_version = graph_access().follower.await_fresh()
-        answer = graph_access().cache.get(request.full_path)
+        g.known_version = components().follower.await_fresh()
+        answer = components().cache.get(request.full_path)
         if answer is None:
             CACHE_MISSES.inc()
             return None
@@ -47,7 +47,7 @@ def install(app: Flask) -> None:
             user_id = (request.view_args or {}).get("userId")
             etag = response.get_etag()[0] or ""
             answer = Answer(response.data, etag, user_id, version, _made_at(g.get("generated_at")))
-            graph_access().cache.put(request.full_path, answer)
+            components().cache.put(request.full_path, answer)
         response.make_conditional(request)
         return response
 

@@ -10,8 +10,8 @@ from flask import Flask, Request, abort, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import IntegerConverter, PathConverter
 
-from service.bodies import LARGEST_BODY
-from service.problems import refuse_fields
+from service.http.bodies import LARGEST_BODY
+from service.http.problems import refuse_fields
 from service.schemas import FieldProblem
 
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -11,10 +11,10 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
 from common.settings import Settings
-from service.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
-from service.logins import COOKIE, Logins
-from service.problems import problem_response
-from service.rate_limits import RateLimits, Verdict
+from service.access.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
+from service.access.logins import COOKIE, Logins
+from service.access.rate_limits import RateLimits, Verdict
+from service.http.problems import problem_response
 
 logger = logging.getLogger(__name__)
 

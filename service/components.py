@@ -19,16 +19,16 @@ from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations
 from graph.repositories.stars import Stars
-from service.answer_cache import AnswerCache
-from service.deadline import Workshop
-from service.follower import Follower
-from service.group_commit import GroupCommit
-from service.probe import Probe
-from service.push import Pusher
+from service.capacity.answer_cache import AnswerCache
+from service.capacity.executor import BoundedExecutor
+from service.capacity.group_commit import GroupCommit
+from service.capacity.single_flight import SingleFlight
+from service.push.broadcaster import Broadcaster
+from service.push.change_feed import ChangeFeed
 from stream.backlog import measure_backlog
+from stream.event_log import open_log
+from stream.event_log.base import EventLog
 from stream.events import Event
-from stream.log import EventLog
-from stream.logs import open_log
 from stream.viewings import FinishRules
 from stream.writer import apply_events
 
@@ -49,7 +49,7 @@ class Write:
 
 
 @dataclass
-class GraphAccess:
+class Components:
     """The repositories, each made at its first use: a driver must not be older than the process that uses it."""
 
     settings: Settings
@@ -101,19 +101,19 @@ class GraphAccess:
         return open_log(self.settings)
 
     @cached_property
-    def backlog(self) -> Probe[int]:
+    def backlog(self) -> SingleFlight[int]:
         """How many events the graph is behind the log."""
-        return Probe(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
+        return SingleFlight(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
 
     @cached_property
-    def pusher(self) -> Pusher:
+    def pusher(self) -> Broadcaster:
         """Pushes what changes to those who follow."""
-        return Pusher(self.ingest, self.recommendations, self.follower, self.streams_ended)
+        return Broadcaster(self.ingest, self.recommendations, self.follower, self.streams_ended)
 
     @cached_property
-    def follower(self) -> Follower:
+    def follower(self) -> ChangeFeed:
         """What has changed in the graph."""
-        return Follower(self.ingest, self.settings.deadline / 2)
+        return ChangeFeed(self.ingest, self.settings.deadline / 2)
 
     @cached_property
     def cache(self) -> AnswerCache:
@@ -121,14 +121,14 @@ class GraphAccess:
         return AnswerCache(self.follower)
 
     @cached_property
-    def workshop(self) -> Workshop:
+    def workshop(self) -> BoundedExecutor:
         """Where views are done."""
-        return Workshop(THREADS, WAITING, self.settings.deadline)
+        return BoundedExecutor(THREADS, WAITING, self.settings.deadline)
 
     @cached_property
-    def finishers(self) -> Workshop:
+    def finishers(self) -> BoundedExecutor:
         """Where lists are made for those who have just finished a movie: they do not queue behind those who browse."""
-        return Workshop(THREADS, WAITING, self.settings.deadline)
+        return BoundedExecutor(THREADS, WAITING, self.settings.deadline)
 
     @cached_property
     def writes(self) -> GroupCommit[Write, set[int]]:
@@ -176,12 +176,12 @@ class GraphAccess:
 
 def install(app: Flask, settings: Settings) -> None:
     """Give an app its access."""
-    app.extensions[KEY] = GraphAccess(settings)
+    app.extensions[KEY] = Components(settings)
 
 
-def graph_access() -> GraphAccess:
+def components() -> Components:
     """The current app's access."""
     access = current_app.extensions[KEY]
-    if not isinstance(access, GraphAccess):
-        raise TypeError(f"app.extensions[{KEY!r}] is no GraphAccess")
+    if not isinstance(access, Components):
+        raise TypeError(f"app.extensions[{KEY!r}] is no Components")
     return access

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from common.errors import RecommenderError
 from common.logs import REQUEST_ID
 from graph.errors import DatabaseUnavailableError
-from service.deadline import DeadlineError, OverloadedError
+from service.capacity.executor import DeadlineError, OverloadedError
 from service.schemas import FieldProblem, Problem
 
 logger = logging.getLogger(__name__)

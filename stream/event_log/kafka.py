@@ -18,9 +18,9 @@ from confluent_kafka.cimpl import NewTopic
 from pydantic import ValidationError
 
 from common.times import utc_now
+from stream.event_log.base import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
+from stream.event_log.kafka_reader import CONNECT_SECONDS, READ_SECONDS, GroupReader, find_watermarks, offset_of
 from stream.events import Event, EventType
-from stream.kafka_reader import CONNECT_SECONDS, READ_SECONDS, GroupReader, find_watermarks, offset_of
-from stream.log import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 
 # Of topics that we make; an operator may make them with other numbers before.
 PARTITIONS = 6

@@ -12,10 +12,10 @@ from common.times import utc_now
 from graph.repositories.feedback import measure_feedback
 from graph.repositories.models import Model
 from graph.schema import SchemaError, require_known_schema, require_migrated_schema
-from service.graph_access import GraphAccess, graph_access
-from service.probe import Answer, NoAnswerError, Probe, result_of
+from service.capacity.single_flight import Answer, NoAnswerError, SingleFlight, result_of
+from service.components import Components, components
 from service.schemas import PartState
-from stream.log import EventLogError
+from stream.event_log.base import EventLogError
 
 KEY = "readiness"
 # Below the 2.5 s within which every request is answered.
@@ -39,13 +39,13 @@ class Figures:
 class Readiness:
     """Asks the parts, all at once."""
 
-    def __init__(self, access: GraphAccess) -> None:
+    def __init__(self, access: Components) -> None:
         self._access = access
-        self._model = Probe(self._ask_model)
-        self._traversal = Probe(self._try_traversal)
-        self._log = Probe(lambda: access.log.check())
-        self._letters = Probe(lambda: access.log.count_letters(), KEPT_SECONDS)
-        self._hit_rate = Probe(self._ask_hit_rate, KEPT_SECONDS)
+        self._model = SingleFlight(self._ask_model)
+        self._traversal = SingleFlight(self._try_traversal)
+        self._log = SingleFlight(lambda: access.log.check())
+        self._letters = SingleFlight(lambda: access.log.count_letters(), KEPT_SECONDS)
+        self._hit_rate = SingleFlight(self._ask_hit_rate, KEPT_SECONDS)
 
     def check_parts(self) -> dict[str, PartState]:
         """The state of each part."""
@@ -152,7 +152,7 @@ def _known(answer: Future[Answer]) -> Answer | None:
 def install(app: Flask) -> None:
     """Give an app, which has its access already, its readiness."""
     with app.app_context():
-        app.extensions[KEY] = Readiness(graph_access())
+        app.extensions[KEY] = Readiness(components())
 
 
 def readiness() -> Readiness:

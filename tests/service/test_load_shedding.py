@@ -1,4 +1,4 @@
-"""The door: what is let in at a time, and how the rest is refused."""
+"""The shedder: what is let in at a time, and how the rest is refused."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from service.door import Door, Environ
+from service.capacity.load_shedding import Environ, LoadShedder
 
 
 class Slow:
@@ -30,17 +30,19 @@ def slow() -> Slow:
     return Slow()
 
 
-def ask_aside(door: Door, answers: list[int], path: str = "/v1/movies/1", method: str = "GET") -> threading.Thread:
-    thread = threading.Thread(target=lambda: answers.append(Client(door).open(path, method=method).status_code))
+def ask_aside(
+    shedder: LoadShedder, answers: list[int], path: str = "/v1/movies/1", method: str = "GET"
+) -> threading.Thread:
+    thread = threading.Thread(target=lambda: answers.append(Client(shedder).open(path, method=method).status_code))
     thread.start()
     return thread
 
 
 def test_those_for_whom_there_is_no_room_are_refused_soon(slow: Slow) -> None:
-    door, answers = Door(slow, room=2), list[int]()
-    threads = [ask_aside(door, answers) for _ in range(2)]
+    shedder, answers = LoadShedder(slow, room=2), list[int]()
+    threads = [ask_aside(shedder, answers) for _ in range(2)]
     assert all(slow.inside.acquire(timeout=5) for _ in range(2))
-    refused = Client(door).get("/v1/movies/2")
+    refused = Client(shedder).get("/v1/movies/2")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert refused.content_type == "application/problem+json"
     assert json.loads(refused.data)["status"] == 503
@@ -48,13 +50,13 @@ def test_those_for_whom_there_is_no_room_are_refused_soon(slow: Slow) -> None:
     for thread in threads:
         thread.join()
     assert answers == [200, 200]
-    assert Client(door).get("/v1/movies/2").status_code == 200, "there is room again"
+    assert Client(shedder).get("/v1/movies/2").status_code == 200, "there is room again"
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/events"), ("GET", "/v1/stream"), ("GET", "/health/live")])
 def test_what_may_take_long_or_must_be_told_takes_no_room(slow: Slow, method: str, path: str) -> None:
-    door, answers = Door(slow, room=1), list[int]()
-    threads = [ask_aside(door, answers, path, method) for _ in range(3)]
+    shedder, answers = LoadShedder(slow, room=1), list[int]()
+    threads = [ask_aside(shedder, answers, path, method) for _ in range(3)]
     assert all(slow.inside.acquire(timeout=5) for _ in range(3))
     slow.may_end.set()
     for thread in threads:
@@ -66,7 +68,7 @@ def test_room_is_given_back_by_requests_that_fail() -> None:
     def fail(*_: object) -> Iterable[bytes]:
         raise ValueError
 
-    door = Door(fail, room=1)
+    shedder = LoadShedder(fail, room=1)
     for _ in range(3):
         with pytest.raises(ValueError):
-            Client(door).get("/v1/movies/1")
+            Client(shedder).get("/v1/movies/1")

@@ -9,7 +9,7 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from common.files import exclusive, write_durably
-from service.keys import Key, KeyRing, KeysError
+from service.access.keys import Key, KeyRing, KeysError
 
 COOKIE = "recommender_login"
 LOGIN_SECONDS = 12 * 3600

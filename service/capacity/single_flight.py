@@ -18,7 +18,7 @@ class NoAnswerError(RecommenderError):
     """There was no answer in time."""
 
 
-class Probe(Generic[Answer]):
+class SingleFlight(Generic[Answer]):
     """A question. One thread asks it at a time; who wants to know meanwhile waits for the same answer."""
 
     def __init__(self, question: Callable[[], Answer], keep_seconds: float = 0.0) -> None:

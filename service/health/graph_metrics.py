@@ -7,10 +7,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from common.times import utc_now
-from service.readiness import Figures
+from service.health.readiness import Figures
 
 
-class GraphFigures(Collector):
+class GraphMetrics(Collector):
     """Gauges of what was found out; what is not known is absent."""
 
     def __init__(self, figures: Figures) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from flask import Flask, Response, g, request
 
 from common.logs import REQUEST_ID
-from service.metrics import REQUEST_SECONDS, REQUESTS
+from service.health.metrics import REQUEST_SECONDS, REQUESTS
 
 logger = logging.getLogger("service.requests")
 

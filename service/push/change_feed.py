@@ -23,7 +23,7 @@ IDLE_SECONDS = 5.0
 REMEMBERED_USERS = 100_000
 
 
-class Follower:
+class ChangeFeed:
     """Asks for changes in a thread of its own, while somebody wants to know: every 20 ms, or 50 if all is quiet.
 
     Each answer that tells of a change makes a new version of what this process knows.

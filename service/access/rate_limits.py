@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from service.keys import MOST_KEYS, KeysError
+from service.access.keys import MOST_KEYS, KeysError
 
 MINUTE = 60.0
 CELL = struct.Struct("d")

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from common.errors import RecommenderError
-from service.metrics import MISSED_DEADLINES, SHED_REQUESTS
+from service.health.metrics import MISSED_DEADLINES, SHED_REQUESTS
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -22,7 +22,7 @@ class OverloadedError(RecommenderError):
     """More is asked for than can be answered in time."""
 
 
-class Workshop:
+class BoundedExecutor:
     """Does work in threads of its own, so that what hangs holds up neither the answer nor the rest of the process."""
 
     def __init__(self, threads: int, waiting: int, seconds: float) -> None:

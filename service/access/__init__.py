@@ -1,0 +1,1 @@
+"""Who may do what: keys, logins, rate limits, and the check before each request."""

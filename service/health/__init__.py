@@ -1,0 +1,1 @@
+"""What is ready, and what is counted."""
