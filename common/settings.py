@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from common.budget import Budget
 from common.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,6 +127,11 @@ class Settings(BaseModel):
     def bolt_uri(self) -> str:
         """Where Neo4j answers Bolt: the configured one, else the embedded one."""
         return self.neo4j_uri or f"bolt://127.0.0.1:{self.neo4j_bolt_port}"
+
+    @property
+    def budget(self) -> Budget:
+        """The limits of time that follow from the deadline."""
+        return Budget.of(self.deadline)
 
     @property
     def future(self) -> timedelta:

@@ -80,7 +80,7 @@ class TaskServer:
         edges = table_of_edges(keep_strongest(weights, weights.shape[1]), np.arange(1, weights.shape[1] + 1))
         version = f"evaluated-{utc_now():%H%M%S%f}"
         model = Model(version, utc_now(), len(edges), weights.shape[0], {}, {}, rule=learned.rule)
-        put_to_use(FittedModel(model, edges), Models(self._database), lambda _: None)
+        put_to_use(FittedModel(model, edges), Models(self._database), 0.0, lambda _: None)
 
     def rank(self, task: Task, count: int, diversity: float = 0) -> Columns:
         """The loaded task's lists, as the traversal gives them: users x count, -1 where there are no more."""

@@ -1,9 +1,9 @@
 """Fitting predicted stars from the staged ratings and the live ones, and putting them to use."""
 
 import logging
-import time
 from collections.abc import Iterable
 from datetime import datetime
+from time import sleep
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,6 @@ from engine.interactions import Interactions
 from engine.positives import RATED, LiveRating, replace_told, tabulate_live
 from engine.star_choice import Choice, choose_parameters
 from engine.stars import StarsModel, StarsParameters, fit_stars
-from engine.training import READERS_SECONDS
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars, StarsVersion
 
@@ -55,7 +54,7 @@ def refit_stars(
     fitted = describe_version(model, choice, movie_ids, utc_now())
     with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
         stars.put_to_use(fitted, bar.update)
-    time.sleep(READERS_SECONDS)
+    sleep(settings.budget.settle)
     stars.remove_unused()
     return fitted
 

@@ -2,10 +2,10 @@
 
 import json
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,6 @@ from graph.serving_rule import ServingRule
 logger = logging.getLogger(__name__)
 
 NEIGHBOURS = 50
-# A reader that began before a switch may still walk the old edges for as long as an answer may take.
-READERS_SECONDS = 3.0
 JUDGEMENT = "ndcg@10 of the next movie"
 # Share of a fit's time that goes into its choice, about.
 CHOICE_SHARE = 0.4
@@ -142,8 +140,8 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
     return fitted
 
 
-def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], object]) -> None:
-    """Write the edges beside the old ones, switch in one transaction, then remove the old ones.
+def put_to_use(fitted: FittedModel, models: Models, settle: float, progress: Callable[[int], object]) -> None:
+    """Write the edges beside the old ones, switch in one transaction, then remove the old ones `settle` seconds later.
 
     What a killed call left is removed before.
     """
@@ -151,7 +149,7 @@ def put_to_use(fitted: FittedModel, models: Models, progress: Callable[[int], ob
     models.write_similar(fitted.model.version, fitted.edges.rows(), progress)
     models.switch_model(fitted.model)
     logger.info("model %s is in use", fitted.model.version)
-    time.sleep(READERS_SECONDS)
+    sleep(settle)  # a reader that began before may still follow them
     models.remove_unused_similar()
 
 

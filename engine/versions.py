@@ -91,7 +91,7 @@ def refit(
         require_quality(fitted.model, current, trial, margin)
     archive = Archive.of(settings)
     archive.save(fitted)
-    _write(fitted, models, quiet=quiet)
+    _write(fitted, models, settings.budget.settle, quiet=quiet)
     _forget_old(models, archive)
     return fitted.model
 
@@ -152,15 +152,15 @@ def roll_back(settings: Settings, models: Models, version: str | None = None, *,
         wanted = named[0]
     if current and wanted.version == current.version:
         raise VersionError(f"model {wanted.version} is in use already")
-    _write(Archive.of(settings).load(wanted), models, quiet=quiet)
+    _write(Archive.of(settings).load(wanted), models, settings.budget.settle, quiet=quiet)
     if current and current.fitted_at > wanted.fitted_at:
         models.withdraw_model(current.version)
     return replace(wanted, withdrawn=False)
 
 
-def _write(fitted: FittedModel, models: Models, *, quiet: bool) -> None:
+def _write(fitted: FittedModel, models: Models, settle: float, *, quiet: bool) -> None:
     with tqdm(total=len(fitted.edges), unit="edge", desc="Writing", disable=quiet or None) as bar:
-        put_to_use(fitted, models, bar.update)
+        put_to_use(fitted, models, settle, bar.update)
 
 
 def _forget_old(models: Models, archive: Archive) -> None:

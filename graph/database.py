@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from neo4j import GraphDatabase, ManagedTransaction, Query, Record, RoutingControl, unit_of_work
+from neo4j.auth_management import AuthManagers
 from neo4j.exceptions import AuthError, DriverError, Neo4jError, TransientError
 from neo4j.time import DateTime
 
+from common.budget import Budget
 from common.settings import Settings
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
 from graph.queries import query
@@ -20,14 +22,9 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 Result = TypeVar("Result")
 
-# Below the service's own limit of 2 s for an answer, so that a missing database is told in time.
 CONNECT_SECONDS = 1.0
-READ_RETRY_SECONDS = 0.5
-# Share of the time for a whole answer that one read may take.
-READ_SHARE = 0.9
-# A writer may have to wait for another one's lock; what is not written in time is on the log.
-WRITE_SECONDS = 5.0
-WRITE_RETRY_SECONDS = 15.0
+# Where nobody waits for an answer.
+RETRY_SECONDS = 15.0
 
 # How a transaction ends that ran out of time: at its next step, or while it waited for a lock.
 TIMED_OUT = (
@@ -66,22 +63,21 @@ class Database:
         self,
         uri: str,
         user: str,
-        password: str,
+        password: str | Callable[[], str],
         name: str = "neo4j",
-        *,
-        retry_seconds: float = WRITE_RETRY_SECONDS,
-        read_seconds: float | None = None,
-        write_seconds: float | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        """`password`: or what returns it when a connection is made. `budget`: of who waits for what is done here."""
         self.name = name
-        self._read_seconds = read_seconds
-        self._write_seconds = write_seconds
+        self._read_seconds = budget.read if budget else None
+        self._write_seconds = budget.write if budget else None
+        connect = budget.connect if budget else CONNECT_SECONDS
         self._driver = GraphDatabase.driver(
             uri,
-            auth=(user, password),
-            connection_timeout=CONNECT_SECONDS,
-            connection_acquisition_timeout=CONNECT_SECONDS,
-            max_transaction_retry_time=retry_seconds,
+            auth=AuthManagers.basic(lambda: (user, password if isinstance(password, str) else password())),
+            connection_timeout=connect,
+            connection_acquisition_timeout=connect,
+            max_transaction_retry_time=budget.retry if budget else RETRY_SECONDS,
             liveness_check_timeout=10.0,
             keep_alive=True,
             notifications_min_severity="OFF",
@@ -91,16 +87,14 @@ class Database:
     def from_settings(cls, settings: Settings, *, interactive: bool = False) -> Self:
         """Open the configured database, or the embedded one with the password its home keeps.
 
-        `interactive`: somebody waits for each answer; reads and retries end within the deadline, writes within 5 s.
+        `interactive`: somebody waits for each answer, so that reads and writes keep to the budget of time.
         """
         return cls(
             settings.bolt_uri,
             settings.neo4j_user,
-            read_password(settings),
+            lambda: read_password(settings),
             settings.neo4j_database,
-            retry_seconds=READ_RETRY_SECONDS if interactive else WRITE_RETRY_SECONDS,
-            read_seconds=READ_SHARE * settings.deadline if interactive else None,
-            write_seconds=WRITE_SECONDS if interactive else None,
+            settings.budget if interactive else None,
         )
 
     def read(self, name: str, /, **parameters: Any) -> list[Record]:

@@ -28,7 +28,6 @@ from scripts.rehearsal import rehearse_finish
 SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
 TRIED_FIRST = ("", "?genre=Comedy&yearFrom=1990", "/318/explanation")
-STOP_SECONDS = 10
 BANNER = """
   Web pages         {url}
   Recommendations   {url}/v1/users/1/recommendations
@@ -99,7 +98,7 @@ class System:
 
     def start(self) -> None:
         """Bring everything up. Raises RecommenderError if a part does not come up."""
-        end_leftovers(self._processes)
+        end_leftovers(self._processes, self._settings.budget.kill)
         require_free_port(self._settings.port, "RECOMMENDER_PORT")
         if "RECOMMENDER_FEED_URL" not in os.environ:
             self._simulate_feed(self._settings.port + 1)
@@ -115,7 +114,7 @@ class System:
     def stop(self) -> None:
         """Stop the parts, then Neo4j."""
         self._stopping.set()
-        end_processes([part.process for part in self._parts])
+        end_processes([part.process for part in self._parts], self._settings.budget.kill)
         self._server.down()
         self._processes.unlink(missing_ok=True)
 
@@ -191,8 +190,8 @@ def await_ready(url: str, seconds: float, path: str = "/health/ready") -> None:
     raise RecommenderError(f"{url} is not ready after {seconds:g} s: see the log of the service")
 
 
-def end_leftovers(file: Path) -> None:
-    """End what an earlier run, killed itself, left running."""
+def end_leftovers(file: Path, seconds: float) -> None:
+    """End what an earlier run, killed itself, left running; by force after so many seconds."""
     try:
         known = json.loads(file.read_text())
     except (OSError, ValueError):
@@ -201,12 +200,12 @@ def end_leftovers(file: Path) -> None:
     for pid, created in known:
         if psutil.pid_exists(pid) and abs((process := psutil.Process(pid)).create_time() - created) < 1:
             left.append(process)
-    end_processes(left)
+    end_processes(left, seconds)
     file.unlink()
 
 
-def end_processes(processes: list[psutil.Process]) -> None:
-    """End processes and their children, gently at first."""
+def end_processes(processes: list[psutil.Process], seconds: float) -> None:
+    """End processes and their children; by force after so many seconds."""
     family = []
     for process in processes:
         try:
@@ -214,7 +213,7 @@ def end_processes(processes: list[psutil.Process]) -> None:
             process.terminate()
         except psutil.NoSuchProcess:
             continue
-    _, alive = psutil.wait_procs(family, STOP_SECONDS)
+    _, alive = psutil.wait_procs(family, seconds)
     for process in alive:
         process.kill()
 

@@ -14,11 +14,15 @@ from service.health import readiness
 from service.http import bodies, caching, headers, request_log
 from service.http.document import complete_document
 from service.http.json_requests import register_request_checks
+from service.http.policy import OPEN, SHOWN, adopt_view, enforce_deadlines
 from service.http.problems import register_error_handlers, validation_response
 from service.schemas import Problem
 from service.views import batch, events, health, login, movies, pages, push, sessions, stats, users
 
-GUARDED = {"users", "batch", "movies", "sessions", "stats"}
+# Of the views that are libraries'.
+LIBRARY_POLICIES = {"static": OPEN} | dict.fromkeys(
+    ("swagger.swagger", "swagger.static", "swagger.oauth2-redirect"), SHOWN
+)
 DOCS = Path(__file__).with_name("templates") / "docs.html"
 
 
@@ -46,22 +50,17 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     readiness.install(app)
     for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
-    guard_views(app)
     caching.install(app)
     app.register_blueprint(login.blueprint)
     app.register_blueprint(pages.blueprint)
     register_documentation(app)
     register_error_handlers(app)
-    load_shedding.install(app)
+    for endpoint, policy in LIBRARY_POLICIES.items():
+        adopt_view(app, endpoint, policy)
+    made = components.components_of(app)
+    enforce_deadlines(app, made.views)
+    load_shedding.install(app, made.budget.admission)
     return app
-
-
-def guard_views(app: OpenAPI) -> None:
-    """Give each view that asks the graph its deadline; events see to it themselves, and a stream has no end."""
-    workshop = app.extensions[components.KEY].workshop
-    for endpoint, view in app.view_functions.items():
-        if endpoint.split(".")[0] in GUARDED:
-            app.view_functions[endpoint] = workshop.guarded(view)
 
 
 def register_documentation(app: OpenAPI) -> None:
@@ -71,9 +70,11 @@ def register_documentation(app: OpenAPI) -> None:
     app.register_blueprint(RegisterPlugin.register("/openapi.json"), url_prefix="/docs")
 
     @app.route("/openapi.json")
+    @SHOWN
     def openapi() -> dict[str, object]:
         return document
 
     @app.route("/docs")
+    @SHOWN
     def docs() -> Response:
         return redirect(url_for("swagger.swagger"))  # type: ignore[return-value]

@@ -1,13 +1,15 @@
-"""What the views work with: one set of repositories per process."""
+"""What a process of the service works with, made at one moment by one owner, and closed with it."""
 
+import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from typing import Generic, TypeVar
 
 from flask import Flask, current_app
 
+from common.background import BackgroundLoops
 from common.settings import Settings
 from common.times import NEVER
 from graph.database import Database
@@ -32,12 +34,34 @@ from stream.events import Event
 from stream.viewings import FinishRules
 from stream.writer import apply_events
 
+logger = logging.getLogger(__name__)
+
 KEY = "recommender"
 # Traversals at a time in one process, and requests that may wait for their turn (docs/benchmarks.md).
 THREADS = 3
 WAITING = 24
 # Which events fit onto the log is known well enough by a figure so old.
 BACKLOG_SECONDS = 1.0
+# Of a process that ends, for what its loops are doing.
+END_SECONDS = 1.0
+
+Made = TypeVar("Made")
+
+
+class Lazy(Generic[Made]):
+    """Something that is made when it is first asked for, by one thread; if that fails, the next one tries again."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self.made: Made | None = None
+
+    def get(self) -> Made:
+        """It. Raises what making it raises."""
+        with self._lock:
+            if self.made is None:
+                self.made = self._make()
+            return self.made
 
 
 @dataclass(frozen=True)
@@ -48,140 +72,85 @@ class Write:
     lists: Sequence[tuple[str, RecommendationList]] = ()
 
 
-@dataclass
 class Components:
-    """The repositories, each made at its first use: a driver must not be older than the process that uses it."""
+    """The repositories, loops and executors of one process.
 
-    settings: Settings
-    streams_ended: threading.Event = field(default_factory=threading.Event)
+    Made after gunicorn has forked: a driver must not be older than the process that uses it. Nothing connects before
+    it is used, and no thread begins.
+    """
 
-    @cached_property
-    def database(self) -> Database:
-        """The database, with short limits: somebody waits for each answer."""
-        return Database.from_settings(self.settings, interactive=True)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.budget = settings.budget
+        self._rules = FinishRules.from_settings(settings)
+        self._log = Lazy(lambda: open_log(settings))
+        self.loops = BackgroundLoops()
+        self.database = Database.from_settings(settings, interactive=True)
+        self.movies = Movies(self.database)
+        self.history = History(self.database)
+        self.models = Models(self.database)
+        self.recommendations = Recommendations(self.database, settings.history_limit, settings.current)
+        self.stars = Stars(self.database)
+        self.ingest = Ingest(self.database, timedelta(days=settings.hit_window))
+        self.erasures = Erasures(self.database, settings.erased_file)
+        self.backlog = SingleFlight(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
+        self.changes = ChangeFeed(self.ingest, self.budget.freshness, self.loops)
+        self.cache = AnswerCache(self.changes)
+        self.broadcaster = Broadcaster(self.ingest, self.recommendations, self.changes, self.loops)
+        self.views = BoundedExecutor("views", THREADS, WAITING, self.budget.deadline)
+        # Lists for those who have just finished a movie do not queue behind those who browse.
+        self.finishes = BoundedExecutor("finishes", THREADS, WAITING, self.budget.deadline)
+        self.writes = GroupCommit("writes", self._commit, self.loops)
 
-    @cached_property
-    def movies(self) -> Movies:
-        """The catalogue."""
-        return Movies(self.database)
-
-    @cached_property
-    def history(self) -> History:
-        """What users did."""
-        return History(self.database)
-
-    @cached_property
-    def models(self) -> Models:
-        """The model in use."""
-        return Models(self.database)
-
-    @cached_property
-    def recommendations(self) -> Recommendations:
-        """The traversals."""
-        return Recommendations(self.database, self.settings.history_limit, self.settings.current)
-
-    @cached_property
-    def stars(self) -> Stars:
-        """Predicted stars."""
-        return Stars(self.database)
-
-    @cached_property
-    def ingest(self) -> Ingest:
-        """Writes."""
-        return Ingest(self.database, timedelta(days=self.settings.hit_window))
-
-    @cached_property
-    def erasures(self) -> Erasures:
-        """Who is erased."""
-        return Erasures(self.database, self.settings.erased_file)
-
-    @cached_property
+    @property
     def log(self) -> EventLog:
-        """The event log."""
-        return open_log(self.settings)
-
-    @cached_property
-    def backlog(self) -> SingleFlight[int]:
-        """How many events the graph is behind the log."""
-        return SingleFlight(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
-
-    @cached_property
-    def pusher(self) -> Broadcaster:
-        """Pushes what changes to those who follow."""
-        return Broadcaster(self.ingest, self.recommendations, self.follower, self.streams_ended)
-
-    @cached_property
-    def follower(self) -> ChangeFeed:
-        """What has changed in the graph."""
-        return ChangeFeed(self.ingest, self.settings.deadline / 2)
-
-    @cached_property
-    def cache(self) -> AnswerCache:
-        """Answers that still hold."""
-        return AnswerCache(self.follower)
-
-    @cached_property
-    def workshop(self) -> BoundedExecutor:
-        """Where views are done."""
-        return BoundedExecutor(THREADS, WAITING, self.settings.deadline)
-
-    @cached_property
-    def finishers(self) -> BoundedExecutor:
-        """Where lists are made for those who have just finished a movie: they do not queue behind those who browse."""
-        return BoundedExecutor(THREADS, WAITING, self.settings.deadline)
-
-    @cached_property
-    def writes(self) -> GroupCommit[Write, set[int]]:
-        """Writes to the graph; tells which users of logged events are erased, so that nothing of them was kept."""
-        rules = FinishRules.from_settings(self.settings)
-
-        def commit(writes: list[Write]) -> set[int]:
-            events = [event for write in writes for event in write.events]
-            lists = [entry for write in writes for entry in write.lists]
-
-            def work(batch: IngestTransaction) -> set[int]:
-                if events:
-                    apply_events(batch, events, rules)
-                if lists:
-                    batch.store_lists(lists)
-                until = batch.find_erased({event.user_id for event in events if event.user_id})
-                return {user_id for user_id, moment in until.items() if moment == NEVER}
-
-            return self.ingest.transact(work)
-
-        return GroupCommit("writes", commit)
+        """The event log. Raises EventLogError if it cannot be opened."""
+        return self._log.get()
 
     def apply(self, events: list[Event]) -> int:
         """Bring logged events into the graph at once; returns how many edges were taken back."""
-        rules = FinishRules.from_settings(self.settings)
-        return self.ingest.transact(lambda batch: apply_events(batch, events, rules))
+        return self.ingest.transact(lambda batch: apply_events(batch, events, self._rules))
 
     def close(self) -> None:
         """End what goes on in the background, and all connections."""
-        self.end_streams()
-        if "follower" in self.__dict__:
-            self.follower.end()
-        for name in ("workshop", "finishers"):
-            if name in self.__dict__:
-                getattr(self, name).end()
-        if "database" in self.__dict__:
-            self.database.close()
+        self.broadcaster.end()
+        self.loops.end(END_SECONDS)
+        self.views.end()
+        self.finishes.end()
+        if self._log.made is not None:
+            self._log.made.close()
+        self.database.close()
+        logger.info("all connections are closed")
 
-    def end_streams(self) -> None:
-        """Let those who follow go, and who comes yet: perhaps from another process that stops, too."""
-        self.streams_ended.set()
-        if "pusher" in self.__dict__:
-            self.pusher.end()
+    def _commit(self, writes: list[Write]) -> set[int]:
+        """Commit a group; returns which users of its events are erased, so that nothing of them was kept."""
+        events = [event for write in writes for event in write.events]
+        lists = [entry for write in writes for entry in write.lists]
+
+        def work(batch: IngestTransaction) -> set[int]:
+            if events:
+                apply_events(batch, events, self._rules)
+            if lists:
+                batch.store_lists(lists)
+            until = batch.find_erased({event.user_id for event in events if event.user_id})
+            return {user_id for user_id, moment in until.items() if moment == NEVER}
+
+        return self.ingest.transact(work)
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Give an app its access."""
+    """Make an app's components."""
     app.extensions[KEY] = Components(settings)
 
 
-def components() -> Components:
-    """The current app's access."""
-    access = current_app.extensions[KEY]
-    if not isinstance(access, Components):
+def components_of(app: Flask) -> Components:
+    """An app's components."""
+    found = app.extensions[KEY]
+    if not isinstance(found, Components):
         raise TypeError(f"app.extensions[{KEY!r}] is no Components")
-    return access
+    return found
+
+
+def components() -> Components:
+    """The current app's components."""
+    return components_of(current_app)

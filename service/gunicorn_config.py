@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from math import ceil
 from typing import Any
 
 from common.metrics import share_metrics
@@ -19,7 +20,7 @@ keepalive = 650  # longer than load balancers keep theirs, or they send requests
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 4096
-graceful_timeout = 8  # longer than any request may take
+graceful_timeout = ceil(_settings.budget.stop)
 loglevel = _settings.log_level.lower()
 logger_class = "service.server.logger.Logger"
 control_socket_disable = True
@@ -45,3 +46,11 @@ def child_exit(_: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead  # there is where to count by now
 
     mark_process_dead(worker.pid)
+
+
+def worker_exit(_: Any, worker: Any) -> None:
+    """In a worker process that ends, once its requests are answered; one that never began has no app."""
+    if worker.wsgi is not None:
+        from service.components import components_of
+
+        components_of(worker.wsgi).close()

@@ -51,7 +51,10 @@ def worker() -> None:
     share_metrics(settings, "worker")
     from stream.worker import run_worker  # what counts is imported once there is where to count
 
-    run_worker(settings, _stop_at_signals(STOP_SECONDS))
+    if left := run_worker(settings, _stop_at_signals(STOP_SECONDS)):
+        raise RecommenderError(
+            f"stopped while {', '.join(left)} still waited for an answer: what is not applied stays on the event log"
+        )
 
 
 def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
@@ -211,7 +214,7 @@ def _stop_at_signals(seconds: float | None = None) -> threading.Event:
         stop.set()
         if seconds is not None:
             time.sleep(seconds)
-            os._exit(0)
+            os._exit(1)
 
     threading.Thread(target=await_signal, name="signals", daemon=True).start()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import time
 from collections.abc import Callable
 
 from common.times import utc_now
@@ -18,7 +17,6 @@ logger = logging.getLogger(__name__)
 MINUTE = 60.0
 # A call may reach the feed later than it was counted here, by as long as it takes to connect.
 BUDGET_SECONDS = MINUTE + CONNECT_SECONDS
-STEP_SECONDS = 0.05
 
 
 class Poller:
@@ -30,7 +28,6 @@ class Poller:
         log: EventLog,
         calls_per_minute: int,
         uniform: Callable[[float, float], float] = random.uniform,
-        clock: Callable[[], float] = time.monotonic,
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         """`tell` is called when there is something new on the log."""
@@ -38,20 +35,7 @@ class Poller:
         self._log = log
         self._calls = calls_per_minute
         self._backoff = Backoff(uniform)
-        self._clock = clock
         self._tell = tell
-        self._due = float("-inf")
-        self._leads = False
-
-    def step(self) -> float:
-        """Stay the leading worker and, if this is the one, poll when it is time; returns how long to wait then."""
-        if self._log.lead() is not self._leads:
-            self._leads = not self._leads
-            told = f"leads: it polls {self._client.url}" if self._leads else "leads no more"
-            logger.info("this worker %s", told)
-        if self._leads and self._clock() >= self._due:
-            self._due = self._clock() + self.poll_once()
-        return STEP_SECONDS
 
     def poll_once(self) -> float:
         """Call the feed if the budget allows; returns the seconds to wait before the next call of this method."""

@@ -18,15 +18,15 @@ LIST_LENGTH = 10
 # Traversals at a time, and lists that are stored in one transaction: followers get them all at once.
 TRAVERSALS = 2
 STORED_LISTS = 10
-# In which the service itself may store the list of a finish that it was told of.
-GRACE_SECONDS = 2.0
 
 
 class Recommender:
     """Answers each finish in the graph with a fresh list; a restart carries on where the last one stopped."""
 
-    def __init__(self, ingest: Ingest, models: Models, recommendations: Recommendations) -> None:
+    def __init__(self, ingest: Ingest, models: Models, recommendations: Recommendations, grace: float) -> None:
+        """`grace`: seconds in which the service itself may store the list of a finish that it received."""
         self._ingest = ingest
+        self._grace = grace
         self._told: dict[str, float] = {}
         self._models = models
         self._recommendations = recommendations
@@ -66,7 +66,7 @@ class Recommender:
         now = time.monotonic()
         told = [finish.event_id for finish in finishes if finish.source == API]
         self._told = {event_id: self._told.get(event_id, now) for event_id in told}
-        awaited = [f for f in finishes if now - self._told.get(f.event_id, float("-inf")) < GRACE_SECONDS]
+        awaited = [f for f in finishes if now - self._told.get(f.event_id, float("-inf")) < self._grace]
         return [finish for finish in finishes if finish not in awaited], awaited
 
     def _recommend(self, finish: Finish) -> RecommendationList:

@@ -1,14 +1,14 @@
-"""The worker: one thread polls the feed into the log, one applies the log and recommends."""
+"""The worker: loops that poll the feed into the log, apply the log, recommend, and deliver."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 import requests
 
+from common.background import BackgroundLoops
 from common.errors import RecommenderError
 from common.settings import Settings
 from graph.database import Database
@@ -35,13 +35,16 @@ GROWING_SECONDS = 0.05
 # How long what others put on the log, and finishes that others applied, may go unnoticed.
 QUIET_SECONDS = 0.1
 FAILURE_SECONDS = 1.0
+LEAD_SECONDS = 0.5
+# Of a worker that is told to stop, for what its loops are doing: what is not written stays on the log.
+STOP_SECONDS = 3.0
 TRIM_SECONDS = 600.0
 
 
-def run_worker(settings: Settings, stop: threading.Event) -> None:
-    """Poll, write, recommend and deliver until `stop` is set. Raises RecommenderError if it cannot start.
+def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
+    """Poll, write, recommend and deliver until `stop` is set; the names of the loops that did not end in time then.
 
-    Of several workers on one log all write, and one does the rest.
+    Of several workers on one log all write, and one does the rest. Raises RecommenderError if it cannot start.
     """
     log = open_log(settings)
     if settings.webhook_url:
@@ -57,22 +60,41 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         news = threading.Event()
         client = FeedClient(settings.feed_url, polling, settings.future)
         poller = Poller(client, log, settings.feed_calls_per_minute, tell=news.set)
-        recommending = Led(log, lambda: Recommender(ingest, models, recommendations).recommend_pending)
-        steps: dict[str, Callable[[], float]] = {
-            "poller": poller.step,
-            "trimmer": partial(trim_log, log, ingest, settings),
-            "retainer": Led(log, lambda: partial(retain_hourly, log, ingest, settings), idle=TRIM_SECONDS),
-            "eraser": Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS),
-        }
+        recommend = partial(Recommender, ingest, models, recommendations, settings.deadline)
+        recommending = Led(log, lambda: recommend().recommend_pending)
+        loops = BackgroundLoops()
+        loops.add("leader", Leadership(log, settings.feed_url).step)
+        loops.add("writer", partial(_advance, writer, recommending, news))
+        loops.add("poller", Led(log, lambda: poller.poll_once, idle=FAILURE_SECONDS))
+        loops.add("trimmer", partial(trim_log, log, ingest, settings))
+        loops.add("retainer", Led(log, lambda: partial(retain_hourly, log, ingest, settings), idle=TRIM_SECONDS))
+        loops.add("eraser", Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS))
         if settings.webhook_url:
-            steps["webhook"] = Led(
-                log, lambda: Webhook(settings, posting, ingest, recommendations, log).deliver_once, idle=FAILURE_SECONDS
-            )
-        with _repeated_beside(steps, stop):
-            logger.info("following the event log")
-            _repeat("writer", partial(_advance, writer, recommending, news), stop)
-            logger.info("stopping")
+            deliver = partial(Webhook, settings, posting, ingest, recommendations, log)
+            loops.add("webhook", Led(log, lambda: deliver().deliver_once, idle=FAILURE_SECONDS))
+        loops.start()
+        logger.info("following the event log")
+        stop.wait()
+        logger.info("stopping")
+        left = loops.end(STOP_SECONDS)
         log.close()
+    return left
+
+
+class Leadership:
+    """Stays, or becomes, the leading worker in a loop of its own: no other step, however long, keeps it from asking."""
+
+    def __init__(self, log: EventLog, feed_url: str) -> None:
+        self._log = log
+        self._feed_url = feed_url
+        self._leads = False
+
+    def step(self) -> float:
+        """Ask once; returns the seconds until it must be asked again."""
+        if self._log.lead() is not self._leads:
+            self._leads = not self._leads
+            logger.info("this worker %s", f"leads: it polls {self._feed_url}" if self._leads else "leads no more")
+        return LEAD_SECONDS
 
 
 class Led:
@@ -133,20 +155,6 @@ def trim_log(log: EventLog, ingest: Ingest, settings: Settings) -> float:
     return TRIM_SECONDS
 
 
-@contextmanager
-def _repeated_beside(steps: dict[str, Callable[[], float]], stop: threading.Event) -> Iterator[None]:
-    """Each step in a thread of its own; what has not ended a second after `stop` is left behind."""
-    threads = [
-        threading.Thread(target=_repeat, args=(name, step, stop), name=name, daemon=True)
-        for name, step in steps.items()
-    ]
-    for thread in threads:
-        thread.start()
-    yield
-    for thread in threads:
-        thread.join(FAILURE_SECONDS)
-
-
 def _advance(writer: Writer, recommend: Callable[[], float], news: threading.Event) -> float:
     news.clear()
     applied = writer.apply_pending()
@@ -158,17 +166,3 @@ def _advance(writer: Writer, recommend: Callable[[], float], news: threading.Eve
         return GROWING_SECONDS
     news.wait(QUIET_SECONDS)
     return 0.0
-
-
-def _repeat(name: str, step: Callable[[], float], stop: threading.Event) -> None:
-    """Call `step` again and again, waiting as long as it says; what it raises is logged and costs a second."""
-    while not stop.is_set():
-        try:
-            wait = step()
-        except RecommenderError as error:
-            logger.warning("%s: %s", name, error)
-            wait = FAILURE_SECONDS
-        except Exception:
-            logger.exception("%s: an unexpected error", name)
-            wait = FAILURE_SECONDS
-        stop.wait(wait)

@@ -1,7 +1,6 @@
 """From the log into the graph: each batch's edges and the offset move in one transaction."""
 
 import logging
-from collections.abc import Callable
 
 from common.errors import RecommenderError
 from graph.errors import ContentRefusedError
@@ -16,6 +15,7 @@ from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
 logger = logging.getLogger(__name__)
 
 BATCH = 5000
+Record = tuple[int, Event | None]  # an offset of the log, and its event; None if that could not be decoded
 VIEWING_TYPES = {*SIGHTINGS, EventType.FINISHED}
 
 
@@ -49,47 +49,48 @@ class Writer:
         return applied
 
     def _apply_partition(self, partition: int) -> int:
-        # Nothing new is the usual case, and needs no lock to be seen.
-        if not self._log.read(partition, self._ingest.read_offset(self._log.name, partition).offset, 1):
+        # Read and decoded before anything is locked: a POST needs the same lock.
+        offset = self._ingest.read_offset(self._log.name, partition).offset
+        records = self._log.read(partition, offset, BATCH)
+        if not records:
             return 0
         try:
-            return self._apply(partition, BATCH)
+            return self._apply(partition, offset, records)
         except Exception as error:
             _require_content(error)
             logger.warning("a batch cannot be applied (%s): its events are, one by one", error)
         applied = 0
-        while applied < BATCH and (done := self._apply_or_bury(partition)):
-            applied += done
+        for record in records:
+            applied += self._apply_or_bury(partition, offset, record)
+            offset = record[0] + 1
         return applied
 
-    def _apply_or_bury(self, partition: int) -> int:
+    def _apply_or_bury(self, partition: int, offset: int, record: Record) -> int:
         try:
-            return self._apply(partition, 1)
+            return self._apply(partition, offset, [record])
         except Exception as error:
             _require_content(error)
             reason = f"an event of partition {partition} cannot be applied: {error}"
             logger.warning("%s", reason)
-            return self._apply(partition, 1, lambda event: self._log.bury(event.model_dump_json(by_alias=True), reason))
+        number, event = record
+        if event is not None:
+            self._log.bury(event.model_dump_json(by_alias=True), reason)
+        return self._apply(partition, offset, [(number, None)])
 
-    def _apply(self, partition: int, limit: int, instead: Callable[[Event], None] | None = None) -> int:
-        """Apply the next records, or do something `instead` with their events; returns how many there were."""
-        log = self._log
+    def _apply(self, partition: int, offset: int, records: list[Record]) -> int:
+        """Apply records read from an offset on; returns how many, 0 if the graph is not at that offset any more."""
+        name, after = self._log.name, records[-1][0] + 1
+        events = [event for _, event in records if event is not None]
 
         def apply(batch: IngestTransaction) -> int:
-            offset = batch.lock_offset(log.name, partition)
+            if batch.lock_offset(name, partition) != offset:  # another writer has applied them, or a restore came
+                return 0
             if self._catalogue is not None:  # a load may have put another one in its place
                 require_catalogue(batch.get_catalogue(), self._catalogue)
-            records = log.read(partition, offset, limit)
-            if records:
-                logger.debug("applying %d records of partition %d", len(records), partition)
-                events = [event for _, event in records if event is not None]
-                if instead is None:
-                    apply_events(batch, events, self._rules, (partition, log.partitions))
-                else:
-                    for event in events:
-                        instead(event)
-                batch.move_offset(log.name, partition, records[-1][0] + 1)
-                logger.debug("committing up to offset %d", records[-1][0] + 1)
+            logger.debug("applying %d records of partition %d", len(records), partition)
+            apply_events(batch, events, self._rules, (partition, self._log.partitions))
+            batch.move_offset(name, partition, after)
+            logger.debug("committing up to offset %d", after)
             return len(records)
 
         applied = self._ingest.transact(apply)

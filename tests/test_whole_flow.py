@@ -158,7 +158,7 @@ def test_what_a_killed_run_left_behind_is_ended(tmp_path: Path) -> None:
     created = psutil.Process(left.pid).create_time()
     # The second has the id of a process of ours, but was created at another time: a later process.
     file.write_text(json.dumps([[left.pid, created], [stranger.pid, created - 100]]))
-    end_leftovers(file)
+    end_leftovers(file, 10)
     assert left.poll() is not None
     assert stranger.poll() is None
     assert not file.exists()

@@ -11,20 +11,16 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
 from common.settings import Settings
-from service.access.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
+from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
 from service.access.rate_limits import RateLimits, Verdict
+from service.http.policy import SAFE_METHODS, requested_policy
 from service.http.problems import problem_response
 
 logger = logging.getLogger(__name__)
 
 EXTENSION = "access"
 CSRF_HEADER = "X-CSRF-Token"
-# What everybody may see: whether the service lives, and what the login page needs. Who logs out changes nothing here.
-OPEN_RULES = {"/health/live", "/health/ready", "/login", "/logout", "/static/<path:filename>"}
-READING_METHODS = {"GET", "HEAD"}
-# These ask; their questions are only too long for a query.
-READING_POSTS = {"/v1/sessions/recommendations", "/v1/recommendations"}
 MAKE_A_KEY = "`python -m service keys add NAME --scope write` makes one"
 
 SECURITY_SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
@@ -46,10 +42,10 @@ class Access:
 
     def check(self) -> ResponseReturnValue | None:
         """Nothing if the request may go on; else the answer that refuses it."""
-        rule = request.url_rule.rule if request.url_rule else None
-        if request.method == "OPTIONS" or rule in OPEN_RULES:
+        scope = requested_policy(current_app, request).scope
+        if request.method == "OPTIONS" or scope is None:
             return None
-        return self._check_key(find_scope(request.method, rule), read_presented_key())
+        return self._check_key(scope, read_presented_key())
 
     def csrf_token(self) -> str:
         """For pages: what their requests that write send as X-CSRF-Token. Empty for who is not logged in."""
@@ -94,11 +90,6 @@ def install(app: Flask, settings: Settings) -> None:
     app.before_request(access.check)
     app.add_template_global(access.csrf_token)
 
-    @app.errorhandler(KeysError)
-    def answer_unchecked(error: KeysError) -> Response:
-        logger.error("nobody gets in: %s", error)
-        return problem_response(503, "the keys cannot be checked now; the service's log says why")
-
 
 def current_access() -> Access:
     """The current app's access."""
@@ -106,11 +97,6 @@ def current_access() -> Access:
     if not isinstance(access, Access):
         raise TypeError(f"app.extensions[{EXTENSION!r}] is no Access")
     return access
-
-
-def find_scope(method: str, rule: str | None) -> Scope:
-    """What a request needs; whatever is not known to read counts as writing."""
-    return READ if method in READING_METHODS or (method == "POST" and rule in READING_POSTS) else WRITE
 
 
 def read_presented_key() -> str | None:
@@ -121,7 +107,7 @@ def read_presented_key() -> str | None:
 
 def ask_for_key(scope: Scope, presented: bool) -> ResponseReturnValue:
     """401; browsers are sent to the login page."""
-    if not presented and request.method in READING_METHODS and "text/html" in request.headers.get("Accept", ""):
+    if not presented and request.method in SAFE_METHODS and "text/html" in request.headers.get("Accept", ""):
         return redirect("/login?" + urlencode({"next": request.full_path.removesuffix("?")}))
     wanted = f"needs an API key with the scope {scope}, as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
     response = problem_response(401, "there is no such API key" if presented else f"this {wanted}; {MAKE_A_KEY}")

@@ -32,20 +32,20 @@ class Answer:
 class AnswerCache:
     """The latest answers of one process, by path and query. The least used go first, and the old ones in any case."""
 
-    def __init__(self, follower: ChangeFeed) -> None:
-        self._follower = follower
+    def __init__(self, changes: ChangeFeed) -> None:
+        self._changes = changes
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Answer | None:
-        """The answer, if it still holds. The follower must be fresh."""
+        """The answer, if it still holds. The change feed must be fresh."""
         with self._lock:
             answer = self._answers.get(key)
             if answer is None:
                 return None
             oldest = OLDEST_TRENDING_SECONDS if answer.user_id is None else OLDEST_SECONDS
-            if time.monotonic() - answer.made_at > oldest or self._follower.has_changed(answer.user_id, answer.version):
+            if time.monotonic() - answer.made_at > oldest or self._changes.has_changed(answer.user_id, answer.version):
                 self._drop(key)
                 return None
             self._answers.move_to_end(key)

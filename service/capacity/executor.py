@@ -1,4 +1,4 @@
-"""Work with a deadline, and no more of it at a time than can be done."""
+"""A bounded executor: work with a deadline, and no more of it at a time than can be done."""
 
 import threading
 from collections.abc import Callable
@@ -25,15 +25,15 @@ class OverloadedError(RecommenderError):
 class BoundedExecutor:
     """Does work in threads of its own, so that what hangs holds up neither the answer nor the rest of the process."""
 
-    def __init__(self, threads: int, waiting: int, seconds: float) -> None:
+    def __init__(self, name: str, threads: int, waiting: int, seconds: float) -> None:
         """So many `threads`, so much work `waiting` for one, and `seconds` from the order to the answer."""
         self._seconds = seconds
         self._room = threading.BoundedSemaphore(threads + waiting)
-        self._pool = ThreadPoolExecutor(threads, "workshop")
+        self._pool = ThreadPoolExecutor(threads, name)
 
     def end(self) -> None:
-        """Returns when what is being done is done."""
-        self._pool.shutdown()
+        """Begin nothing more; what is being done goes on."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def do(self, work: Callable[[], Result], seconds: float | None = None) -> Result:
         """Do work within the current request. What is late goes on, and its result is dropped.

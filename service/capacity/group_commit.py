@@ -1,11 +1,11 @@
 """Group commit: what requests of one process write at the same time shares one transaction."""
 
 import queue
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from common.background import UNTIL_WOKEN, BackgroundLoops
 from graph.errors import DatabaseUnavailableError
 
 Item = TypeVar("Item")
@@ -15,14 +15,12 @@ LARGEST_GROUP = 200
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Writes what is handed in meanwhile whenever it is done with the last group; in a thread from the first use on."""
+    """Writes in a background loop, a group at a time: what was handed in while the last one was written."""
 
-    def __init__(self, name: str, commit: Callable[[list[Item]], Result]) -> None:
-        self._name = name
+    def __init__(self, name: str, commit: Callable[[list[Item]], Result], loops: BackgroundLoops) -> None:
         self._commit = commit
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._loop = loops.add(name, self._write_waiting)
 
     def write(self, item: Item, seconds: float) -> Result:
         """Returns when the item is committed, with what the commit of its group returned.
@@ -35,21 +33,20 @@ class GroupCommit(Generic[Item, Result]):
             raise DatabaseUnavailableError("Neo4j does not write in time") from None
 
     def submit(self, item: Item) -> Future[Result]:
-        """Returns at once; the future tells what became of it."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+        """Returns at once; the future gets what became of it."""
         future: Future[Result] = Future()
         self._waiting.put((item, future))
+        self._loop.wake()
         return future
 
-    def _run(self) -> None:
-        while True:
-            group = [self._waiting.get()]
-            while len(group) < LARGEST_GROUP and not self._waiting.empty():
-                group.append(self._waiting.get())
-            self._write_group(group)
+    def _write_waiting(self) -> float:
+        group: list[tuple[Item, Future[Result]]] = []
+        while len(group) < LARGEST_GROUP and not self._waiting.empty():
+            group.append(self._waiting.get())
+        if not group:
+            return UNTIL_WOKEN
+        self._write_group(group)
+        return 0.0
 
     def _write_group(self, group: list[tuple[Item, Future[Result]]]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""No more requests in a process at a time than it can do.
+"""Load shedding: no more requests in a process at a time than it can do.
 
 All others wait outside for a moment and are then refused, before anything is done for them: hundreds of threads that
 compute by turns would make everybody late, and a refusal by the app costs half as much as an answer.
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from service.health.metrics import SHED_REQUESTS
+from service.http.policy import policy_of
 from service.http.problems import MEDIA_TYPE, RETRY_SECONDS
 from service.schemas import Problem
 
@@ -19,7 +21,6 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 # Requests inside; docs/benchmarks.md, "Four times too much".
 ROOM = 8
-PATIENCE_SECONDS = 0.1
 REFUSED = "503 Service Unavailable"
 BODY = (
     Problem(title="Service Unavailable", status=503, detail="more is asked for than can be answered in time; try again")
@@ -37,15 +38,20 @@ HEADERS = [
 class LoadShedder:
     """A WSGI application that lets so many requests at a time into another one."""
 
-    def __init__(self, application: Application, room: int = ROOM) -> None:
+    def __init__(
+        self, application: Application, is_shed: Callable[[Environ], bool], patience: float, room: int = ROOM
+    ) -> None:
+        """`is_shed`: whether a request counts. `patience`: seconds that one waits for room."""
         self._application = application
+        self._is_shed = is_shed
+        self._patience = patience
         self._room = threading.BoundedSemaphore(room)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, or refuse it."""
-        if not is_counted(environ):
+        if not self._is_shed(environ):
             return self._application(environ, start_response)
-        if not self._room.acquire(timeout=PATIENCE_SECONDS):
+        if not self._room.acquire(timeout=self._patience):
             SHED_REQUESTS.inc()
             start_response(REFUSED, HEADERS)
             return [BODY]
@@ -55,12 +61,15 @@ class LoadShedder:
             self._room.release()
 
 
-def is_counted(environ: Environ) -> bool:
-    """Reads of the API. A body may be long in coming, and a stream has no end; health is told always."""
-    path = str(environ.get("PATH_INFO", ""))
-    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} and path.startswith("/v1/") and path != "/v1/stream"
+def install(app: Flask, patience: float) -> None:
+    """Shed what the policies of an app's endpoints allow to shed."""
 
+    def is_shed(environ: Environ) -> bool:
+        try:
+            endpoint, _ = app.url_map.bind_to_environ(environ).match()
+        except HTTPException:
+            return False
+        policy = policy_of(app, endpoint)
+        return policy is not None and policy.shed
 
-def install(app: Flask) -> None:
-    """Put a door before an app."""
-    app.wsgi_app = LoadShedder(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = LoadShedder(app.wsgi_app, is_shed, patience)  # type: ignore[method-assign]

@@ -1,5 +1,7 @@
 """Which part is ready and why not, and the figures of graph and log: told in time, also while a part hangs."""
 
+import logging
+from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,12 +16,13 @@ from graph.repositories.models import Model
 from graph.schema import SchemaError, require_known_schema, require_migrated_schema
 from service.capacity.single_flight import Answer, NoAnswerError, SingleFlight, result_of
 from service.components import Components, components
+from service.http.problems import find_answer
 from service.schemas import PartState
 from stream.event_log.base import EventLogError
 
+logger = logging.getLogger(__name__)
+
 KEY = "readiness"
-# Below the 2.5 s within which every request is answered.
-WAIT_SECONDS = 1.5
 # What takes longer to find out may be so old.
 KEPT_SECONDS = 10.0
 FEEDBACK_WINDOW = timedelta(days=1)
@@ -50,13 +53,13 @@ class Readiness:
     def check_parts(self) -> dict[str, PartState]:
         """The state of each part."""
         answers = self._ask_parts()
-        wait(answers, WAIT_SECONDS)
+        wait(answers, self._access.budget.readiness)
         return self._parts(*answers)
 
     def measure(self) -> Figures:
         """The state of each part, and all figures."""
         answers, letters, hit_rate = self._ask_parts(), self._letters.ask(), self._hit_rate.ask()
-        wait((*answers, letters, hit_rate), WAIT_SECONDS)
+        wait((*answers, letters, hit_rate), self._access.budget.readiness)
         model, _, _, backlog = answers
         return Figures(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
 
@@ -71,6 +74,7 @@ class Readiness:
             "model": _model_state(model, traversal),
             "eventLog": _log_state(log),
             "worker": self._worker_state(backlog),
+            "background": _background_state(self._access.loops.failing()),
         }
 
     def _ask_model(self) -> Model | None:
@@ -95,7 +99,7 @@ class Readiness:
         try:
             events = result_of(backlog)
         except EventLogError as error:
-            return PartState(ready=False, detail=str(error))
+            return _failed(error)
         except NoAnswerError:
             return PartState(ready=True, detail="not known: the event log or Neo4j gives no answer in time")
         except RecommenderError:
@@ -106,13 +110,26 @@ class Readiness:
         return PartState(ready=False, detail=f"{detail}, no more are taken: is `python -m stream worker` running?")
 
 
+def _background_state(failing: Mapping[str, Exception]) -> PartState:
+    """Of the loops of this process."""
+    if failing:
+        return PartState(ready=False, detail=f"keeps failing: {', '.join(failing)}; the service's log says why")
+    return PartState(ready=True, detail="at work")
+
+
+def _failed(error: RecommenderError, what: str = "") -> PartState:
+    """Everybody may ask: what names files and queries is for the log."""
+    logger.warning("not ready: %s%s", what, error)
+    return PartState(ready=False, detail=what + (find_answer(error).detail or str(error)))
+
+
 def _neo4j_state(answer: Future[Model | None]) -> PartState:
     try:
         result_of(answer)
     except SchemaError:
         pass  # it answers
     except RecommenderError as error:
-        return PartState(ready=False, detail=str(error))
+        return _failed(error)
     return PartState(ready=True, detail="answers")
 
 
@@ -120,7 +137,7 @@ def _log_state(answer: Future[str]) -> PartState:
     try:
         return PartState(ready=True, detail=result_of(answer))
     except RecommenderError as error:
-        return PartState(ready=False, detail=str(error))
+        return _failed(error)
 
 
 def _model_state(answer: Future[Model | None], traversal: Future[bool]) -> PartState:
@@ -128,7 +145,7 @@ def _model_state(answer: Future[Model | None], traversal: Future[bool]) -> PartS
     try:
         model = result_of(answer)
     except SchemaError as error:
-        return PartState(ready=False, detail=str(error))
+        return _failed(error)
     except RecommenderError:
         return PartState(ready=False, detail="not known while Neo4j is not ready")
     if model is None:
@@ -136,7 +153,7 @@ def _model_state(answer: Future[Model | None], traversal: Future[bool]) -> PartS
     try:
         led_on = result_of(traversal)
     except RecommenderError as error:
-        return PartState(ready=False, detail=f"a traversal failed: {error}")
+        return _failed(error, "a traversal failed: ")
     if model.edges and not led_on:
         return PartState(ready=False, detail=f"the edges of model {model.version} are gone: run `python -m engine fit`")
     return PartState(ready=True, detail=f"model {model.version}, {model.edges} edges")

@@ -11,8 +11,9 @@ from common.times import utc_now
 from service.capacity.answer_cache import Answer
 from service.components import components
 from service.health.metrics import CACHE_HITS, CACHE_MISSES
+from service.http.policy import About, requested_policy
+from service.http.responses import Reply
 
-CACHED_BLUEPRINTS = {"users", "movies"}
 GENERATED_AT = re.compile(rb'"generatedAt":"[^"]*"')
 
 
@@ -21,9 +22,9 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def serve_again() -> Response | None:
-        if request.method != "GET" or request.blueprint not in CACHED_BLUEPRINTS:
+        if request.method != "GET" or requested_policy(app, request).kept is None:
             return None
-        g.known_version = components().follower.await_fresh()
+        g.known_version = components().changes.await_fresh()
         answer = components().cache.get(request.full_path)
         if answer is None:
             CACHE_MISSES.inc()
@@ -44,9 +45,11 @@ def install(app: Flask) -> None:
         if "ETag" not in response.headers:
             response.set_etag(_digest(response.data), weak=True)
         if (version := g.get("known_version")) is not None:
-            user_id = (request.view_args or {}).get("userId")
+            about_user = requested_policy(app, request).kept is About.USER
+            user_id = (request.view_args or {})["userId"] if about_user else None
             etag = response.get_etag()[0] or ""
-            answer = Answer(response.data, etag, user_id, version, _made_at(g.get("generated_at")))
+            made_at = _made_at(response.generated_at if isinstance(response, Reply) else None)
+            answer = Answer(response.data, etag, user_id, version, made_at)
             components().cache.put(request.full_path, answer)
         response.make_conditional(request)
         return response

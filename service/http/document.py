@@ -4,32 +4,9 @@ from typing import Any, cast
 
 from flask_openapi3 import OpenAPI
 
+from service.http.policy import Links, policy_of
+from service.http.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.http.request_log import route_template
-
-Links = dict[str, dict[str, str]]
-_LISTED: Links = {
-    "movies_movie": {"movieId": "/movies/0/movieId"},
-    "movies_similar": {"movieId": "/movies/0/movieId"},
-}
-# From an operation's answer to the operations it leads to, and where their parameters are in the answer.
-LINKS: dict[str, Links] = {
-    "events_receive": {"events_undo": {"eventId": "/results/0/eventId"}},
-    "movies_search": _LISTED,
-    "movies_popular": _LISTED,
-    "movies_trending": _LISTED,
-    "movies_similar": _LISTED,
-    "movies_movie": {"movies_similar": {"movieId": "/movieId"}},
-    "movies_put": {"movies_movie": {"movieId": "/movieId"}, "movies_similar": {"movieId": "/movieId"}},
-    "users_recommend": {
-        "users_explain": {"userId": "/userId", "movieId": "/recommendations/0/movieId"},
-        "users_history": {"userId": "/userId"},
-        "users_predict": {"userId": "/userId", "movies": "/recommendations/0/movieId"},
-        "movies_movie": {"movieId": "/recommendations/0/movieId"},
-    },
-    "users_history": {"movies_movie": {"movieId": "/history/0/movieId"}},
-    "batch_recommend": {"users_recommend": {"userId": "/lists/0/userId"}},
-    "sessions_recommend": {"movies_movie": {"movieId": "/recommendations/0/movieId"}},
-}
 
 
 def complete_document(app: OpenAPI) -> dict[str, Any]:
@@ -37,24 +14,37 @@ def complete_document(app: OpenAPI) -> dict[str, Any]:
     document = app.api_doc
     for schema in document["components"]["schemas"].values():
         schema.pop("$defs", None)  # they stand among the components
-    names = _name_operations(app)
+    endpoints = _find_endpoints(app)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            operation["operationId"] = names[path, method]
-            _complete_operation(operation)
+            endpoint = endpoints[path, method]
+            operation["operationId"] = endpoint.replace(".", "_")
+            if path.startswith("/v1/"):
+                _add_problems(operation, path)
+            policy = policy_of(app, endpoint)
+            _complete_operation(operation, policy.leads_to if policy else {})
     return cast(dict[str, Any], document)
 
 
-def _name_operations(app: OpenAPI) -> dict[tuple[str, str], str]:
-    """Resource and view, by path and method."""
+def _find_endpoints(app: OpenAPI) -> dict[tuple[str, str], str]:
+    """Endpoints by path and method."""
     return {
-        (route_template(rule.rule), method.lower()): rule.endpoint.replace(".", "_")
+        (route_template(rule.rule), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
 
 
-def _complete_operation(operation: dict[str, Any]) -> None:
+def _add_problems(operation: dict[str, Any], path: str) -> None:
+    """What every operation may answer, what those with a path parameter may, and those with a body."""
+    operation["responses"] |= PROBLEMS
+    if "{" in path:
+        operation["responses"] |= PATH_PROBLEMS
+    if "requestBody" in operation:
+        operation["responses"] |= BODY_PROBLEMS
+
+
+def _complete_operation(operation: dict[str, Any], links: Links) -> None:
     if "description" in operation:
         operation["description"] = operation["description"].replace("<br/>", " ").strip()
     parameters = operation.get("parameters", [])
@@ -62,7 +52,7 @@ def _complete_operation(operation: dict[str, Any]) -> None:
         _leave_out_null(parameter["schema"])
     if not parameters and "requestBody" not in operation:
         operation["responses"].pop("422", None)  # flask-openapi3 gives it to all
-    if links := LINKS.get(operation["operationId"]):
+    if links:
         for status, response in operation["responses"].items():
             if status.startswith("2"):
                 response["links"] = _describe_links(links)

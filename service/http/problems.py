@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents."""
 
 import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -10,9 +11,13 @@ from werkzeug.exceptions import HTTPException
 
 from common.errors import RecommenderError
 from common.logs import REQUEST_ID
-from graph.errors import DatabaseUnavailableError
+from graph.errors import ContentRefusedError, DatabaseUnavailableError, ServerError
+from graph.schema import SchemaError
+from service.access.keys import KeysError
 from service.capacity.executor import DeadlineError, OverloadedError
+from service.capacity.single_flight import NoAnswerError
 from service.schemas import FieldProblem, Problem
+from stream.event_log.base import EventLogError
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +38,7 @@ PROBLEMS: Responses = {
     "414": {"description": "Path and query string are too long", "content": _CONTENT},
     "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
     "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
+    "500": {"description": "An error on our side, which the service's log has", "content": _CONTENT},
     "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT, "headers": _RETRY},
 }
 PATH_PROBLEMS: Responses = {"404": {"description": "There is no such thing", "content": _CONTENT}}
@@ -40,6 +46,38 @@ BODY_PROBLEMS: Responses = {
     "413": {"description": "The body is too large", "content": _CONTENT},
     "415": {"description": "The body is not sent as application/json", "content": _CONTENT},
 }
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """How a kind of error is answered. Its own text, which may name files and queries, is for the log alone."""
+
+    status: HTTPStatus
+    detail: str | None  # None: the error's text says only what its client may know
+    level: int = logging.ERROR
+
+
+NOT_NOW = HTTPStatus.SERVICE_UNAVAILABLE  # with Retry-After: the same request may succeed later
+# The first kind that fits, from the special to the general.
+ERROR_ANSWERS: dict[type[RecommenderError], ErrorAnswer] = {
+    DeadlineError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
+    OverloadedError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
+    DatabaseUnavailableError: ErrorAnswer(NOT_NOW, "Neo4j does not answer now; try again", logging.WARNING),
+    ServerError: ErrorAnswer(NOT_NOW, "Neo4j is not set up yet (`python -m graph up`); try again", logging.WARNING),
+    SchemaError: ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, None),
+    NoAnswerError: ErrorAnswer(NOT_NOW, "there is no answer in time; try again", logging.WARNING),
+    EventLogError: ErrorAnswer(NOT_NOW, "the event log cannot store events now; try again"),
+    KeysError: ErrorAnswer(NOT_NOW, "the keys cannot be checked now; the service's log says why"),
+    ContentRefusedError: ErrorAnswer(HTTPStatus.UNPROCESSABLE_ENTITY, "Neo4j refuses to store what the request holds"),
+    RecommenderError: ErrorAnswer(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "the service cannot do this as it is set up; its log says why"
+    ),
+}
+
+
+def find_answer(error: RecommenderError) -> ErrorAnswer:
+    """How an error is answered."""
+    return next(answer for kind, answer in ERROR_ANSWERS.items() if isinstance(error, kind))
 
 
 def problem_response(status: int, detail: str, errors: list[FieldProblem] | None = None) -> Response:
@@ -77,21 +115,11 @@ def register_error_handlers(app: Flask) -> None:
         response.headers.extend({key: value for key, value in error.get_headers() if key == "Allow"})
         return response
 
-    @app.errorhandler(DatabaseUnavailableError)
-    def answer_unavailable(error: DatabaseUnavailableError) -> Response:
-        logger.warning("%s", error)
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "Neo4j does not answer now; try again")
-
-    @app.errorhandler(DeadlineError)
-    @app.errorhandler(OverloadedError)
-    def answer_late(error: RecommenderError) -> Response:
-        logger.warning("%s", error)
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-
     @app.errorhandler(RecommenderError)
     def answer_failure(error: RecommenderError) -> Response:
-        logger.error("%s", error)
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        answer = find_answer(error)
+        logger.log(answer.level, "%s", error)
+        return problem_response(answer.status, answer.detail or str(error))
 
     @app.errorhandler(Exception)
     def answer_surprise(error: Exception) -> Response:

@@ -1,6 +1,5 @@
-"""Server-sent events: each process follows the graph's sequence and tells its listeners what changed."""
+"""Server-sent events: each process follows the graph's sequence and sends its listeners what changed."""
 
-import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
-from common.errors import RecommenderError
+from common.background import UNTIL_WOKEN, BackgroundLoops
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations
 from service import schemas
@@ -16,9 +15,8 @@ from service.capacity.executor import OverloadedError
 from service.health.metrics import LISTENERS
 from service.push.change_feed import ChangeFeed
 
-logger = logging.getLogger(__name__)
-
-FAILURE_SECONDS = 1.0
+# How long the loop waits at a time for something new.
+AWAIT_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = ": still here\n\n"
 # A listener this slow is dropped; it comes back with its Last-Event-ID.
@@ -53,11 +51,16 @@ class Listener:
 
     def __init__(self, user_id: int | None) -> None:
         self._user_id = user_id
+        self._first: list[str] = []
         self._batches: queue.Queue[str | None] = queue.Queue(BUFFERED_BATCHES + 1)
+
+    def begin_with(self, batches: list[list[Push]]) -> None:
+        """What happened before all that is offered; to be called before the messages are read."""
+        self._first = [encode_batch(wanted) for batch in batches if (wanted := self._wanted(batch))]
 
     def offer(self, batch: list[Push]) -> bool:
         """Hand over what this listener wants of a batch; False if it is too slow and must go."""
-        wanted = [push for push in batch if self._user_id in (None, push.user_id)]
+        wanted = self._wanted(batch)
         if not wanted:
             return True
         keeps_up = self._batches.qsize() < BUFFERED_BATCHES
@@ -72,6 +75,7 @@ class Listener:
     def messages(self) -> Iterator[str]:
         """Encoded pushes as they come, heartbeats between; ends when the listener was too slow."""
         yield HEARTBEAT
+        yield from self._first
         while True:
             try:
                 batch = self._batches.get(timeout=HEARTBEAT_SECONDS)
@@ -82,83 +86,95 @@ class Listener:
                 return
             yield batch
 
+    def _wanted(self, batch: list[Push]) -> list[Push]:
+        return [push for push in batch if self._user_id in (None, push.user_id)]
+
 
 class Broadcaster:
-    """Follows the sequence in a thread of its own, while anybody listens."""
+    """Follows the sequence in a background loop, while anybody listens. Neo4j is never asked under the lock."""
 
     def __init__(
-        self, ingest: Ingest, recommendations: Recommendations, follower: ChangeFeed, ended: threading.Event
+        self,
+        ingest: Ingest,
+        recommendations: Recommendations,
+        changes: ChangeFeed,
+        loops: BackgroundLoops,
     ) -> None:
-        """`ended`: set once the process stops, perhaps before anybody has listened."""
         self._ingest = ingest
-        self._follower = follower
+        self._changes = changes
         self._recommendations = recommendations
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
+        self._loop = loops.add("broadcaster", self._broadcast)
         self._following = False
-        self._ended = ended
+        self._ended = False
         self._sequence = 0
 
     def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Listener:
-        """A new listener, who is told until `leave`; `after` is the last number it has seen, if it comes back.
+        """A new listener, who is sent what happens until `leave`; `after`: the last number it saw, if it comes back.
 
         One that is new begins with so many `recent` batches.
 
         Raises OverloadedError if too many listen.
         """
         listener = Listener(user_id)
-        with self._lock:
-            if len(self._listeners) >= MOST_LISTENERS:
-                raise OverloadedError("too many follow the stream; try again, another process may have room")
-            if not self._following:
-                self._sequence = self._follower.get_sequence()
-                threading.Thread(target=self._follow, name="pusher", daemon=True).start()
-                self._following = True
-            if after is None and recent > 0:
-                after = max(0, self._sequence - recent)
-            if after is not None:
-                for batch in self._read_changes(max(after, self._sequence - RESUMED_BATCHES), self._sequence):
-                    listener.offer(batch)
-            self._listeners.add(listener)
-            if self._ended.is_set():
-                listener.end()
+        begins = self._add(listener, self._changes.get_sequence())
+        if after is None and recent > 0:
+            after = max(0, begins - recent)
+        if after is not None:
+            try:
+                batches = self._read_changes(max(after, begins - RESUMED_BATCHES), begins)
+            except Exception:
+                self._remove(listener)
+                raise
+            listener.begin_with(batches)
         LISTENERS.inc()
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Tell a listener nothing any more."""
+        """Send a listener nothing any more."""
         LISTENERS.dec()
-        with self._lock:
-            self._listeners.discard(listener)
+        self._remove(listener)
 
     def end(self) -> None:
         """End all streams, also those that come now: the process stops, and listeners come back to another one."""
         with self._lock:
-            self._ended.set()
+            self._ended = True
             for listener in self._listeners:
                 listener.end()
 
-    def _follow(self) -> None:
-        pause = threading.Event()
-        while self._has_listeners():
-            try:
-                self._push_changes(self._follower.await_sequence(self._sequence, FAILURE_SECONDS))
-            except RecommenderError as error:
-                logger.warning("cannot follow the graph: %s", error)
-                pause.wait(FAILURE_SECONDS)
+    def _add(self, listener: Listener, sequence: int) -> int:
+        """Count a listener in; returns the number of the last batch that it is not sent by the loop."""
+        with self._lock:
+            if len(self._listeners) >= MOST_LISTENERS:
+                raise OverloadedError("too many follow the stream; try again, another process may have room")
+            if not self._following:
+                self._following, self._sequence = True, sequence
+                self._loop.wake()
+            self._listeners.add(listener)
+            if self._ended:
+                listener.end()
+            return self._sequence
 
-    def _has_listeners(self) -> bool:
+    def _remove(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners.discard(listener)
+
+    def _broadcast(self) -> float:
+        """Send on what has happened since the last time; returns the seconds until the next look."""
         with self._lock:
             self._following = bool(self._listeners)
-            return self._following
-
-    def _push_changes(self, sequence: int) -> None:
-        if sequence == self._sequence:
-            return
-        with self._lock:
-            for batch in self._read_changes(self._sequence, sequence):
-                self._listeners = {listener for listener in self._listeners if listener.offer(batch)}
-            self._sequence = sequence
+            if not self._following:
+                return UNTIL_WOKEN
+            known = self._sequence
+        sequence = self._changes.await_sequence(known, AWAIT_SECONDS)
+        if sequence != known:
+            batches = self._read_changes(known, sequence)
+            with self._lock:
+                for batch in batches:
+                    self._listeners = {listener for listener in self._listeners if listener.offer(batch)}
+                self._sequence = sequence
+        return 0.0
 
     def _read_changes(self, after: int, until: int) -> list[list[Push]]:
         """What happened in the batches `after` < number ≤ `until`, batch by batch."""

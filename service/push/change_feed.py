@@ -1,14 +1,11 @@
 """Follows the graph's sequence, once per process, for all that must know what changed."""
 
-import logging
 import threading
 import time
 
-from common.errors import RecommenderError
+from common.background import UNTIL_WOKEN, BackgroundLoops
 from graph.errors import DatabaseUnavailableError
 from graph.repositories.ingest import Changes, Ingest
-
-logger = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 0.02
 # While nothing changes and nobody asks, though somebody listens: each question costs Neo4j 3 ms of a core.
@@ -24,21 +21,21 @@ REMEMBERED_USERS = 100_000
 
 
 class ChangeFeed:
-    """Asks for changes in a thread of its own, while somebody wants to know: every 20 ms, or 50 if all is quiet.
+    """Asks for changes in a background loop, while somebody wants to know: every 20 ms, or 50 if all is quiet.
 
-    Each answer that tells of a change makes a new version of what this process knows.
+    Each answer that names a change makes a new version of what this process knows.
     """
 
-    def __init__(self, ingest: Ingest, patience: float) -> None:
-        """`patience`: seconds that Neo4j has to tell what has changed."""
+    def __init__(self, ingest: Ingest, patience: float, loops: BackgroundLoops) -> None:
+        """`patience`: seconds that Neo4j has to say what has changed."""
         self._ingest = ingest
         self._patience = patience
-        self._ended = False
         self._state = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._loop = loops.add("change feed", self._ask, FAILURE_SECONDS)
+        self._idle = True
         self._wanted_at = self._asked_at = self._lively_at = float("-inf")
         self._asking_since = 0.0
-        self._failure: RecommenderError | None = None
+        self._failure: Exception | None = None
         self._sequence = 0
         self._model: str | None = None
         self._version = 0
@@ -48,18 +45,18 @@ class ChangeFeed:
     def await_fresh(self) -> int:
         """The version of what is in the graph, or was at most FRESH_SECONDS before.
 
-        Raises DatabaseUnavailableError if Neo4j has not told for as long as the patience lasts.
+        Raises DatabaseUnavailableError if Neo4j has not answered for as long as the patience lasts.
         """
         with self._state:
-            self._start()
+            self._want()
             self._lively_at = self._wanted_at
             oldest = self._wanted_at - FRESH_SECONDS
             patience = max(0.0, self._asking_since + self._patience - time.monotonic())
-            is_told = self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
+            is_known = self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
             if self._failure is not None:
-                raise DatabaseUnavailableError(str(self._failure))
-            if not is_told:
-                raise DatabaseUnavailableError("Neo4j does not tell in time what has changed")
+                raise DatabaseUnavailableError(f"what has changed is not known: {self._failure}")
+            if not is_known:
+                raise DatabaseUnavailableError("Neo4j does not say in time what has changed")
             return self._version
 
     def get_sequence(self) -> int:
@@ -70,7 +67,7 @@ class ChangeFeed:
     def await_sequence(self, known: int, seconds: float) -> int:
         """Wait until the sequence is not at a known number any more; returns where it is."""
         with self._state:
-            self._start()
+            self._want()
             self._state.wait_for(lambda: self._version and self._sequence != known, seconds)
             return self._sequence if self._version else known
 
@@ -85,42 +82,29 @@ class ChangeFeed:
         with self._state:
             return user_id in self._changed
 
-    def end(self) -> None:
-        """Ask no more; returns when the last question is answered."""
-        with self._state:
-            self._ended, thread = True, self._thread
-        if thread is not None:
-            thread.join()
-
-    def _start(self) -> None:
+    def _want(self) -> None:
         self._wanted_at = time.monotonic()
-        if self._thread is None:
-            self._asking_since, self._failure = self._wanted_at, None
-            self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
-            self._thread.start()
+        if self._idle:
+            self._asking_since, self._failure, self._idle = self._wanted_at, None, False
+            self._loop.wake()
 
-    def _follow(self) -> None:
-        while self._is_wanted():
-            self._asking_since = time.monotonic()
-            try:
-                self._take(self._ingest.read_changes(self._sequence), self._asking_since)
-                is_lively = self._asking_since - self._lively_at < LIVELY_SECONDS
-                time.sleep(FOLLOW_SECONDS if is_lively else QUIET_SECONDS)
-            except RecommenderError as error:
-                self._fail(error)
-                time.sleep(FAILURE_SECONDS)
-
-    def _is_wanted(self) -> bool:
+    def _ask(self) -> float:
+        """Ask once what has changed; returns the seconds until it is worth asking again."""
         with self._state:
-            if not self._ended and time.monotonic() - self._wanted_at < IDLE_SECONDS:
-                return True
-            self._thread = None
-            return False
+            self._asking_since = began = time.monotonic()
+            if began - self._wanted_at >= IDLE_SECONDS:
+                self._idle = True
+                return UNTIL_WOKEN
+        try:
+            self._take(self._ingest.read_changes(self._sequence), began)
+        except Exception as error:
+            self._fail(error)
+            raise
+        return FOLLOW_SECONDS if began - self._lively_at < LIVELY_SECONDS else QUIET_SECONDS
 
-    def _fail(self, error: RecommenderError) -> None:
+    def _fail(self, error: Exception) -> None:
+        """Let nobody wait for what does not come."""
         with self._state:
-            if self._failure is None:
-                logger.warning("cannot follow the graph: %s", error)
             self._failure = error
             self._state.notify_all()
 

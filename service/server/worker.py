@@ -53,7 +53,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take connections or not; not for the rest of this process's life if it is stopping."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
-            self.wsgi.extensions["recommender"].end_streams()
+            from service.components import components_of  # what counts is imported once there is where to count
+
+            components_of(self.wsgi).broadcaster.end()
             for listener in self.sockets:
                 self._take_waiting(listener)
                 listener.close()

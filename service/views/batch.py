@@ -7,13 +7,14 @@ from flask_openapi3 import APIBlueprint, Tag
 from service import schemas
 from service.capacity.executor import DeadlineError
 from service.components import components
-from service.http.problems import BODY_PROBLEMS, PROBLEMS
+from service.http.policy import asks
 from service.http.responses import Reply, reply
 
-blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name="users")], abp_responses=PROBLEMS)
+blueprint = APIBlueprint("batch", __name__, url_prefix="/v1", abp_tags=[Tag(name="users")])
 
 
-@blueprint.post("/recommendations", responses={200: schemas.RecommendationLists, **BODY_PROBLEMS})
+@blueprint.post("/recommendations", responses={200: schemas.RecommendationLists})
+@asks(leads_to={"users_recommend": {"userId": "/lists/0/userId"}})
 def recommend(body: schemas.BatchBody) -> Reply:
     """What up to 100 users should watch next: for each the list that they would get alone."""
     access = components()

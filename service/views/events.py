@@ -14,9 +14,9 @@ from service import schemas
 from service.capacity.executor import DeadlineError, OverloadedError
 from service.capacity.single_flight import NoAnswerError, result_of
 from service.components import Components, Write, components
-from service.http.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS, refuse_fields
+from service.http.policy import writes
+from service.http.problems import refuse_fields
 from service.http.responses import Reply, reply
-from stream.event_log.base import EventLogError
 from stream.events import API, Event, EventType
 from stream.recommender import LIST_LENGTH
 
@@ -24,15 +24,12 @@ logger = logging.getLogger(__name__)
 
 # Lists are made for so many users of one request; for the others the answer says where to get them.
 LISTED_USERS = 20
-# Shares of the time that an answer may take.
-ROOM_SHARE, APPLY_SHARE, LISTS_SHARE = 0.1, 0.5, 0.3
 
-blueprint = APIBlueprint(
-    "events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")], abp_responses=PROBLEMS
-)
+blueprint = APIBlueprint("events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")])
 
 
-@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults, **BODY_PROBLEMS})
+@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults})
+@writes(leads_to={"events_undo": {"eventId": "/results/0/eventId"}})
 def receive(body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 
@@ -45,7 +42,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     _require_room(access)
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
-        erased = access.writes.write(Write(events=events), APPLY_SHARE * access.settings.deadline)
+        erased = access.writes.write(Write(events=events), access.budget.apply)
     except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
@@ -54,7 +51,8 @@ def receive(body: schemas.EventsBody) -> Reply:
     return reply(schemas.EventResults(results=results))
 
 
-@blueprint.delete("/<rest:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent, **PATH_PROBLEMS})
+@blueprint.delete("/<rest:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent})
+@writes()
 def undo(path: schemas.EventPath) -> Reply:
     """Take back an event, also if it comes again; the rating that it replaced comes back.
 
@@ -89,24 +87,22 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
 
 
 def _require_room(access: Components) -> None:
-    """Raise EventLogError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
+    """Raise OverloadedError if the log is too far ahead; a Neo4j that does not tell holds up nothing."""
     answer = access.backlog.ask()
-    wait([answer], ROOM_SHARE * access.settings.deadline)
+    wait([answer], access.budget.backlog)
     try:
         behind = result_of(answer)
     except (NoAnswerError, DatabaseUnavailableError, DatabaseRefusedError):
         return
     if behind >= access.settings.largest_backlog:
-        raise EventLogError(
-            f"{behind:,} events wait on the log, and no more are taken: is `python -m stream worker` running? "
-            "See RECOMMENDER_LARGEST_BACKLOG"
-        )
+        logger.error("%d events wait on the log: is `python -m stream worker` running?", behind)
+        raise OverloadedError(f"{behind:,} events wait to be applied, and no more are taken now; try again")
 
 
 def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.Recommendations]:
     """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
     try:
-        return access.finishers.do(lambda: _list_finishers(access, events), LISTS_SHARE * access.settings.deadline)
+        return access.finishes.do(lambda: _list_finishers(access, events), access.budget.lists)
     except (DatabaseUnavailableError, DeadlineError, OverloadedError) as error:
         logger.warning("events are applied, their users get their lists later: %s", error)
         return {}

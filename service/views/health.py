@@ -9,6 +9,7 @@ from service import schemas
 from service.health.graph_metrics import GraphMetrics
 from service.health.metrics import SharedMetrics
 from service.health.readiness import readiness
+from service.http.policy import OPEN, SHOWN
 from service.http.responses import Reply, reply
 
 MEDIA_TYPE = "text/plain"
@@ -18,12 +19,14 @@ blueprint = APIBlueprint("health", __name__, abp_tags=[Tag(name="operations")])
 
 
 @blueprint.get("/health/live", responses={200: schemas.Liveness})
+@OPEN
 def live() -> Reply:
     """The process answers."""
     return reply(schemas.Liveness())
 
 
 @blueprint.get("/health/ready", responses={200: schemas.Readiness, 503: schemas.Readiness})
+@OPEN
 def ready() -> Reply:
     """Whether requests can be answered, and which part keeps the service from it.
 
@@ -35,6 +38,7 @@ def ready() -> Reply:
 
 
 @blueprint.get("/metrics", responses={200: METRICS})
+@SHOWN
 def metrics() -> Response:
     """Metrics for Prometheus, of all processes on this machine; what is not known now is left out."""
     registry = CollectorRegistry()

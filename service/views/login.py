@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from service.access.guard import current_access
 from service.access.keys import Key
 from service.access.logins import COOKIE, LOGIN_SECONDS
+from service.http.policy import OPEN
 
 # A path of ours: one slash, then nothing that a browser would drop or take for another slash.
 LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
@@ -18,12 +19,14 @@ blueprint = Blueprint("login", __name__)
 
 
 @blueprint.get("/login")
+@OPEN
 def show_form() -> ResponseReturnValue:
     """The form, or who is logged in."""
     return render_form(request.args.get("next", START), key=current_access().recognise_login())
 
 
 @blueprint.post("/login")
+@OPEN
 def log_in() -> ResponseReturnValue:
     """Exchange a key for a cookie and go where the visitor wanted to."""
     origin = request.headers.get("Origin")
@@ -47,6 +50,7 @@ def log_in() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
+@OPEN
 def log_out() -> ResponseReturnValue:
     """Forget the cookie."""
     response = redirect("/login", 303)

@@ -10,9 +10,7 @@ from common.errors import RecommenderError
 from graph.queries import query
 from graph.repositories.movies import Movie
 from service.components import components
-
-# A page waits so long for a movie's title; without it the page tells by itself what is wrong.
-TITLE_SECONDS = 1.0
+from service.http.policy import SHOWN
 
 blueprint = Blueprint("pages", __name__)
 
@@ -32,6 +30,7 @@ class Source:
 
 
 @blueprint.get("/")
+@SHOWN
 def live() -> ResponseReturnValue:
     """Viewings and fresh recommendations as they happen."""
     return render_page(
@@ -43,6 +42,7 @@ def live() -> ResponseReturnValue:
 
 
 @blueprint.get("/users/<int:userId>")
+@SHOWN
 def user(userId: int) -> ResponseReturnValue:  # noqa: N803
     """One user: history, recommendations, and why."""
     return render_page(
@@ -55,6 +55,7 @@ def user(userId: int) -> ResponseReturnValue:  # noqa: N803
 
 
 @blueprint.get("/movies/<int:movieId>")
+@SHOWN
 def movie(movieId: int) -> ResponseReturnValue:  # noqa: N803
     """One movie: facts, ratings, and similar movies."""
     found, known = find_movie(movieId)
@@ -71,6 +72,7 @@ def movie(movieId: int) -> ResponseReturnValue:  # noqa: N803
 
 
 @blueprint.get("/search")
+@SHOWN
 def search() -> ResponseReturnValue:
     """Movies by title, as one types."""
     return render_page(
@@ -81,6 +83,7 @@ def search() -> ResponseReturnValue:
 
 
 @blueprint.get("/model")
+@SHOWN
 def model() -> ResponseReturnValue:
     """The model in use, and what it recommends."""
     return render_page(
@@ -95,7 +98,7 @@ def find_movie(movie_id: int) -> tuple[Movie | None, bool]:
     """The movie, and whether the graph could be asked at all."""
     access = components()
     try:
-        return access.workshop.do(lambda: access.movies.get_movie(movie_id), TITLE_SECONDS), True
+        return access.views.do(lambda: access.movies.get_movie(movie_id), access.budget.title), True
     except RecommenderError:
         return None, False
 

@@ -4,18 +4,19 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from service.components import components
-from service.http.problems import PROBLEMS
+from service.http.policy import SHOWN
 from service.schemas import StreamQuery
 
 MEDIA_TYPE = "text/event-stream"
 
-blueprint = APIBlueprint("push", __name__, url_prefix="/v1", abp_tags=[Tag(name="push")], abp_responses=PROBLEMS)
+blueprint = APIBlueprint("push", __name__, url_prefix="/v1", abp_tags=[Tag(name="push")])
 
 
 @blueprint.get(
     "/stream",
     responses={200: {"description": "Server-sent events", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
 )
+@SHOWN
 def stream(query: StreamQuery) -> Response:
     """Follow viewings (`watch`) and fresh recommendations (`recommendations`) as they happen.
 
@@ -23,10 +24,10 @@ def stream(query: StreamQuery) -> Response:
     """
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 19 else None
-    pusher = components().pusher
-    listener = pusher.listen(query.user_id, after, query.recent)
+    broadcaster = components().broadcaster
+    listener = broadcaster.listen(query.user_id, after, query.recent)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = Response(listener.messages(), content_type=MEDIA_TYPE, headers=headers)
     # Not where the messages end: an answer to HEAD never begins them.
-    response.call_on_close(lambda: pusher.leave(listener))
+    response.call_on_close(lambda: broadcaster.leave(listener))
     return response

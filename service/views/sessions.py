@@ -4,15 +4,14 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from service import schemas
 from service.components import components
-from service.http.problems import BODY_PROBLEMS, PROBLEMS
+from service.http.policy import asks
 from service.http.responses import Reply, reply
 
-blueprint = APIBlueprint(
-    "sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")], abp_responses=PROBLEMS
-)
+blueprint = APIBlueprint("sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")])
 
 
-@blueprint.post("/recommendations", responses={200: schemas.Recommendations, **BODY_PROBLEMS})
+@blueprint.post("/recommendations", responses={200: schemas.Recommendations})
+@asks(leads_to={"movies_movie": {"movieId": "/recommendations/0/movieId"}})
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = components().recommendations.recommend_for_session(

@@ -8,15 +8,14 @@ from common.times import utc_now
 from graph.repositories.feedback import measure_feedback, measure_reach
 from service import schemas
 from service.components import components
-from service.http.problems import PROBLEMS
+from service.http.policy import reads
 from service.http.responses import Reply, reply
 
-blueprint = APIBlueprint(
-    "stats", __name__, url_prefix="/v1/stats", abp_tags=[Tag(name="operations")], abp_responses=PROBLEMS
-)
+blueprint = APIBlueprint("stats", __name__, url_prefix="/v1/stats", abp_tags=[Tag(name="operations")])
 
 
 @blueprint.get("/feedback", responses={200: schemas.Feedback})
+@reads()
 def feedback(query: schemas.FeedbackQuery) -> Reply:
     """How many of the stored recommendations were watched, how soon, and at which rank.
 
@@ -28,12 +27,14 @@ def feedback(query: schemas.FeedbackQuery) -> Reply:
 
 
 @blueprint.get("/reach", responses={200: schemas.Reach})
+@reads()
 def reach(query: schemas.FeedbackQuery) -> Reply:
     """How much of the catalogue the stored lists offer, and how popular that is."""
     return reply(schemas.Reach.model_validate(measure_reach(components().database, _since(query))))
 
 
 @blueprint.get("/model", responses={200: schemas.Models})
+@reads()
 def model() -> Reply:
     """The model in use and earlier versions: from what they were fitted, by what they serve, and how well they did."""
     access = components()

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from flask import abort, g
+from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
@@ -11,7 +11,7 @@ from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
 from graph.repositories.recommendations import RecommendationList
 from service import schemas
 from service.components import components
-from service.http.problems import PATH_PROBLEMS, PROBLEMS
+from service.http.policy import About, reads, writes
 from service.http.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
@@ -19,8 +19,6 @@ from stream.recommender import LIST_LENGTH
 
 logger = logging.getLogger(__name__)
 
-# Below the time that an answer may take; what is left then is the worker's.
-ERASURE_SECONDS = 1.0
 REMOVED = {
     "RATED": "ratings",
     "WATCHED": "viewings",
@@ -47,11 +45,19 @@ blueprint = APIBlueprint(
     __name__,
     url_prefix="/v1/users/<int:userId>",
     abp_tags=[Tag(name="users")],
-    abp_responses={**PROBLEMS, **PATH_PROBLEMS},
 )
 
 
 @blueprint.get("/recommendations", responses={200: schemas.Recommendations})
+@reads(
+    About.USER,
+    {
+        "users_explain": {"userId": "/userId", "movieId": "/recommendations/0/movieId"},
+        "users_history": {"userId": "/userId"},
+        "users_predict": {"userId": "/userId", "movies": "/recommendations/0/movieId"},
+        "movies_movie": {"movieId": "/recommendations/0/movieId"},
+    },
+)
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: by the history and by what is current, then the other watched movies.
 
@@ -61,7 +67,6 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     found = _find_stored(path.user_id, query) or components().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current
     )
-    g.generated_at = found.generated_at
     answer = schemas.Recommendations.model_validate(found)
     if query.stars:
         movie_ids = [movie.movie_id for movie in answer.recommendations]
@@ -69,10 +74,11 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
         stars = {prediction.movie_id: prediction.stars for prediction in predictions}
         for movie in answer.recommendations:
             movie.predicted_rating = stars.get(movie.movie_id)
-    return reply(answer)
+    return reply(answer, generated_at=found.generated_at)
 
 
 @blueprint.get("/recommendations/<int:movieId>/explanation", responses={200: schemas.Explanation})
+@reads(About.USER)
 def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Reply:
     """Why a movie is recommended to the user: all that adds up to its score, and the Cypher that draws it.
 
@@ -98,6 +104,7 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
 
 
 @blueprint.get("/predictions", responses={200: schemas.Predictions})
+@reads(About.USER)
 def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     """How many stars the user would give some movies, and which of the user's ratings say so.
 
@@ -113,6 +120,7 @@ def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
 
 
 @blueprint.get("/history", responses={200: schemas.History})
+@reads(About.USER, {"movies_movie": {"movieId": "/history/0/movieId"}})
 def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
     """The user's ratings and viewings, newest first."""
     entries = components().history.get_history(path.user_id, query.offset, query.limit)
@@ -121,6 +129,7 @@ def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
 
 
 @blueprint.delete("", responses={200: schemas.ErasedUser, 202: schemas.ErasedUser})
+@writes(deadline=True)
 def erase(path: schemas.UserPath) -> Reply:
     """Forget a user: all edges, and whatever comes again or later, until that is lifted.
 
@@ -130,7 +139,7 @@ def erase(path: schemas.UserPath) -> Reply:
     events = access.log.append([Event(type=EventType.ERASED, source=API, at=utc_now(), user_id=path.user_id)])
     try:
         access.apply(events)
-        removal = erase_user(access.log, access.erasures, path.user_id, ERASURE_SECONDS)
+        removal = erase_user(access.log, access.erasures, path.user_id, access.budget.erase)
     except (DatabaseUnavailableError, DatabaseRefusedError) as error:
         logger.warning("an erasure is logged, not applied yet: %s", error)
         return reply(schemas.ErasedUser(user_id=path.user_id, applied=False, removed=None), 202)
@@ -143,7 +152,7 @@ def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList
     """The list that a finish has just led to, perhaps in another process, if it answers the query."""
     access = components()
     plain = query.model_copy(update={"limit": LIST_LENGTH}) == schemas.FilterQuery()
-    if not plain or query.limit > LIST_LENGTH or not access.follower.has_heard_of(user_id):
+    if not plain or query.limit > LIST_LENGTH or not access.changes.has_heard_of(user_id):
         return None
     found = access.recommendations.get_current_list(user_id)
     if found is None or len(found.recommendations) < LIST_LENGTH:  # it may be being stored just now

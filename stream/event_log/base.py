@@ -66,7 +66,7 @@ class EventLog(Protocol):
 
     @property
     def leading(self) -> bool:
-        """Whether this process is the one worker that polls, recommends and delivers, as lead() found last."""
+        """Whether this process is the one worker that polls, recommends and delivers; lead() found so just now."""
 
     def lead(self) -> bool:
         """Become that worker, or stay it, if nobody else is. To be asked often, by one thread."""

@@ -5,6 +5,7 @@ has that one's partition leads.
 """
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,14 @@ from pydantic import ValidationError
 
 from common.times import utc_now
 from stream.event_log.base import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
-from stream.event_log.kafka_reader import CONNECT_SECONDS, READ_SECONDS, GroupReader, find_watermarks, offset_of
+from stream.event_log.kafka_reader import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    SESSION_SECONDS,
+    GroupReader,
+    find_watermarks,
+    offset_of,
+)
 from stream.events import Event, EventType
 
 # Of topics that we make; an operator may make them with other numbers before.
@@ -27,6 +35,8 @@ PARTITIONS = 6
 REPLICAS = 3
 DELIVERY_SECONDS = 5.0
 NOT_LEADING_SECONDS = 1.0
+# Leadership that was not confirmed for so long may be another worker's: less than the group's session.
+LEASE_SECONDS = SESSION_SECONDS / 2
 
 
 class KafkaEventLog:
@@ -41,7 +51,8 @@ class KafkaEventLog:
         self._servers = parts.netloc
         self._writer: GroupReader | None = None
         self._leader: GroupReader | None = None
-        self._leading = False
+        self._led_at = float("-inf")  # when this process was last known to lead
+        self._leader_lock = threading.Lock()
         self._ends: Consumer | None = None
         with _told_errors(self._servers):
             self.partitions, topic_id = self._create_topics()
@@ -59,16 +70,17 @@ class KafkaEventLog:
 
     @property
     def leading(self) -> bool:
-        """Whether this process is the one worker that polls, recommends and delivers, as lead() found last."""
-        return self._leading
+        """Whether this process is the one worker that polls, recommends and delivers; lead() found so just now."""
+        return time.monotonic() - self._led_at < LEASE_SECONDS
 
     def lead(self) -> bool:
         """Become that worker, or stay it, if nobody else is: the group gives TOPIC.feed's partition to one member."""
-        with _told_errors(self._servers):
+        asked_at = time.monotonic()
+        with self._leader_lock, _told_errors(self._servers):
             if self._leader is None:
                 self._leader = GroupReader(self._connection(), f"{self.topic}.feed", "leaders")
-            self._leading = bool(self._leader.assigned())
-        return self._leading
+            self._led_at = asked_at if self._leader.assigned() else float("-inf")
+        return self.leading
 
     def close(self) -> None:
         """Leave what this process is assigned to others, at once."""
@@ -78,7 +90,7 @@ class KafkaEventLog:
         if self._ends is not None:
             self._ends.close()
         self._writer = self._leader = self._ends = None
-        self._leading = False
+        self._led_at = float("-inf")
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
@@ -154,7 +166,7 @@ class KafkaEventLog:
         topic = f"{self.topic}.feed"
         if not self.lead() or self._leader is None:
             return NOT_LEADING_SECONDS
-        with _told_errors(self._servers):
+        with self._leader_lock, _told_errors(self._servers):
             # What others did before is read again each time: it is a handful of records.
             low, high = self._leader.watermarks(0)
             first = max(low, high - calls)

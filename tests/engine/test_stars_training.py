@@ -39,7 +39,7 @@ def test_live_ratings_replace_staged_ones_of_the_same_pair() -> None:
 @pytest.fixture
 def graph(database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A graph made from 300 staged ratings, and one live rating."""
-    monkeypatch.setattr("engine.stars_training.READERS_SECONDS", 0)
+    monkeypatch.setattr("engine.stars_training.sleep", lambda _: None)
     rng = np.random.default_rng(4)
     users, movies = np.divmod(rng.choice(40 * 15, 300, replace=False), 15)
     rows = sorted(zip((users + 1).tolist(), (movies + 1).tolist(), rng.integers(1, 6, 300).tolist(), strict=True))

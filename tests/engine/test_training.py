@@ -177,7 +177,6 @@ def test_a_fit_that_was_not_kept_whole_is_not_taken_for_one(
 def test_a_new_version_takes_the_place_of_the_old_one(
     database: Database, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.training.READERS_SECONDS", 0)
     monkeypatch.setattr("graph.repositories.models.WRITE_ROWS", 20)
     monkeypatch.setattr("graph.repositories.models.REMOVE_ROWS", 20)
     fill(database, dataset)
@@ -188,7 +187,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(
     for hour in range(2):
         fitted, _ = fit_dataset(dataset, NOON + timedelta(hours=hour))
         written: list[int] = []
-        put_to_use(fitted, models, written.append)
+        put_to_use(fitted, models, 0.0, written.append)
         assert sum(written) == fitted.model.edges > 20
         assert models.get_current_model() == fitted.model
         assert versions(database) == {fitted.model.version: fitted.model.edges, "incremental": 1}

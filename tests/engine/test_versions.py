@@ -1,6 +1,7 @@
 """Versions: judged before they serve, swapped under readers, and gone back to."""
 
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ USERS, MOVIES = 120, 24
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.READERS_SECONDS", 0)
+    monkeypatch.setattr("engine.training.sleep", lambda _: None)
 
 
 @pytest.fixture(autouse=True)
@@ -207,8 +208,6 @@ def test_every_repeats_and_outlives_a_worse_version(
         raise QualityError("worse")
 
     def sleep(seconds: float) -> None:
-        if seconds == 0:  # READERS_SECONDS
-            return
         waits.append(seconds)
         if len(waits) == 1:
             monkeypatch.setattr("engine.versions.require_quality", refuse)
@@ -257,7 +256,7 @@ def test_readers_see_one_version_or_the_other(
         rows = [(source, target, float(number + 1), 1) for source, target in pairs]
         edges = pl.DataFrame(rows, schema=["source", "target", "weight", "rank"], orient="row")
         model = Model(f"v{number}", NOON, len(rows), len(sources), {}, {}, rule=rule)
-        put_to_use(FittedModel(model, edges), models, lambda _: None)
+        put_to_use(FittedModel(model, edges), models, 1.0, lambda _: None)
 
     def read() -> None:
         recommendations = Recommendations(database)
@@ -271,7 +270,7 @@ def test_readers_see_one_version_or_the_other(
             answers[version] += 1
 
     swap(0)
-    monkeypatch.setattr("engine.training.READERS_SECONDS", 1)
+    monkeypatch.setattr("engine.training.sleep", time.sleep)
     readers = [threading.Thread(target=read) for _ in range(8)]
     for reader in readers:
         reader.start()

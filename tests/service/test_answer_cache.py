@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.background import BackgroundLoops
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from service.capacity import answer_cache
@@ -11,7 +12,7 @@ from service.push.change_feed import ChangeFeed
 
 @pytest.fixture
 def cache(database: Database) -> AnswerCache:
-    return AnswerCache(ChangeFeed(Ingest(database), patience=1))
+    return AnswerCache(ChangeFeed(Ingest(database), patience=1, loops=BackgroundLoops()))
 
 
 def answer(name: str, made_at: float = 0.0) -> Answer:

@@ -40,6 +40,7 @@ def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: 
             "model": False,
             "eventLog": True,
             "worker": True,
+            "background": True,
         }
         assert "python -m graph up" in parts["neo4j"]["detail"]
         answer = service.get("/v1/movies/1")
@@ -66,7 +67,7 @@ def test_each_part_that_is_not_ready_says_why(database: Database, neo4j: Embedde
         event = {"type": "started", "userId": 1, "movieId": 1}
         refused = requests.post(f"{service.url}/v1/events", json=[event], timeout=10)
         assert refused.status_code == 503
-        assert refused.json()["detail"].startswith("1,001 events wait on the log, and no more are taken")
+        assert refused.json()["detail"].startswith("1,001 events wait to be applied, and no more are taken")
         Writer(log, Ingest(database), FinishRules()).apply_pending()
         wait_until(lambda: requests.post(f"{service.url}/v1/events", json=[event], timeout=10).ok)
         with closing(sqlite3.connect(settings.event_log_path)) as connection:

@@ -9,13 +9,14 @@ from itertools import pairwise
 import pytest
 from conftest import wait_until
 
+from common.background import BackgroundLoops
 from common.settings import Settings
 from graph.database import Database
-from graph.repositories.ingest import Changes, Ingest
+from graph.repositories.ingest import Changes, Ingest, ViewingChange
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
 from service.components import Components
-from service.push.broadcaster import HEARTBEAT, Broadcaster
+from service.push.broadcaster import HEARTBEAT, Broadcaster, Listener
 from service.push.change_feed import FRESH_SECONDS, ChangeFeed
 
 NOON = datetime(2026, 1, 1, 12)
@@ -28,14 +29,13 @@ def ingest(database: Database) -> Ingest:
 
 
 @pytest.fixture
-def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
-    ingest.read_changes(0)  # planned, it takes less than the follower's patience
-    monkeypatch.setattr("service.push.broadcaster.change_feed.IDLE_SECONDS", 2)
-    follower = ChangeFeed(ingest, 10)
-    pusher = Broadcaster(ingest, Recommendations(database), follower, threading.Event())
-    yield pusher
-    pusher.end()
-    follower.end()
+def broadcaster(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
+    ingest.read_changes(0)  # planned, it takes less than the feed's patience
+    monkeypatch.setattr("service.push.change_feed.IDLE_SECONDS", 2)
+    loops = BackgroundLoops()
+    changes = ChangeFeed(ingest, 10, loops)
+    yield Broadcaster(ingest, Recommendations(database), changes, loops)
+    assert loops.end(5) == []
 
 
 def watch(ingest: Ingest, movie: int) -> None:
@@ -43,13 +43,13 @@ def watch(ingest: Ingest, movie: int) -> None:
     ingest.transact(lambda batch: batch.create_viewings([viewing]))
 
 
-def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, pusher: Broadcaster) -> None:
+def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest, broadcaster: Broadcaster) -> None:
     watch(ingest, 6)
-    pusher.leave(pusher.listen(None, None))
-    wait_until(lambda: not {"pusher", "follower"} & {thread.name for thread in threading.enumerate()})
+    broadcaster.leave(broadcaster.listen(None, None))
+    wait_until(lambda: broadcaster._changes._idle and not broadcaster._following)
     watch(ingest, 7)
     time.sleep(FRESH_SECONDS)  # who comes sooner is told of it, too
-    listener = pusher.listen(None, None)
+    listener = broadcaster.listen(None, None)
     messages = listener.messages()
     next(messages)  # each stream begins with a heartbeat
     for movie in (8, 9):
@@ -57,7 +57,7 @@ def test_who_comes_after_nobody_listened_is_told_what_is_new_once(ingest: Ingest
         message = next(messages)
         assert message.count("data: ") == 1
         assert f'"movieId":{movie}' in message
-    pusher.leave(listener)
+    broadcaster.leave(listener)
 
 
 def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_came(
@@ -72,20 +72,21 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
         return changes
 
     monkeypatch.setattr(ingest, "read_changes", read_slowly)
-    follower = ChangeFeed(ingest, 3)
+    loops = BackgroundLoops()
+    changes = ChangeFeed(ingest, 3, loops)
     try:
         watch(ingest, 6)
-        assert follower.get_sequence() == 1
+        assert changes.get_sequence() == 1
         watch(ingest, 7)
         time.sleep(FRESH_SECONDS)
-        assert follower.get_sequence() == 2
+        assert changes.get_sequence() == 2
     finally:
-        follower.end()
+        loops.end(5)
 
 
 def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.push.broadcaster.change_feed.LIVELY_SECONDS", 0.2)
-    monkeypatch.setattr("service.push.broadcaster.change_feed.QUIET_SECONDS", 0.5)
+    monkeypatch.setattr("service.push.change_feed.LIVELY_SECONDS", 0.2)
+    monkeypatch.setattr("service.push.change_feed.QUIET_SECONDS", 0.5)
     asked: list[float] = []
     ingest.read_changes(0)  # planned, it takes less than what counts as lively
     read = ingest.read_changes
@@ -95,12 +96,13 @@ def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkey
         return read(since)
 
     monkeypatch.setattr(ingest, "read_changes", note_and_read)
-    follower = ChangeFeed(ingest, 10)
+    loops = BackgroundLoops()
+    changes = ChangeFeed(ingest, 10, loops)
     try:
-        known = follower.get_sequence()
-        follower.await_sequence(known, 2.5)
+        known = changes.get_sequence()
+        changes.await_sequence(known, 2.5)
     finally:
-        follower.end()
+        loops.end(5)
     pauses = [after - before for before, after in pairwise(asked)]
     assert min(pauses[:3]) < 0.2
     assert min(pauses[-3:]) > 0.4
@@ -109,10 +111,52 @@ def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkey
 def test_who_comes_first_to_a_process_that_stops_already_is_let_go(database: Database, settings: Settings) -> None:
     """Another process let its listeners go, and they came back at once."""
     access = Components(settings)
-    access.end_streams()
-    listener = access.pusher.listen(None, None)
+    access.broadcaster.end()
+    listener = access.broadcaster.listen(None, None)
     messages = listener.messages()
     assert next(messages) == HEARTBEAT
     assert next(messages, None) is None
-    access.pusher.leave(listener)
+    access.broadcaster.leave(listener)
     access.close()
+
+
+def test_nobody_waits_for_a_graph_that_another_listener_is_read_for(
+    ingest: Ingest, broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One comes back and is caught up while Neo4j hangs: others come and go, and the process can stop."""
+    watch(ingest, 6)
+    hangs, may_go_on = threading.Event(), threading.Event()
+    read = ingest.read_viewings_since
+
+    def hang_and_read(after: int, until: int) -> list[ViewingChange]:
+        hangs.set()
+        assert may_go_on.wait(20)
+        return read(after, until)
+
+    monkeypatch.setattr(ingest, "read_viewings_since", hang_and_read)
+    found: list[Listener] = []
+    late = threading.Thread(target=lambda: found.append(broadcaster.listen(None, 0)))
+    late.start()
+    assert hangs.wait(10)
+    begin = time.monotonic()
+    broadcaster.leave(broadcaster.listen(None, None))
+    broadcaster.end()
+    assert time.monotonic() - begin < 2
+    may_go_on.set()
+    late.join()
+    messages = list(found[0].messages())
+    assert messages[0] == HEARTBEAT
+    assert [message.count("data: ") for message in messages[1:]] == [1], "caught up, then let go"
+
+
+def test_who_comes_back_misses_nothing_and_gets_nothing_twice(ingest: Ingest, broadcaster: Broadcaster) -> None:
+    for movie in (6, 7, 8):
+        watch(ingest, movie)
+    known = ingest.get_sequence()
+    listener = broadcaster.listen(None, known - 2)
+    watch(ingest, 9)
+    messages = listener.messages()
+    next(messages)
+    told = [next(messages) for _ in range(3)]
+    assert [f'"movieId":{movie}' in message for movie, message in zip((7, 8, 9), told, strict=True)] == [True] * 3
+    broadcaster.leave(listener)

@@ -142,6 +142,18 @@ def test_one_worker_leads_and_another_one_follows_it(open_any_log: OpenLog) -> N
     wait_until(second.lead)
 
 
+def test_leadership_that_is_not_confirmed_is_not_believed(
+    open_any_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was held up may have lost it; SQLite's is a lock, which only ends with its holder."""
+    monkeypatch.setattr("stream.event_log.kafka.LEASE_SECONDS", 0.5)
+    log = open_any_log()
+    wait_until(log.lead)
+    time.sleep(0.6)
+    assert log.leading is isinstance(log, SqliteEventLog)
+    assert log.lead()
+
+
 def test_another_log_is_another_one_also_under_the_same_name(open_any_log: OpenLog) -> None:
     first = open_any_log()
     assert open_any_log().name == first.name

@@ -24,6 +24,7 @@ from stream.event_log.sqlite import SqliteEventLog
 from stream.events import EventType
 from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after
 from stream.poller import BUDGET_SECONDS, Poller
+from stream.worker import Leadership
 
 FUTURE = timedelta(minutes=5)
 
@@ -323,16 +324,16 @@ def test_who_leads_is_told_once_when_it_changes(
     caplog.set_level(logging.INFO, "stream")
     other = SqliteEventLog(log.path)
     assert other.lead()
-    poller = Poller(client, log, 5)
-    poller.step()
+    leadership = Leadership(log, client.url)
+    leadership.step()
     assert caplog.messages == []
     other.close()
     for _ in range(3):
-        poller.step()
+        leadership.step()
     log.close()
     assert other.lead()
     for _ in range(3):
-        poller.step()
+        leadership.step()
     assert [message for message in caplog.messages if "lead" in message] == [
         f"this worker leads: it polls {client.url}",
         "this worker leads no more",

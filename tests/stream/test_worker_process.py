@@ -64,11 +64,11 @@ def working(settings: Settings, output: Path) -> Iterator[subprocess.Popen[bytes
     process.wait()
 
 
-def stop(worker: subprocess.Popen[bytes]) -> float:
+def stop(worker: subprocess.Popen[bytes], status: int = 0) -> float:
     """SIGTERM; returns the seconds until it has ended."""
     begin = time.monotonic()
     worker.terminate()
-    assert worker.wait(30) == 0
+    assert worker.wait(30) == status
     return time.monotonic() - begin
 
 
@@ -88,15 +88,19 @@ def test_a_worker_that_is_told_to_stop_has_done_whole_batches_only(
 
 
 def test_a_worker_stops_also_while_neo4j_does_not_answer(
-    worker: subprocess.Popen[bytes], log: SqliteEventLog, settings: Settings, neo4j: EmbeddedServer
+    worker: subprocess.Popen[bytes], log: SqliteEventLog, settings: Settings, neo4j: EmbeddedServer, output: Path
 ) -> None:
     running = neo4j.running()
     assert running is not None
     with frozen(running.pid):
         log.append([started(1)])
         time.sleep(1)
-        assert stop(worker) < 5
+        assert stop(worker, status=1) < 5
     assert applied(settings, log) == 0
+    [error] = [line for line in output.read_text().splitlines() if line.startswith("Error: ")]
+    assert error.startswith("Error: stopped while ")
+    assert error.endswith(" still waited for an answer: what is not applied stays on the event log")
+    assert "writer" in error
 
 
 def test_a_worker_tells_what_it_does_and_that_it_stops(
@@ -109,7 +113,7 @@ def test_a_worker_tells_what_it_does_and_that_it_stops(
     with closing(sqlite3.connect(settings.event_log_path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or its pages would be read from there
     settings.event_log_path.write_bytes(b"no database" * 1000)
-    wait_until(lambda: "WARNING stream.worker: writer: event log" in output.read_text())
+    wait_until(lambda: "WARNING common.background: writer: event log" in output.read_text())
     stop(worker)
     assert "this worker leads: it polls http://127.0.0.1:9/" in output.read_text()
     assert output.read_text().splitlines()[-1].endswith("stopping")

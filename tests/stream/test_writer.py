@@ -1,6 +1,7 @@
 """From the log into a real graph: exactly once, in any order, and on to stored recommendations."""
 
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -235,7 +236,7 @@ def test_a_finish_that_was_recommended_for_already_gets_no_second_list(database:
     ingest.transact(lambda batch: apply_events(batch, events, FinishRules()))
     recommendations = Recommendations(database)
     ingest.store_lists([("finish", recommendations.recommend_for_user(1))])
-    assert Recommender(ingest, Models(database), recommendations).recommend_pending() == 0
+    assert Recommender(ingest, Models(database), recommendations, 2.0).recommend_pending() == 0
 
 
 def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +247,7 @@ def test_where_nothing_was_finished_is_read_once(database: Database, monkeypatch
     monkeypatch.setattr(
         ingest, "read_finishes_since", lambda after, until: read_after.append(after) or read(after, until)
     )
-    recommender = Recommender(ingest, Models(database), Recommendations(database))
+    recommender = Recommender(ingest, Models(database), Recommendations(database), 2.0)
     started = [sighting(1, 7, NOON), polled(NOON)]
     ingest.transact(lambda batch: apply_events(batch, started, FinishRules()))
     assert [recommender.recommend_pending() for _ in range(3)] == [0, 0, 0]
@@ -262,7 +263,7 @@ def test_a_finish_of_a_batch_that_may_not_be_whole_waits(database: Database, mon
     for user_id in (1, 2):
         finished = [Event(type=EventType.FINISHED, source="other", at=NOON, user_id=user_id, movie_id=7)]
         ingest.transact(lambda batch, events=finished: apply_events(batch, events, FinishRules()))
-    recommender = Recommender(ingest, Models(database), Recommendations(database))
+    recommender = Recommender(ingest, Models(database), Recommendations(database), 2.0)
     with monkeypatch.context() as patched:
         patched.setattr(ingest, "get_sequence", lambda: 1)
         assert recommender.recommend_pending() == 1
@@ -284,7 +285,7 @@ def test_what_cannot_be_decoded_does_not_stop_the_writer(database: Database, set
 def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Database, any_log: EventLog) -> None:
     database.run_text("CREATE (:Movie {movieId: 50, title: 'Popular', viewers: 9})")
     ingest = Ingest(database)
-    recommender = Recommender(ingest, Models(database), Recommendations(database))
+    recommender = Recommender(ingest, Models(database), Recommendations(database), 2.0)
     assert recommender.recommend_pending() == 0
     for number, movie in enumerate((7, 8, 9)):
         at = NOON + number * MINUTE
@@ -293,8 +294,55 @@ def test_each_user_who_finished_gets_one_list_for_the_latest_finish(database: Da
     assert recommender.recommend_pending() == 2
     assert recommender.recommend_pending() == 0
     # A restart asks the graph how far it came.
-    assert Recommender(ingest, Models(database), Recommendations(database)).recommend_pending() == 0
+    assert Recommender(ingest, Models(database), Recommendations(database), 2.0).recommend_pending() == 0
     rows = database.run_text(
         "MATCH (u:User)-[r:RECOMMENDED]->() RETURN DISTINCT u.userId AS user, r.batchId AS batch ORDER BY user"
     )
     assert [(row["user"], row["batch"].split(":")[2]) for row in rows] == [(1, "8"), (2, "7")]
+
+
+def test_nothing_is_locked_while_the_log_is_read(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A POST needs the same lock as a batch of the worker."""
+    log = SqliteEventLog(settings.event_log_path)
+    log.append([sighting(1, 7, NOON)])
+    ingest = Ingest(database)
+    read, reads, may_go_on = log.read, threading.Event(), threading.Event()
+
+    def read_slowly(partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
+        reads.set()
+        assert may_go_on.wait(20)
+        return read(partition, offset, limit)
+
+    monkeypatch.setattr(log, "read", read_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        applied = pool.submit(Writer(log, ingest, FinishRules()).apply_pending)
+        assert reads.wait(10)
+        posted = pool.submit(ingest.transact, lambda batch: apply_events(batch, [sighting(2, 7, NOON)], FinishRules()))
+        try:
+            assert posted.result(5) == 0
+        finally:
+            may_go_on.set()
+        assert applied.result(10) == 1
+    assert {user for user, *_ in viewings(database)} == {1, 2}
+
+
+def test_what_another_writer_applied_meanwhile_is_left_alone(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = SqliteEventLog(settings.event_log_path)
+    log.append([sighting(1, 7, NOON), sighting(2, 7, NOON)])
+    ingest, other = Ingest(database), Writer(SqliteEventLog(log.path), Ingest(database), FinishRules())
+    read = log.read
+
+    def read_and_be_overtaken(partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
+        records = read(partition, offset, limit)
+        other.apply_pending()
+        return records
+
+    monkeypatch.setattr(log, "read", read_and_be_overtaken)
+    before = ingest.get_sequence()
+    assert Writer(log, ingest, FinishRules()).apply_pending() == 0
+    assert ingest.get_sequence() == before + 1, "the other one's batch alone"
+    assert ingest.read_offset(log.name).offset == log.end(0)

@@ -1,0 +1,72 @@
+"""Each kind of error has its status, and nothing internal leaves with it."""
+
+import logging
+
+import pytest
+
+from common.errors import RecommenderError, SettingsError
+from common.settings import Settings
+from graph.database import Database
+from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError, ServerError
+from graph.repositories.movies import Movies
+from service.access.keys import KeysError
+from service.app import create_app
+from service.capacity.executor import DeadlineError, OverloadedError
+from service.components import components_of
+from stream.event_log.base import EventLogError
+
+SECRET = "/srv/private/events.sqlite MATCH (n)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "retried"),
+    [
+        (DatabaseUnavailableError, 503, True),
+        (ServerError, 503, True),
+        (EventLogError, 503, True),
+        (KeysError, 503, True),
+        (ContentRefusedError, 422, False),
+        (DatabaseRefusedError, 500, False),
+        (SettingsError, 500, False),
+        (RecommenderError, 500, False),
+        (ZeroDivisionError, 500, False),
+    ],
+)
+def test_an_error_is_answered_by_its_kind_and_told_to_the_log_alone(
+    database: Database,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[Exception],
+    status: int,
+    retried: bool,
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind(SECRET)
+
+    monkeypatch.setattr(Movies, "find_popular_movies", fail)
+    app = create_app(settings)
+    answer = app.test_client().get("/v1/movies/popular")
+    components_of(app).close()
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) is retried
+    assert answer.content_type == "application/problem+json"
+    assert "private" not in answer.text
+    assert "MATCH" not in answer.text
+    assert any(SECRET in record.getMessage() or record.exc_info for record in caplog.records)
+    assert all(record.levelno >= logging.WARNING for record in caplog.records if SECRET in record.getMessage())
+
+
+@pytest.mark.parametrize("kind", [DeadlineError, OverloadedError])
+def test_what_is_asked_for_too_often_or_takes_too_long_says_so(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: type[RecommenderError]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind("it took longer than an answer may; try again")
+
+    monkeypatch.setattr(Movies, "find_popular_movies", fail)
+    app = create_app(settings)
+    answer = app.test_client().get("/v1/movies/popular")
+    components_of(app).close()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.get_json()["detail"] == "it took longer than an answer may; try again"
