@@ -109,6 +109,11 @@ class BackgroundLoops:
         for loop in self._loops:
             loop.start()
 
+    @property
+    def names(self) -> list[str]:
+        """Of all loops."""
+        return [loop.name for loop in self._loops]
+
     def failing(self) -> dict[str, Exception]:
         """What the loops raise that have done nothing but fail for FAILING_SECONDS, by name."""
         before = time.monotonic() - FAILING_SECONDS

@@ -9,6 +9,12 @@ FEED_CIRCUIT_OPEN = Gauge(
     "1 while the feed counts as down and is only tried now and then",
     multiprocess_mode="max",
 )
+LOOP_FAILING = Gauge(
+    "recommender_worker_loop_failing",
+    "1 while a loop of the worker does nothing but fail",
+    ["loop"],
+    multiprocess_mode="max",
+)
 EVENTS_APPLIED = Counter("recommender_events_applied_total", "Records of the event log applied to the graph")
 FINISH_TO_LIST_SECONDS = Histogram(
     "recommender_finish_to_list_seconds",

@@ -21,6 +21,7 @@ from stream.erasing import finish_erasures
 from stream.event_log import open_log
 from stream.event_log.base import EventLog
 from stream.feed import FeedClient
+from stream.metrics import LOOP_FAILING
 from stream.poller import Poller
 from stream.recommender import Recommender
 from stream.retention import retain_hourly
@@ -36,6 +37,7 @@ GROWING_SECONDS = 0.05
 QUIET_SECONDS = 0.1
 FAILURE_SECONDS = 1.0
 LEAD_SECONDS = 0.5
+HEALTH_SECONDS = 1.0
 # Of a worker that is told to stop, for what its loops are doing: what is not written stays on the log.
 STOP_SECONDS = 3.0
 TRIM_SECONDS = 600.0
@@ -72,6 +74,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
         if settings.webhook_url:
             deliver = partial(Webhook, settings, posting, ingest, recommendations, log)
             loops.add("webhook", Led(log, lambda: deliver().deliver_once, idle=FAILURE_SECONDS))
+        loops.add("health", partial(report_failing, loops))
         loops.start()
         logger.info("following the event log")
         stop.wait()
@@ -79,6 +82,14 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
         left = loops.end(STOP_SECONDS)
         log.close()
     return left
+
+
+def report_failing(loops: BackgroundLoops) -> float:
+    """Count which loops keep failing, for /metrics and /health/ready of the service; returns the seconds until then."""
+    failing = loops.failing()
+    for name in loops.names:
+        LOOP_FAILING.labels(name).set(name in failing)
+    return HEALTH_SECONDS
 
 
 class Leadership:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 import pytest
+from apps import open_app
 from conftest import RunningSystem
 
 from common.settings import ROOT, Settings
 from scripts.sandbox import environment_of
-from service.app import create_app
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,7 +38,8 @@ def test_every_setting_is_in_the_configuration_table() -> None:
 
 
 def test_every_path_is_in_the_rest_table() -> None:
-    app = create_app(Settings())
+    with open_app(Settings()) as app:
+        pass
     told = set(
         re.findall(
             r"`(?:GET |POST |PUT |DELETE )?(/[^?`\s]*)[^`]*`", README.split("## REST")[1].split("## Configuration")[0]

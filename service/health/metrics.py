@@ -23,6 +23,7 @@ SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused bec
 MISSED_DEADLINES = Counter("recommender_missed_deadlines_total", "Requests given up because they took too long")
 
 ATTEMPTS = 5
+LOOP_FAILING = "recommender_worker_loop_failing"  # stream.metrics
 
 
 class SharedMetrics(Collector):
@@ -40,3 +41,11 @@ class SharedMetrics(Collector):
             except (FileNotFoundError, struct.error):
                 continue  # A process has just begun, and removed or not yet filled a file.
         raise RecommenderError("the metrics cannot be read now: processes keep starting")
+
+
+def find_failing_loops() -> list[str]:
+    """Loops of workers on this machine that do nothing but fail."""
+    samples = [
+        sample for metric in SharedMetrics().collect() if metric.name == LOOP_FAILING for sample in metric.samples
+    ]
+    return sorted(sample.labels["loop"] for sample in samples if sample.value)

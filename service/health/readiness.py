@@ -16,6 +16,7 @@ from graph.repositories.models import Model
 from graph.schema import SchemaError, require_known_schema, require_migrated_schema
 from service.capacity.single_flight import Answer, NoAnswerError, SingleFlight, result_of
 from service.components import Components, components
+from service.health.metrics import find_failing_loops
 from service.http.problems import find_answer
 from service.schemas import PartState
 from stream.event_log.base import EventLogError
@@ -105,6 +106,8 @@ class Readiness:
         except RecommenderError:
             return PartState(ready=True, detail="how far the graph is behind is not known while Neo4j is away")
         detail = f"the graph is {events} events behind"
+        if failing := find_failing_loops():
+            return PartState(ready=False, detail=f"{detail}; keeps failing: {', '.join(failing)}")
         if events < self._access.settings.largest_backlog:
             return PartState(ready=True, detail=detail)
         return PartState(ready=False, detail=f"{detail}, no more are taken: is `python -m stream worker` running?")

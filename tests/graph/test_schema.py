@@ -15,6 +15,7 @@ from graph.errors import ContentRefusedError, DatabaseUnavailableError
 from graph.schema import MIGRATIONS, SCHEMA_VERSION, SchemaError, apply_schema
 from scripts.sandbox import environment_of
 from service.app import create_app
+from service.components import components_of
 from stream.worker import run_worker
 
 
@@ -36,7 +37,7 @@ def model_part(settings: Settings) -> dict[str, Any]:
 
     wait_until(neo4j_answers)
     join_probes()
-    app.extensions["recommender"].database.close()
+    components_of(app).close()
     part: dict[str, Any] = parts["model"]
     return part
 

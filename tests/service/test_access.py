@@ -2,18 +2,19 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apps import open_app
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from common.settings import Settings
 from service.access.keys import add_key, remove_key
 from service.access.logins import COOKIE
-from service.app import create_app
 from service.views.login import local_path
 
 PROBLEM = "application/problem+json"
@@ -42,13 +43,15 @@ def keys(data: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def open_client(data: Path) -> Open:
-    def open_one(**settings: Any) -> FlaskClient:
-        app = create_app(Settings(data=data, neo4j_uri="bolt://127.0.0.1:9", **settings))
-        app.test_client_class = Client
-        return app.test_client()
+def open_client(data: Path) -> Iterator[Open]:
+    with ExitStack() as opened:
 
-    return open_one
+        def open_one(**settings: Any) -> FlaskClient:
+            app = opened.enter_context(open_app(Settings(data=data, neo4j_uri="bolt://127.0.0.1:9", **settings)))
+            app.test_client_class = Client
+            return app.test_client()
+
+        yield open_one
 
 
 @pytest.fixture

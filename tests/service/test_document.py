@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from apps import open_app
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from common.settings import Settings
-from service.app import create_app
 
-APP = create_app(Settings())
-DOCUMENT: dict[str, Any] = APP.test_client().get("/openapi.json").get_json()
+with open_app(Settings()) as APP:
+    DOCUMENT: dict[str, Any] = APP.test_client().get("/openapi.json").get_json()
 OPERATIONS = {operation["operationId"]: operation for path in DOCUMENT["paths"].values() for operation in path.values()}
 PROBLEM = "application/problem+json"
 

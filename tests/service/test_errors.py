@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from apps import open_app
 
 from common.errors import RecommenderError, SettingsError
 from common.settings import Settings
@@ -10,9 +11,7 @@ from graph.database import Database
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError, ServerError
 from graph.repositories.movies import Movies
 from service.access.keys import KeysError
-from service.app import create_app
 from service.capacity.executor import DeadlineError, OverloadedError
-from service.components import components_of
 from stream.event_log.base import EventLogError
 
 SECRET = "/srv/private/events.sqlite MATCH (n)"
@@ -45,9 +44,8 @@ def test_an_error_is_answered_by_its_kind_and_told_to_the_log_alone(
         raise kind(SECRET)
 
     monkeypatch.setattr(Movies, "find_popular_movies", fail)
-    app = create_app(settings)
-    answer = app.test_client().get("/v1/movies/popular")
-    components_of(app).close()
+    with open_app(settings) as app:
+        answer = app.test_client().get("/v1/movies/popular")
     assert answer.status_code == status
     assert ("Retry-After" in answer.headers) is retried
     assert answer.content_type == "application/problem+json"
@@ -65,8 +63,7 @@ def test_what_is_asked_for_too_often_or_takes_too_long_says_so(
         raise kind("it took longer than an answer may; try again")
 
     monkeypatch.setattr(Movies, "find_popular_movies", fail)
-    app = create_app(settings)
-    answer = app.test_client().get("/v1/movies/popular")
-    components_of(app).close()
+    with open_app(settings) as app:
+        answer = app.test_client().get("/v1/movies/popular")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.get_json()["detail"] == "it took longer than an answer may; try again"

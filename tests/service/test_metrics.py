@@ -172,7 +172,7 @@ def test_figures_of_graph_and_log(graph: Database, neo4j: EmbeddedServer, tmp_pa
     assert plain["recommender_model_edges"] == 3
     assert 86_400 <= plain["recommender_model_age_seconds"] < 86_500
     ready = {dict(labels)["part"]: value for (name, labels), value in counted.items() if name == "recommender_ready"}
-    assert ready == dict.fromkeys(("neo4j", "model", "eventLog", "worker"), 1.0)
+    assert ready == dict.fromkeys(("neo4j", "model", "eventLog", "worker", "background"), 1.0)
     assert parts["model"]["detail"] == "model v1, 3 edges"
 
 
@@ -189,6 +189,7 @@ def test_a_frozen_neo4j_is_told_in_time(service: GunicornService, graph: Databas
             assert scraped.elapsed < timedelta(seconds=2.5)
             assert ready.status_code == 503
             states = {name: part["ready"] for name, part in ready.json()["parts"].items()}
+            del states["background"]  # it asks Neo4j, too
             assert states == {"neo4j": False, "model": False, "eventLog": True, "worker": True}
         counted = read_samples(scraped.text)
     assert counted["recommender_neo4j_up", frozenset()] == 0
@@ -210,7 +211,7 @@ def test_names_follow_the_conventions_and_every_metric_is_explained(service: Gun
 
 def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: Settings) -> None:
     program = (
-        "import os, sys; from graph.metrics_folder import share_metrics; from graph.settings import Settings;"
+        "import os, sys; from common.metrics import share_metrics; from common.settings import Settings;"
         "share_metrics(Settings.from_environment(), 'worker'); "
         "print(os.environ['PROMETHEUS_MULTIPROC_DIR'], flush=True); sys.stdin.read()"
     )
@@ -242,8 +243,8 @@ def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: S
 def test_without_room_to_count_nothing_starts(settings: Settings) -> None:
     """Or a signal would end it, without a word."""
     program = (
-        "from graph import metrics_folder; from graph.settings import Settings; metrics_folder.LEAST_ROOM = 1 << 60;"
-        "metrics_folder.share_metrics(Settings.from_environment(), 'worker')"
+        "from common import metrics; from common.settings import Settings; metrics.LEAST_ROOM = 1 << 60;"
+        "metrics.share_metrics(Settings.from_environment(), 'worker')"
     )
     command = [sys.executable, "-c", program]
     done = subprocess.run(

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from conftest import await_output, frozen, wait_until
 
+from common.metrics import VARIABLE, metrics_root
 from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.server.process import EmbeddedServer
 from scripts.sandbox import environment_of
+from service.health.metrics import find_failing_loops
 from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
 
@@ -104,7 +106,11 @@ def test_a_worker_stops_also_while_neo4j_does_not_answer(
 
 
 def test_a_worker_tells_what_it_does_and_that_it_stops(
-    worker: subprocess.Popen[bytes], settings: Settings, output: Path, tmp_path: Path
+    worker: subprocess.Popen[bytes],
+    settings: Settings,
+    output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wait_until(lambda: "this worker leads" in output.read_text())
     with working(settings, tmp_path / "standby.log") as standby:
@@ -114,6 +120,9 @@ def test_a_worker_tells_what_it_does_and_that_it_stops(
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or its pages would be read from there
     settings.event_log_path.write_bytes(b"no database" * 1000)
     wait_until(lambda: "WARNING common.background: writer: event log" in output.read_text())
+    monkeypatch.setenv(VARIABLE, str(metrics_root(settings) / "service-0"))
+    wait_until(lambda: "writer" in find_failing_loops())
+    assert "leader" not in find_failing_loops()
     stop(worker)
     assert "this worker leads: it polls http://127.0.0.1:9/" in output.read_text()
     assert output.read_text().splitlines()[-1].endswith("stopping")
