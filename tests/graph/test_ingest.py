@@ -13,7 +13,6 @@ from graph.repositories.ingest import Changes, Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, Viewing
 from graph.repositories.movies import Movie, Movies
-from graph.server.home import Home
 
 NOON = datetime(2026, 1, 1, 12)
 HOUR = timedelta(hours=1)
@@ -165,9 +164,7 @@ def test_viewings_are_written_as_they_stand_and_found_again(database: Database) 
 
 
 def test_who_waits_too_long_for_another_writer_may_come_again(database: Database, settings: Settings) -> None:
-    impatient = Database(
-        settings.bolt_uri, "neo4j", Home(settings.neo4j_home).password(), retry_seconds=0.1, write_seconds=0.5
-    )
+    impatient = Database.from_settings(settings.model_copy(update={"deadline": 0.5}), interactive=True)
 
     def hold_the_lock(_: IngestTransaction) -> None:
         with pytest.raises(DatabaseUnavailableError):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import join_probes, wait_until
 
+from common.budget import Budget
 from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.errors import ContentRefusedError, DatabaseUnavailableError
@@ -76,7 +77,7 @@ def test_a_migration_that_neo4j_does_not_answer_can_be_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.run_text("CREATE (:Catalogue {name: 'movielens'})")
-    with Database("bolt://127.0.0.1:9", "neo4j", "none", retry_seconds=0.5) as away:
+    with Database("bolt://127.0.0.1:9", "neo4j", "none", budget=Budget.of(2.0)) as away:
         monkeypatch.setattr("graph.schema._run_file", lambda _, name: "002" in name and away.read("get_catalogue"))
         with pytest.raises(DatabaseUnavailableError, match="migration 002_model_in_catalogue failed: Neo4j does not"):
             apply_schema(database)
