@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import psutil
 import requests
 
+from common.background import BackgroundLoops
 from common.errors import RecommenderError
 from common.settings import ROOT, Settings
 from graph.server.contents import holds_ratings
@@ -85,7 +85,8 @@ class System:
         self._server = EmbeddedServer.of(settings)
         self._processes = settings.data / "run.json"
         self._parts: list[Part] = []
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._loops = BackgroundLoops()
         self._commands = {
             "service": ["gunicorn", "--config", "python:service.gunicorn_config"],
             "worker": ["stream", "worker"],
@@ -109,11 +110,13 @@ class System:
         for path in TRIED_FIRST:  # a Neo4j that has just started may be slower than an answer
             await_ready(self.url, READY_SECONDS, f"/v1/users/1/recommendations{path}")
         rehearse_finish(self._settings)
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._loops.add("watch", self._revive_dead)
+        self._loops.start()
 
     def stop(self) -> None:
         """Stop the parts, then Neo4j."""
-        self._stopping.set()
+        self._stopping = True
+        self._loops.end(0)
         end_processes([part.process for part in self._parts], self._settings.budget.kill)
         self._server.down()
         self._processes.unlink(missing_ok=True)
@@ -158,15 +161,15 @@ class System:
         known = [[part.process.pid, part.process.create_time()] for part in self._parts]
         self._processes.write_text(json.dumps(known))
 
-    def _watch(self) -> None:
-        """Start again what dies, Neo4j included."""
-        while not self._stopping.wait(1):
-            if self._server.running() is None:
-                self._revive_neo4j()
-            revived = [part.name for part in self._parts if not self._stopping.is_set() and part.revive()]
-            if revived:
-                say(f"{', '.join(revived)} had ended and was started again")
-                self._remember()
+    def _revive_dead(self) -> float:
+        """Start again what has ended, Neo4j included; returns the seconds until the next look."""
+        if self._server.running() is None and not self._stopping:
+            self._revive_neo4j()
+        revived = [part.name for part in self._parts if not self._stopping and part.revive()]
+        if revived:
+            say(f"{', '.join(revived)} had ended and was started again")
+            self._remember()
+        return 1.0
 
     def _revive_neo4j(self) -> None:
         """What hinders it, such as a port that somebody's connection has just taken, may be gone a second later."""
