@@ -1,6 +1,5 @@
 """Who may do what: checked before each request."""
 
-import hmac
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +13,12 @@ from common.settings import Settings
 from service.access.keys import READ, WRITE, Key, KeyRing, KeysError, Scope
 from service.access.logins import COOKIE, Logins
 from service.access.rate_limits import RateLimits, Verdict
+from service.access.same_origin import require_own_page
 from service.http.problems import problem_response
 
 logger = logging.getLogger(__name__)
 
 EXTENSION = "access"
-CSRF_HEADER = "X-CSRF-Token"
 # What everybody may see: whether the service lives, and what the login page needs. Who logs out changes nothing here.
 OPEN_RULES = {"/health/live", "/health/ready", "/login", "/logout", "/static/<path:filename>"}
 READING_METHODS = {"GET", "HEAD"}
@@ -51,11 +50,6 @@ class Access:
             return None
         return self._check_key(find_scope(request.method, rule), read_presented_key())
 
-    def csrf_token(self) -> str:
-        """For pages: what their requests that write send as X-CSRF-Token. Empty for who is not logged in."""
-        cookie = request.cookies.get(COOKIE)
-        return self.logins.make_csrf_token(cookie) if cookie else ""
-
     def recognise_login(self) -> Key | None:
         """The key of who is logged in."""
         cookie = request.cookies.get(COOKIE)
@@ -68,13 +62,10 @@ class Access:
             return None if presented is None and strangers else ask_for_key(scope, presented is not None)
         if not key.allows(scope):
             return refuse_scope(key, scope)
-        if presented is None and scope == WRITE and not self._has_csrf_token():
-            return problem_response(403, f"a request that writes with a login's cookie needs the header {CSRF_HEADER}")
+        if presented is None and scope == WRITE:
+            require_own_page()
         g.key_name = key.name
         return self._count(key)
-
-    def _has_csrf_token(self) -> bool:
-        return hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), self.csrf_token().encode())
 
     def _count(self, key: Key) -> Response | None:
         verdict = self._limits.admit(key.slot, key.per_minute)
@@ -92,7 +83,6 @@ def install(app: Flask, settings: Settings) -> None:
     access = Access(settings)
     app.extensions[EXTENSION] = access
     app.before_request(access.check)
-    app.add_template_global(access.csrf_token)
 
     @app.errorhandler(KeysError)
     def answer_unchecked(error: KeysError) -> Response:
