@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 # A moment that is later than all that happens.
 NEVER = datetime(9999, 12, 31)
 EPOCH = datetime(1970, 1, 1)
+DAY = 86_400_000  # milliseconds
 
 
 def utc_now() -> datetime:

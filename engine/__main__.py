@@ -38,12 +38,12 @@ from engine.stars_evaluation import (
 )
 from engine.stars_training import CHOSEN, refit_stars
 from engine.timeline import TIME
-from engine.training import NEIGHBOURS
 from engine.versions import MARGIN, refit, roll_back
 from graph.database import Database
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars
 from graph.schema import require_known_schema
+from graph.serving_rule import NEIGHBOURS
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.errors import RecommenderError
+from common.times import DAY
 from engine.baselines import (
     Floats,
     build_weights,
@@ -30,13 +31,13 @@ from engine.interactions import Columns, Interactions
 from engine.protocols import RELEVANT_FROM, Task
 from engine.similarity import SimilarityParameters, fit_similarities
 from engine.slist import SlistParameters, rank_slist
-from graph.recency import DAY
+from graph.serving_rule import ServingRule
 
 logger = logging.getLogger(__name__)
 
 # Stars from which a rating counts as liking in our fit. 3 finds more of what people rate 4 or 5 than 4 does
 # (docs/evaluation.md).
-LIKED_FROM = 3.0
+LIKED_FROM = ServingRule.liked_from
 ALS_ITERATIONS = 15
 ALS_SEED = 1
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.times import DAY
 from engine.interactions import Interactions
-from graph.recency import COUNTED_FROM, DAY, HALF_LIVES
+from graph.recency import COUNTED_FROM, HALF_LIVES
 
 Values = NDArray[np.float64]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 
+from common.times import DAY
 from engine.baselines import Floats, rank_by_scores
 from engine.interactions import Columns, Interactions, number_within
 from engine.timeline import find_moment
@@ -33,7 +34,6 @@ MOST_EPOCHS, PATIENCE = 20, 1
 # The last tenth of what is known, by moment, tells when to stop.
 STOPPING_PERCENT = 90
 SEED = 1
-DAY = 86_400_000  # milliseconds
 
 logger = logging.getLogger(__name__)
 

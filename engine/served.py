@@ -15,13 +15,11 @@ from engine.similarity import keep_strongest
 from engine.training import FittedModel, put_to_use, table_of_edges
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.repositories.models import Model, Models
+from graph.repositories.models import WRITE_ROWS, Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
-
-BATCH_ROWS = 10_000
 
 
 @contextmanager
@@ -70,8 +68,8 @@ class TaskServer:
         ingest.transact(lambda batch: batch.create_nodes(movies, users))
         columns = (ratings.user_of_each() + 1, ratings.stars.indices + 1, ratings.stars.data, ratings.at)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
-        for begin in range(0, len(rows), BATCH_ROWS):
-            ingest.transact(lambda batch, begin=begin: batch.add_ratings(rows[begin : begin + BATCH_ROWS]))  # type: ignore[misc]
+        for begin in range(0, len(rows), WRITE_ROWS):
+            ingest.transact(lambda batch, begin=begin: batch.add_ratings(rows[begin : begin + WRITE_ROWS]))  # type: ignore[misc]
         self.put_to_use(learned)
 
     def put_to_use(self, learned: Learned) -> None:

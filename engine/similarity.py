@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from engine.kernels import accumulate_gram, mirror_upper, solve_targets
 from engine.selection import find_largest
+from graph.serving_rule import NEIGHBOURS
 
 # The Gram matrix is dense: 3.6 GB at this size. Rarer movies get no weights from the fit.
 MOST_MOVIES = 30_000
@@ -35,7 +36,7 @@ class SimilarityParameters:
     The letters are those of DESIGN, "The engine". Raises ValueError for a value that leaves nothing to fit.
     """
 
-    neighbours: int = 50  # K: weights out of a movie
+    neighbours: int = NEIGHBOURS  # K: weights out of a movie
     candidates: int = 200  # C: movies that a target's first regression looks at
     ridge: float = 100.0  # λ, relative to the mean weight of a user
     popularity_ridge: float = 2.0  # p/q: ridge that grows with a movie's own weight

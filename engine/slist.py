@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import spotrf, spotrs
 from scipy.sparse import coo_array, csr_array
 
+from common.times import DAY
 from engine.baselines import Floats, rank_by_scores
 from engine.interactions import Columns, Interactions, number_within
 
-DAY = 86_400_000  # milliseconds
 # Movies so far apart that e^(-distance / decay) is less are not linked.
 NEGLIGIBLE = 1e-4
 

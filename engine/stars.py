@@ -23,6 +23,7 @@ from engine.kernels import Floats, Integers
 from engine.star_baseline import Baseline, BaselineParameters, fit_baseline
 from engine.star_kernels import Doubles, leave_out, sum_contributions, sum_histories
 from engine.star_regressions import Residuals, fit_target
+from graph.serving_rule import NEIGHBOURS
 
 # Ratings of an average movie that a movie's own spread is drawn towards.
 SPREAD_SHRINKAGE = 20
@@ -38,7 +39,7 @@ class StarsParameters:
     """
 
     baseline: BaselineParameters = field(default_factory=BaselineParameters)
-    neighbours: int = 50  # K: STARS edges out of a movie
+    neighbours: int = NEIGHBOURS  # K: STARS edges out of a movie
     candidates: int = 150  # movies that a target's first regression looks at
     ridge: float = 8.0
     exponent: float = 0.3  # alpha: how much less each rating of a long history counts

@@ -3,7 +3,8 @@
 import numpy as np
 import polars as pl
 
-from graph.recency import COUNTED_FROM, DAY, HALF_LIVES, PROPERTIES
+from common.times import DAY
+from graph.recency import COUNTED_FROM, HALF_LIVES, PROPERTIES
 
 
 def summarise_movies(ratings: pl.DataFrame) -> pl.DataFrame:

@@ -23,11 +23,10 @@ from engine.models import SLIM, ItemModel
 from engine.positives import RATED, LiveRating, build_positives, sample_ratings
 from engine.similarity import Similarities, keep_strongest
 from graph.repositories.models import Model, Models
-from graph.serving_rule import ServingRule
+from graph.serving_rule import NEIGHBOURS, ServingRule
 
 logger = logging.getLogger(__name__)
 
-NEIGHBOURS = 50
 JUDGEMENT = "ndcg@10 of the next movie"
 # Share of a fit's time that goes into its choice, about.
 CHOICE_SHARE = 0.4

@@ -15,8 +15,9 @@ from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import FINISHED
 from engine.models import SLIM, STORABLE, ItemModel
-from engine.training import NEIGHBOURS, FittedModel, Trial, fit_dataset, fit_weights, put_to_use
+from engine.training import FittedModel, Trial, fit_dataset, fit_weights, put_to_use
 from graph.repositories.models import Model, Models
+from graph.serving_rule import NEIGHBOURS
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.times import DAY
+
 HALF_LIVES = (1, 3, 10, 30, 100)  # days
 COUNTED_FROM = 3.0  # stars
-DAY = 86_400_000  # milliseconds
 # What is taken away is subtracted. The error grows as a sum shrinks: a movie is counted again before its figures may
 # have shrunk by more than this since they were counted.
 MOST_SHRUNK = 4.0

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+# K: edges of a kind out of a movie, unless a fit is told otherwise.
+NEIGHBOURS = 50
 # At the ends of the dial one part alone decides; just before them the other one still breaks ties.
 LEAST_EXPONENT, LARGEST_DIAL = 1e-6, 0.95
 

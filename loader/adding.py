@@ -15,14 +15,12 @@ from engine.forgetting import forget_users
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
-from graph.repositories.models import Models
+from graph.repositories.models import WRITE_ROWS, Models
 from graph.schema import require_known_schema
 from loader.loading import Teller, loading, remove_other_datasets, stage_checked, timed
 from loader.merging import merge_datasets
 
 logger = logging.getLogger(__name__)
-
-BATCH_ROWS = 10_000
 
 # User id, movie id, stars, milliseconds since 1970.
 Rows = list[tuple[int, int, float, int]]
@@ -60,8 +58,8 @@ class _Addition:
     def write_movies(self) -> None:
         """Make movies that are not there yet."""
         movies = self._dataset.movies().select("movieId", "title", "year", "genres").to_dicts()
-        for begin in range(0, len(movies), BATCH_ROWS):
-            self._ingest.transact(lambda batch, begin=begin: batch.add_movies(movies[begin : begin + BATCH_ROWS]))  # type: ignore[misc]
+        for begin in range(0, len(movies), WRITE_ROWS):
+            self._ingest.transact(lambda batch, begin=begin: batch.add_movies(movies[begin : begin + WRITE_ROWS]))  # type: ignore[misc]
 
     def batches(self) -> Iterator[tuple[int, Rows]]:
         """(first row number, rows) of what is not written yet; shards that are done are not read."""
@@ -71,8 +69,8 @@ class _Addition:
             end = begin + pl.scan_parquet(shard).select(pl.len()).collect().item()
             if end > done:
                 ratings = pl.read_parquet(shard).select("userId", "movieId", "rating", pl.col("at").dt.epoch("ms"))
-                for first in range(max(begin, done), end, BATCH_ROWS):
-                    yield first, ratings[first - begin : first - begin + BATCH_ROWS].rows()
+                for first in range(max(begin, done), end, WRITE_ROWS):
+                    yield first, ratings[first - begin : first - begin + WRITE_ROWS].rows()
             begin = end
 
     def write(self, numbered: tuple[int, Rows]) -> int:

@@ -13,12 +13,13 @@ from typing import BinaryIO, Protocol, Self
 
 import numpy as np
 
-from loader.scanning import LARGEST_ID, RATING, Bytes, Records
+from graph.repositories.interactions import LARGEST_ID
+from loader.limits import LONGEST_SHOWN
+from loader.scanning import RATING, Bytes, Records
 
 BLOCK_BYTES = 8 << 20
 BUFFERED_RECORDS = 2_000_000
 LONGEST_LINE = 1 << 16
-SHOWN_TEXT = 200
 KEPT_REJECTS = 1_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 IN_THE_FUTURE = "date is in the future"
@@ -75,7 +76,7 @@ class Rejects:
         """Reject one line of a file."""
         account.rejected += 1
         if len(self.first) < KEPT_REJECTS:
-            self.first.append(Reject(file, line, reason, text[:SHOWN_TEXT]))
+            self.first.append(Reject(file, line, reason, text[:LONGEST_SHOWN]))
         if self._stream:
             self._writer.writerow([file, line, reason, text[:LONGEST_LINE]])
 

@@ -9,9 +9,10 @@ import re
 from datetime import date
 from typing import BinaryIO
 
+from common.times import DAY
 from loader.lines import IN_THE_FUTURE, Account, Judgement, Rejects, text_lines, whole_number
 from loader.movies import MovieRow
-from loader.scanning import DAY, Bytes, Records, scan_netflix
+from loader.scanning import Bytes, Records, scan_netflix
 
 UNKNOWN = -1
 EPOCH = date(1970, 1, 1).toordinal()

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-LARGEST_ID = 2**31 - 1
-DAY = 86_400_000  # milliseconds
+from common.times import DAY
+from graph.repositories.interactions import LARGEST_ID
+
 NO_DAY = -1_000_000
 NEWLINE, RETURN, COLON, COMMA, DASH, DOT, ZERO = 10, 13, 58, 44, 45, 46, 48
 

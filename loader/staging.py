@@ -18,7 +18,8 @@ from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from engine.statistics import summarise_movies, with_statistics
 from loader.forms import RATINGS_FORMS, holds_ratings
 from loader.inputs import InputChangedError, add_digests, describe_files, name_content, require_unchanged, same_unread
-from loader.lines import KEPT_REJECTS, SHOWN_TEXT, Account, Reject, Rejects
+from loader.limits import LONGEST_SHOWN
+from loader.lines import KEPT_REJECTS, Account, Reject, Rejects
 from loader.reading import InputReader
 from loader.sources import input_files, read_members
 from loader.spill import Spill
@@ -70,7 +71,7 @@ def _read_rejects(file: Path) -> Iterator[Reject]:
     """What `Rejects` wrote."""
     with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         for row in csv.DictReader(stream):
-            yield Reject(row["file"], int(row["line"]), row["reason"], row["text"][:SHOWN_TEXT])
+            yield Reject(row["file"], int(row["line"]), row["reason"], row["text"][:LONGEST_SHOWN])
 
 
 def stage(path: Path, staging: Path, *, latest: datetime = NEVER, quiet: bool = False) -> Dataset:

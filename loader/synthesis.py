@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from common.errors import RecommenderError
+from graph.repositories.interactions import LARGEST_ID
 from loader.synthesis_format import (
     DATE_LENGTH,
     LONGEST_HEADER,
@@ -32,7 +33,6 @@ FILES = 4
 PARTS = 64  # spilled files; what one of them holds is in memory at once
 CHUNK = 2_000_000  # ratings drawn at once
 MOST_MOVIES = 200_000  # the tables of tastes have 64 MB each then
-LARGEST_ID = 2**31 - 1
 STAR_SHARES = np.array([4.6, 10.1, 28.7, 33.6, 23.1])
 PROBE_SHARE = 1_408_395 / 100_480_507
 UNKNOWN_YEARS = 1 / 2500  # as rare as NULL is in Netflix's titles

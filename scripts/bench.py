@@ -29,7 +29,7 @@ from engine.timeline import TIME
 from graph.server.process import EmbeddedServer
 from loader.bulk import bulk_load
 from loader.staging import stage
-from loader.synthesis import synthesize
+from loader.synthesis import Size, synthesize
 from scripts.bench_bulk import measure_bulk, measure_load_csv, scaled_size
 from scripts.bench_favourites import measure_favourites
 from scripts.bench_live import measure_backlog, measure_push
@@ -40,6 +40,10 @@ from scripts.run import SAMPLE, await_ready
 from scripts.sandbox import SERVICE, START_SECONDS, running, sandbox_settings
 
 ALL = {**PROTOCOLS, TIME.name: TIME}
+SAMPLE_RATINGS = 100_836
+synthetic_option = click.option(
+    "--ratings", default=1_000_000, show_default=True, help="Synthetic ratings.", type=click.IntRange(10_000)
+)
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)
@@ -94,8 +98,8 @@ def diversity(seeds: int) -> None:
 def traversal() -> None:
     """Latency of the traversal for every user of the sample, one after the other."""
     with loaded_sandbox(SAMPLE) as settings:
-        measure_traversals(settings, 100_836, report)
-        measure_textbook(settings, 100_836, report)
+        measure_traversals(settings, SAMPLE_RATINGS, report)
+        measure_textbook(settings, SAMPLE_RATINGS, report)
 
 
 @main.command()
@@ -118,7 +122,7 @@ def push(rate: int, seconds: int) -> None:
 
 
 @main.command()
-@click.option("--ratings", default=[1_000_000, 10_000_000, 100_480_507], multiple=True, help="Sizes to measure.")
+@click.option("--ratings", default=[1_000_000, 10_000_000, Size.ratings], multiple=True, help="Sizes to measure.")
 def bulk(ratings: tuple[int, ...]) -> None:
     """From raw text to the first served recommendation, at each size; LOAD CSV beside it. Takes half an hour."""
     for size in ratings:
@@ -127,11 +131,11 @@ def bulk(ratings: tuple[int, ...]) -> None:
 
 
 @main.command()
-@click.option("--ratings", default=1_000_000, show_default=True, help="Synthetic ratings.", type=click.IntRange(10_000))
+@synthetic_option
 def favourites(ratings: int) -> None:
     """Latency of the favourites of Neo4j Browser (`cypher/browser/`), on the sample and on synthetic ratings."""
     with loaded_sandbox(SAMPLE) as settings:
-        measure_favourites(settings, 100_836, report)
+        measure_favourites(settings, SAMPLE_RATINGS, report)
     with tempfile.TemporaryDirectory(prefix="bench") as temporary:
         synthesize(Path(temporary) / "raw", scaled_size(ratings), 1, lambda _: None)
         with loaded_sandbox(Path(temporary) / "raw") as settings:
@@ -139,7 +143,7 @@ def favourites(ratings: int) -> None:
 
 
 @main.command()
-@click.option("--ratings", default=1_000_000, show_default=True, help="Synthetic ratings.", type=click.IntRange(10_000))
+@synthetic_option
 def stars(ratings: int) -> None:
     """The fit of predicted stars, and latency of predictions, on synthetic ratings."""
     with tempfile.TemporaryDirectory(prefix="bench") as temporary:

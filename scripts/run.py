@@ -24,6 +24,7 @@ from graph.server.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
 from scripts.rehearsal import rehearse_finish
+from stream.simulator import PATH
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
@@ -153,7 +154,7 @@ class System:
         require_free_port(port, "RECOMMENDER_PORT (the simulator takes the port after it)")
         self._commands["simulator"] = ["stream", "simulator", "--port", str(port)]
         self._environment |= {
-            "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}/users-currently-watching-movie",
+            "RECOMMENDER_FEED_URL": f"http://127.0.0.1:{port}{PATH}",
             "RECOMMENDER_FEED_CATALOGUE": "movielens",
         }
 

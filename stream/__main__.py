@@ -67,7 +67,13 @@ def _read_script(_: click.Context, __: click.Parameter, value: str | None) -> li
 @main.command()
 @click.option("--port", default=8001, show_default=True, help="Port to listen on.", type=click.IntRange(1, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--calls-per-minute", default=5, show_default=True, help="Limit; 429 past it.", type=click.IntRange(1))
+@click.option(
+    "--calls-per-minute",
+    default=Settings().feed_calls_per_minute,
+    show_default=True,
+    help="Limit; 429 past it.",
+    type=click.IntRange(1),
+)
 @click.option(
     "--viewers", default=10, show_default=True, help="People watching at a time.", type=click.IntRange(0, 10_000)
 )

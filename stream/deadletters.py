@@ -8,11 +8,10 @@ from pydantic import ValidationError
 
 from common.errors import RecommenderError
 from common.settings import Settings
+from graph.server.home import MEGABYTE
 from stream.decoding import FeedAnswer, FeedError, decode_answer
 from stream.event_log.base import DeadLetter, EventLog
 from stream.events import Event
-
-MEGABYTE = 1 << 20
 
 
 class LetterError(RecommenderError):

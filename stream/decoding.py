@@ -14,7 +14,8 @@ import pandas as pd
 
 from common.errors import RecommenderError
 from common.times import to_utc
-from stream.events import FEED, LARGEST_ID, Event, EventType
+from graph.repositories.interactions import LARGEST_ID
+from stream.events import FEED, Event, EventType
 
 MOST_ROWS = 10_000
 LONGEST_REASON = 100

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 from common.times import to_utc
+from graph.repositories.interactions import LARGEST_ID
 
 FEED = "feed"
 API = "api"
-LARGEST_ID = 2**31 - 1
 EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(2200, 1, 1)
 

@@ -8,13 +8,12 @@ from common.errors import RecommenderError
 from common.times import utc_now
 from graph.repositories.ingest import RECOMMENDATIONS, Finish, Ingest
 from graph.repositories.models import Models
-from graph.repositories.recommendations import RecommendationList, Recommendations
+from graph.repositories.recommendations import LIST_LENGTH, RecommendationList, Recommendations
 from stream.events import API
 from stream.metrics import FINISH_TO_LIST_SECONDS
 
 logger = logging.getLogger(__name__)
 
-LIST_LENGTH = 10
 # Traversals at a time, and lists that are stored in one transaction: followers get them all at once.
 TRAVERSALS = 2
 STORED_LISTS = 10

@@ -22,8 +22,8 @@ SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}
 class FinishRules:
     """Polls without a viewing until it has ended, and how long it must have lasted to be a finish."""
 
-    misses: int = 1
-    shortest: timedelta = timedelta(0)
+    misses: int = Settings().finish_after_misses
+    shortest: timedelta = timedelta(seconds=Settings().shortest_viewing)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

@@ -2,6 +2,8 @@
 
 import socketserver
 
+from stream.simulator import PATH
+
 
 def response(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
     """A whole HTTP response; `Retry_After="5"` becomes a header."""
@@ -25,7 +27,7 @@ class FakeFeed(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self.server_address[1]}/users-currently-watching-movie"
+        return f"http://127.0.0.1:{self.server_address[1]}{PATH}"
 
 
 class FakeFeedHandler(socketserver.StreamRequestHandler):

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from common.settings import ROOT, Settings
+from stream.__main__ import simulator
+from stream.simulator import PATH
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -40,6 +42,11 @@ def test_our_containers_run_commands_that_we_have(name: str) -> None:
     group = importlib.import_module(f"{package}.__main__").main
     context = click.Context(group.commands[command])
     group.commands[command].parse_args(context, arguments)
+
+
+def test_the_worker_follows_the_simulator_unless_told_otherwise() -> None:
+    [port] = [option.default for option in simulator.params if option.name == "port"]
+    assert filled_in(OURS["worker"]["environment"])["RECOMMENDER_FEED_URL"] == f"http://simulator:{port}{PATH}"
 
 
 def test_the_service_runs_as_in_make_run() -> None:

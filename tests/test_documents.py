@@ -15,9 +15,11 @@ from conftest import RunningSystem
 
 from common.settings import ROOT, Settings
 from scripts.sandbox import environment_of
+from scripts.settings_table import renew_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIGURATIONS = [ROOT / name for name in ("docker-compose.yml", "Dockerfile", "Makefile")]
 FOLDERS = "graph|engine|loader|stream|service|scripts|tests|cypher|docs"
 COMMANDS = sorted(
     {
@@ -31,10 +33,14 @@ COMMANDS = sorted(
 )
 
 
-def test_every_setting_is_in_the_configuration_table() -> None:
-    table = dict(re.findall(r"^\| `((?:NEO4J|RECOMMENDER)_\w+)` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE))
-    known = {info.alias or name: info.description for name, info in Settings.model_fields.items()}
-    assert table == known
+def test_the_table_of_settings_says_what_the_settings_are() -> None:
+    assert renew_table(README) == README, "run `python -m scripts.settings_table`"
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *CONFIGURATIONS)]
+    named = {name for text in texts for name in re.findall(r"\b(?:NEO4J|RECOMMENDER)_[A-Z0-9_]+\b", text)}
+    assert named - {"NEO4J_AUTH"} == {field.alias for field in Settings.model_fields.values()}  # that one is Neo4j's
 
 
 def test_every_path_is_in_the_rest_table() -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
+from graph.repositories.retention import EDGES
 from graph.tombstones import Tombstone, keep_tombstones
-
-EDGES = 2_000
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from common.settings import Settings
 from graph.database import Database, Transaction
 from graph.repositories.ingest_transaction import IngestTransaction
-from graph.repositories.recommendations import HIT_WINDOW, RecommendationList
+from graph.repositories.recommendations import RecommendationList
 
 Result = TypeVar("Result")
 
+HIT_WINDOW = timedelta(days=Settings().hit_window)
 # The IngestOffset that tells up to which sequence number finishes have led to recommendations.
 RECOMMENDATIONS = "recommendations"
 

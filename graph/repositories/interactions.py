@@ -6,6 +6,9 @@ from typing import Any, Literal, Self
 
 from common.times import moment_of, text_of
 
+# Of users and movies: staged ratings have 32 bits for them.
+LARGEST_ID = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Viewing:

@@ -10,13 +10,14 @@ from neo4j import Record
 
 from graph.database import Database, Transaction
 from graph.schema import SCHEMA_VERSION
-from graph.serving_rule import ServingRule
+from graph.serving_rule import NEIGHBOURS, ServingRule
 from graph.tombstones import Tombstone
 
+# A transaction's share of a bulk write, and of a removal.
 WRITE_ROWS = 10_000
 REMOVE_ROWS = 20_000
 # How movies that the fit has not seen are linked (cypher/link_new_movie.cypher). The first viewings tell little.
-NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbours": 50, "shrinkage": 5}
+NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbours": NEIGHBOURS, "shrinkage": 5}
 
 
 @dataclass(frozen=True)

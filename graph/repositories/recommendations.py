@@ -14,6 +14,8 @@ from graph.diversity import diversify
 from graph.repositories.movies import MovieFilter, Movies
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
 
+# Of a list, unless told otherwise; those that are stored and pushed are as long.
+LIST_LENGTH = 10
 REASONS = 3
 # Variety is sought among so many of the best.
 DIVERSE = 200
@@ -26,8 +28,6 @@ INTERACTIONS = 1000
 REACH = 500
 # What others watch does not make a list another one at once: its current part may be so old.
 CURRENT_FOR = timedelta(minutes=10)
-HIT_WINDOW = timedelta(days=7)
-
 
 TRAVERSAL_SECONDS = Histogram(
     "recommender_traversal_seconds", "One recommendation traversal in Neo4j, seen from here", buckets=SECONDS
@@ -116,7 +116,7 @@ class Recommendations:
     def recommend_for_user(
         self,
         user_id: int,
-        limit: int = 10,
+        limit: int = LIST_LENGTH,
         offset: int = 0,
         keep: MovieFilter = MovieFilter(),
         diversity: float = 0,
@@ -138,7 +138,7 @@ class Recommendations:
     def recommend_for_session(
         self,
         movie_ids: tuple[int, ...],
-        limit: int = 10,
+        limit: int = LIST_LENGTH,
         offset: int = 0,
         keep: MovieFilter = MovieFilter(),
         current: float | None = None,

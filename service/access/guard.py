@@ -1,6 +1,5 @@
 """Who may do what: checked before each request."""
 
-import hmac
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +13,13 @@ from common.settings import Settings
 from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
 from service.access.rate_limits import RateLimits, Verdict
+from service.access.same_origin import require_own_page
 from service.http.policy import SAFE_METHODS, requested_policy
 from service.http.problems import problem_response
 
 logger = logging.getLogger(__name__)
 
 EXTENSION = "access"
-CSRF_HEADER = "X-CSRF-Token"
 MAKE_A_KEY = "`python -m service keys add NAME --scope write` makes one"
 
 SECURITY_SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
@@ -47,11 +46,6 @@ class Access:
             return None
         return self._check_key(scope, read_presented_key())
 
-    def csrf_token(self) -> str:
-        """For pages: what their requests that write send as X-CSRF-Token. Empty for who is not logged in."""
-        cookie = request.cookies.get(COOKIE)
-        return self.logins.make_csrf_token(cookie) if cookie else ""
-
     def recognise_login(self) -> Key | None:
         """The key of who is logged in."""
         cookie = request.cookies.get(COOKIE)
@@ -64,13 +58,10 @@ class Access:
             return None if presented is None and strangers else ask_for_key(scope, presented is not None)
         if not key.allows(scope):
             return refuse_scope(key, scope)
-        if presented is None and scope == WRITE and not self._has_csrf_token():
-            return problem_response(403, f"a request that writes with a login's cookie needs the header {CSRF_HEADER}")
+        if presented is None and scope == WRITE:
+            require_own_page()
         g.key_name = key.name
         return self._count(key)
-
-    def _has_csrf_token(self) -> bool:
-        return hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), self.csrf_token().encode())
 
     def _count(self, key: Key) -> Response | None:
         verdict = self._limits.admit(key.slot, key.per_minute)
@@ -88,7 +79,6 @@ def install(app: Flask, settings: Settings) -> None:
     access = Access(settings)
     app.extensions[EXTENSION] = access
     app.before_request(access.check)
-    app.add_template_global(access.csrf_token)
 
 
 def current_access() -> Access:

@@ -35,18 +35,13 @@ class Logins:
         key = next((key for key in self._ring.keys() or () if key.name == name), None)
         return key if key and hmac.compare_digest(_fingerprint(key), str(fingerprint)) else None
 
-    def make_csrf_token(self, cookie: str) -> str:
-        """What requests that write must bring along with this cookie; other sites cannot know it."""
-        return hmac.digest(self._secret.encode(), b"csrf " + cookie.encode(), "sha256").hex()
-
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(
-            self._secret, salt="login", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
+            self._read_secret(), salt="login", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
         )
 
-    @cached_property
-    def _secret(self) -> str:
+    def _read_secret(self) -> str:
         try:
             with exclusive(self._secret_file.with_suffix(".lock")):
                 if not self._secret_file.exists():

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from common.settings import Settings
 from graph.repositories.movies import MovieFilter
+from graph.repositories.recommendations import LIST_LENGTH
 from service.schemas.base import Current, Genre, Request
 from stream.events import EntityId, Year
 
@@ -41,7 +43,7 @@ class EventPath(Request):
 class PageQuery(Request):
     """Part of a list."""
 
-    limit: int = Field(10, ge=1, le=200, description="How many at most", json_schema_extra={"example": 10})
+    limit: int = Field(LIST_LENGTH, ge=1, le=200, description="How many at most", json_schema_extra={"example": 10})
     offset: int = Field(0, ge=0, le=1_000_000, description="How many to pass over", json_schema_extra={"example": 0})
 
 
@@ -124,4 +126,10 @@ class StreamQuery(Request):
 class FeedbackQuery(Request):
     """Since when."""
 
-    days: float = Field(7, gt=0, le=365, description="Lists of the last so many days", json_schema_extra={"example": 7})
+    days: float = Field(
+        Settings().hit_window,
+        gt=0,
+        le=365,
+        description="Lists of the last so many days",
+        json_schema_extra={"example": 7},
+    )

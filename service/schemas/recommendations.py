@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import MovieFilter
+from graph.repositories.recommendations import LIST_LENGTH
 from service.schemas.base import Body, Current, Genre, Schema, Timestamp
 from stream.events import EntityId, Year
 
@@ -46,7 +47,7 @@ class SessionBody(FilterBody):
     model_config = ConfigDict(json_schema_extra={"example": {"movieIds": [260, 1196], "limit": 3, "current": 0.2}})
 
     movie_ids: list[EntityId] = Field(min_length=1, max_length=1000, description="Movies watched, in any order")
-    limit: int = Field(10, ge=1, le=200, description="How many at most")
+    limit: int = Field(LIST_LENGTH, ge=1, le=200, description="How many at most")
 
 
 class BatchBody(FilterBody):
@@ -55,7 +56,7 @@ class BatchBody(FilterBody):
     model_config = ConfigDict(json_schema_extra={"example": {"userIds": [1, 2, 3], "limit": 5, "exclude": [50]}})
 
     user_ids: DistinctIds = Field(min_length=1, max_length=100)
-    limit: int = Field(10, ge=1, le=50, description="How many at most for each user")
+    limit: int = Field(LIST_LENGTH, ge=1, le=50, description="How many at most for each user")
 
 
 class Reason(Schema):

@@ -10,6 +10,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.repositories.recommendations import LIST_LENGTH
 from service import schemas
 from service.capacity.executor import DeadlineError, OverloadedError
 from service.capacity.single_flight import NoAnswerError, result_of
@@ -18,7 +19,6 @@ from service.http.policy import writes
 from service.http.problems import refuse_fields
 from service.http.responses import Reply, reply
 from stream.events import API, Event, EventType
-from stream.recommender import LIST_LENGTH
 
 logger = logging.getLogger(__name__)
 

@@ -1,14 +1,14 @@
 """The login page: a key becomes a cookie, which pages and EventSource send by themselves."""
 
 import re
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from service.access.guard import current_access
 from service.access.keys import Key
 from service.access.logins import COOKIE, LOGIN_SECONDS
+from service.access.same_origin import require_own_page
 from service.http.policy import OPEN
 
 # A path of ours: one slash, then nothing that a browser would drop or take for another slash.
@@ -29,9 +29,7 @@ def show_form() -> ResponseReturnValue:
 @OPEN
 def log_in() -> ResponseReturnValue:
     """Exchange a key for a cookie and go where the visitor wanted to."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        abort(403, "another site may not log you in")
+    require_own_page()
     access = current_access()
     target = request.form.get("next", START)
     key = access.ring.find(request.form.get("key", "").strip())
@@ -53,6 +51,7 @@ def log_in() -> ResponseReturnValue:
 @OPEN
 def log_out() -> ResponseReturnValue:
     """Forget the cookie."""
+    require_own_page()
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
     return response

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from common.errors import RecommenderError
 from graph.queries import query
 from graph.repositories.movies import Movie
+from service.access.logins import COOKIE
 from service.components import components
 from service.http.policy import SHOWN
 
@@ -104,7 +105,8 @@ def find_movie(movie_id: int) -> tuple[Movie | None, bool]:
 
 
 def render_page(template: str, *sources: Source, **values: object) -> Response:
-    """A page, asked for again each time: it carries the visitor's token."""
-    page = make_response(render_template(template, sources=sources, **values))
+    """A page, asked for again each time: who is logged in sees another one."""
+    logged_in = COOKIE in request.cookies
+    page = make_response(render_template(template, sources=sources, logged_in=logged_in, **values))
     page.headers["Cache-Control"] = "private, no-cache"
     return page

@@ -8,14 +8,13 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
-from graph.repositories.recommendations import RecommendationList
+from graph.repositories.recommendations import LIST_LENGTH, RecommendationList
 from service import schemas
 from service.components import components
 from service.http.policy import About, reads, writes
 from service.http.responses import Reply, reply
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
-from stream.recommender import LIST_LENGTH
 
 logger = logging.getLogger(__name__)
 

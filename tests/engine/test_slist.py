@@ -5,8 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from common.times import DAY
 from engine.interactions import Interactions
-from engine.slist import DAY, Sessions, SlistParameters, build_moments, rank_slist
+from engine.slist import Sessions, SlistParameters, build_moments, rank_slist
 from tests.engine.test_protocols import random_ratings, table
 
 PARAMETERS = SlistParameters(alpha=0.3, ridge=0.5, decay=1.7, newest=2.5, days=6.0)

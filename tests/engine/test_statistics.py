@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.times import EPOCH, milliseconds_of
+from common.times import DAY, EPOCH, milliseconds_of
 from engine.dataset import RATING_SCHEMA
 from engine.statistics import summarise_movies, with_statistics
-from graph.recency import DAY, HALF_LIVES, PROPERTIES
+from graph.recency import HALF_LIVES, PROPERTIES
 from loader.movies import movie_frame
 
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(

@@ -12,15 +12,15 @@ from click.testing import CliRunner, Result
 from loader_tools import read_folder
 
 from common.errors import RecommenderError
-from common.settings import ROOT
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account
+from loader.limits import LONGEST_SHOWN
+from loader.lines import LONGEST_LINE, Account
 from loader.sources import input_files
 from loader.staging import Report, stage
+from scripts.run import SAMPLE
 
-SAMPLE = ROOT / "data" / "ml-latest-small"
 BROKEN = b"1:\n5,3,2005-01-01\n5,4,2005-01-02\n6,9,2005-01-01\n\n"
 
 
@@ -249,13 +249,13 @@ def test_check_names_a_line_of_the_ratings_where_too_many_were_rejected(tmp_path
     )
 
 
-@pytest.mark.parametrize("length", [SHOWN_TEXT + 1, LONGEST_LINE, LONGEST_LINE + 1, 140_000, 200_000])
+@pytest.mark.parametrize("length", [LONGEST_SHOWN + 1, LONGEST_LINE, LONGEST_LINE + 1, 140_000, 200_000])
 def test_check_shows_the_beginning_of_a_long_line(tmp_path: Path, length: int) -> None:
     (tmp_path / "ratings.csv").write_bytes(b"1,1,3,3\n" + b"x" * length + b"\n2,1,3,3\n")
     result = check(tmp_path, "--tolerance", "1")
     assert (result.exit_code, result.exception) == (0, None)
     reason = "not of the form userId,movieId,rating,timestamp" if length <= LONGEST_LINE else "line is too long"
-    assert result.stderr == f"{tmp_path / 'ratings.csv'}:2: {reason}: {'x' * SHOWN_TEXT!r}\n"
+    assert result.stderr == f"{tmp_path / 'ratings.csv'}:2: {reason}: {'x' * LONGEST_SHOWN!r}\n"
 
 
 def test_check_says_why_where_no_line_is_a_rating(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from common.settings import Settings
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject
+from loader.limits import LONGEST_SHOWN
+from loader.lines import LONGEST_LINE, Account, Reject
 from loader.staging import NoRatingsError, Report, stage
 
 TOO_LONG = "line is too long"
@@ -163,7 +164,7 @@ def test_a_line_that_is_too_long_is_rejected_and_costs_no_other(
     assert read.accounts == {"ratings": account}
     first = before.count(b"\n") + 1
     assert read.rejects == [
-        Reject(str(tmp_path / name), number, TOO_LONG, line[:SHOWN_TEXT].decode())
+        Reject(str(tmp_path / name), number, TOO_LONG, line[:LONGEST_SHOWN].decode())
         for number, line in zip((first, first + 2, first + 3), long, strict=True)
     ]
 
@@ -521,8 +522,8 @@ def require_stage(folder: Path, expected: Expected) -> None:
     }
     for account in report.accounts.values():
         assert account.lines == account.loaded + account.duplicates + account.rejected + account.structure
-    assert [(reject.file, reject.line, reject.text[:SHOWN_TEXT]) for reject in report.rejects] == [
-        (str(folder / name), line, text[:SHOWN_TEXT]) for name, line, text in expected.rejects
+    assert [(reject.file, reject.line, reject.text[:LONGEST_SHOWN]) for reject in report.rejects] == [
+        (str(folder / name), line, text[:LONGEST_SHOWN]) for name, line, text in expected.rejects
     ]
     latest = expected.latest()
     assert ratings.rows() == [(*pair, *latest[pair], pair in expected.probe) for pair in sorted(latest)]
@@ -556,8 +557,8 @@ def require_check(folder: Path, expected: Expected, tolerance: float) -> None:
         assert result.stdout == ""
         return
     answer = json.loads(result.stdout)
-    rejects = [(row["file"], row["line"], row["text"][:SHOWN_TEXT]) for row in answer.pop("rejects")]
-    assert rejects == [(str(folder / name), line, text[:SHOWN_TEXT]) for name, line, text in expected.rejects]
+    rejects = [(row["file"], row["line"], row["text"][:LONGEST_SHOWN]) for row in answer.pop("rejects")]
+    assert rejects == [(str(folder / name), line, text[:LONGEST_SHOWN]) for name, line, text in expected.rejects]
     assert {name: answer.pop(name) for name in asdict(account)} == asdict(account)
     assert {kind: counts for kind, counts in answer.items() if counts["lines"]} == {
         kind: asdict(account) for kind, account in expected.accounts.items() if account.lines and kind != "ratings"

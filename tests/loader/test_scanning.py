@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.times import NEVER, milliseconds_of
+from common.times import DAY, NEVER, milliseconds_of
+from graph.repositories.interactions import LARGEST_ID
 from loader.lines import IN_THE_FUTURE, Judgement, Lines
 from loader.movielens import MovieLensLines
 from loader.netflix import NetflixLines
-from loader.scanning import DAY, LARGEST_ID, RATING, scan_netflix
+from loader.scanning import RATING, scan_netflix
 
 EPOCH = date(1970, 1, 1)
 RATINGS, QUALIFYING, PROBE = (True, True), (False, True), (False, False)

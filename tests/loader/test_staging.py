@@ -32,6 +32,7 @@ from loader.lines import Account
 from loader.loading import stage_checked
 from loader.sources import Member, read_members
 from loader.staging import NoRatingsError, Report, TooManyRejectsError, stage
+from scripts.run import SAMPLE
 
 
 def write_netflix(folder: Path, *files: str, titles: str = "") -> Path:
@@ -439,14 +440,13 @@ def test_what_has_no_readable_manifest_is_staged_again(folder: Path, staging: Pa
 
 
 def test_stages_the_sample(staging: Path) -> None:
-    sample = ROOT / "data" / "ml-latest-small"
-    dataset = stage(sample, staging, quiet=True)
+    dataset = stage(SAMPLE, staging, quiet=True)
     report, manifest = Report.of(dataset), dataset.manifest()
     assert report.accounts["ratings"] == Account(lines=100_837, loaded=100_836, structure=1)
     assert report.accounts["movies"] == Account(lines=9743, loaded=9742, structure=1)
     assert report.rejects == []
     assert replace(manifest, inputs=[], accounts={}) == Manifest(
-        "movielens", str(sample), ratings=100_836, users=610, movies=9742
+        "movielens", str(SAMPLE), ratings=100_836, users=610, movies=9742
     )
     assert [known["name"] for known in manifest.inputs] == ["movies.csv", "ratings.csv"]
     ratings, movies = dataset.ratings(), dataset.movies()

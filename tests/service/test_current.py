@@ -15,12 +15,11 @@ from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
-from graph.repositories.recommendations import Recommendations
+from graph.repositories.recommendations import LIST_LENGTH, Recommendations
 from graph.serving_rule import ServingRule
 from service.app import create_app
 from service.components import KEY
 from service.push.change_feed import FRESH_SECONDS
-from stream.recommender import LIST_LENGTH
 
 WATCHED, SUITED, CURRENT = 1, 2, 3
 MOVIES = 14

@@ -245,7 +245,9 @@ def test_no_key_is_in_any_log(processes: Processes) -> None:
         answer = processes.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + header + key + b"\r\nConnection: close\r\n\r\n")
         assert key not in answer
     requests.get(processes.url + READ_PATH, headers={"Authorization": f"Bearer {processes.key}"}, timeout=5)
-    requests.post(f"{processes.url}/login", data={"key": processes.key}, timeout=5, allow_redirects=False)
+    own_page = {"Sec-Fetch-Site": "same-origin"}
+    login = {"data": {"key": processes.key}, "headers": own_page, "allow_redirects": False}
+    assert requests.post(f"{processes.url}/login", timeout=5, **login).status_code == 303
     logged = processes.output.read_text()
     assert "pid=" in logged
     assert processes.key not in logged

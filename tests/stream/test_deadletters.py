@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
 
 NOON = datetime(2026, 3, 1, 12)
-FUTURE = timedelta(minutes=5)
+FUTURE = Settings().future
 GOOD = [2001, "Amélie", NOON.isoformat(), 7]
 BAD = [2001, "Amélie", NOON.isoformat(), "nobody"]
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from common.settings import ROOT
 from common.times import utc_now
+from graph.repositories.interactions import LARGEST_ID
 from stream.event_log.base import EventLogError
 from stream.event_log.sqlite import SqliteEventLog
-from stream.events import API, EARLIEST, FEED, LARGEST_ID, LATEST, Event, EventType
+from stream.events import API, EARLIEST, FEED, LATEST, Event, EventType
 
 NOON = datetime(2026, 1, 1, 12)
 WINDOW = 60.0

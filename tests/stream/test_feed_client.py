@@ -18,6 +18,7 @@ import requests
 from conftest import Clock
 from fake_feed import FakeFeed, response
 
+from common.settings import Settings
 from common.times import utc_now
 from stream.decoding import FeedError
 from stream.event_log.sqlite import SqliteEventLog
@@ -26,7 +27,7 @@ from stream.feed import LARGEST_ANSWER, FeedClient, parse_retry_after
 from stream.poller import BUDGET_SECONDS, Poller
 from stream.worker import Leadership
 
-FUTURE = timedelta(minutes=5)
+FUTURE = Settings().future
 
 
 def split_frame(*rows: tuple[Any, Any], at: str = "2026-03-01T12:00:00") -> bytes:

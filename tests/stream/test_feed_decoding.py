@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import permutations
 from typing import Any
 
@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.settings import Settings
 from stream.decoding import COLUMNS, MOST_ROWS, FeedAnswer, FeedError, decode_answer
 from stream.events import Event, EventType
 from stream.feed import LARGEST_ANSWER
 
 NOON = datetime(2026, 3, 1, 12)
-FUTURE = timedelta(minutes=5)
+FUTURE = Settings().future
 SIGHTING = Event(
     type=EventType.WATCHING, source="feed", at=NOON, user_id=1488844, movie_id=30, title="Amélie", year=2001
 )

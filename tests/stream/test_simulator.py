@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -14,15 +13,16 @@ from conftest import Clock
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from common.settings import Settings
 from common.times import utc_now
+from graph.repositories.interactions import LARGEST_ID
 from graph.repositories.movies import Movie
 from stream.decoding import COLUMNS, FeedError, decode_answer
-from stream.events import LARGEST_ID
 from stream.feed import FeedClient
 from stream.replay import Replay
 from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
 
-FUTURE = timedelta(minutes=5)
+FUTURE = Settings().future
 USERS = list(range(1, 101))
 MOVIES = [
     Movie(1, "Blockbuster, The", 1999, ["Drama"], True, 16 * 256, 3.5),

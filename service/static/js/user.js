@@ -15,7 +15,7 @@ let noted;
 let chosen = null; // the movie whose explanation is shown
 
 function list() {
-  const query = { limit: 10, stars: true, exclude: [...excluded.keys()].join(","), ...Object.fromEntries(new FormData(filters)) };
+  const query = { stars: true, exclude: [...excluded.keys()].join(","), ...Object.fromEntries(new FormData(filters)) };
   if (!filters.checkValidity()) return undefined;
   return show(find("recommendations"), async () => {
     const answer = await get(`${base}/recommendations`, query);
