@@ -67,14 +67,13 @@ setup-tests: setup .venv/test.stamp
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
+# With UPGRADE=--upgrade the newest of everything, else only what the .in files changed.
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links $(UPGRADE)
 lock: .venv/bin/uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --upgrade requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --constraint requirements.txt --upgrade requirements-dev.in -o requirements-dev.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --constraint requirements-dev.txt --upgrade requirements-evaluation.in \
-	  -o requirements-evaluation.txt
+	@$(PIN) requirements.in -o requirements.txt
+	@$(PIN) --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(PIN) --constraint requirements-dev.txt requirements-evaluation.in -o requirements-evaluation.txt
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m graph down; fi
