@@ -1,5 +1,7 @@
 # `make run` and `make test` do everything on a fresh machine; see CONTRIBUTING.md.
-PYTHON ?= python3
+# `make test PYTHON=python3.13` makes the environment anew with that Python, which later commands then keep.
+PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 # As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
@@ -45,17 +47,26 @@ setup: .venv/run.stamp .cache/jars.stamp
 	@$(BIN)/python -m graph fetch >&2
 	@touch $@
 
-setup-tests: setup .venv/test.stamp
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Chromium, for the tests of the pages …" >&2; \
-	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+# $(call install,programs,Debian's package,what it is for,how else)
+define install
+	@for program in $(1); do PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null && exit; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing $(2), for the tests of $(3) …" >&2; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(2) >/dev/null; \
 	else \
-	  echo "The tests of the pages need Chromium: apt-get install chromium, or Google Chrome" >&2; exit 1; \
+	  echo "The tests of $(3) need $(2): apt-get install $(2), or $(4)" >&2; exit 1; \
 	fi
+endef
 
-.venv/bin/uv:
+setup-tests: setup .venv/test.stamp
+	$(call install,chromium google-chrome,chromium,the pages,Google Chrome)
+	$(call install,nginx,nginx,the proxy,brew install nginx)
+
+.venv/bin/python$(VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+.venv/bin/uv: .venv/bin/python$(VERSION)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/run.stamp: .venv/bin/uv requirements.txt
@@ -67,14 +78,13 @@ setup-tests: setup .venv/test.stamp
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
+# With UPGRADE=--upgrade the newest of everything, else only what the .in files changed.
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links $(UPGRADE)
 lock: .venv/bin/uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --upgrade requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --constraint requirements.txt --upgrade requirements-dev.in -o requirements-dev.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --no-emit-index-url --no-emit-find-links --constraint requirements-dev.txt --upgrade requirements-evaluation.in \
-	  -o requirements-evaluation.txt
+	@$(PIN) requirements.in -o requirements.txt
+	@$(PIN) --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(PIN) --constraint requirements-dev.txt requirements-evaluation.in -o requirements-evaluation.txt
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m graph down; fi

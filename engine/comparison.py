@@ -19,7 +19,7 @@ from engine.evaluation import (
 )
 from engine.grid import Grid, Parameters, walk_grid
 from engine.interactions import Columns, Interactions
-from engine.models import COMPARED, NEIGHBOURS, SASREC, ItemModel, MissingPackagesError, Model, require_packages
+from engine.models import COMPARED, NEIGHBOURS, ItemModel, MissingPackagesError, Model, require_packages
 from engine.ours import OURS, Learned, OurModel
 from engine.protocols import Protocol, Split, Task
 from graph.serving_rule import ServingRule
@@ -96,16 +96,17 @@ def choose_models(keys: Sequence[str] = ()) -> list[AnyModel]:
 
     Raises MissingPackagesError at once, not after hours, if one is asked for that cannot run.
     """
-    if keys:
-        if SASREC.key in keys:
-            require_packages()
-        return [MODELS[key] for key in keys]
-    try:
-        require_packages()
-    except MissingPackagesError as error:
-        logger.warning("without SASRec: %s", error)
-        return [model for model in MODELS.values() if model is not SASREC]
-    return list(MODELS.values())
+    models = []
+    for key in keys or MODELS:
+        try:
+            require_packages(MODELS[key].name, MODELS[key].packages)
+        except MissingPackagesError as error:
+            if keys:
+                raise
+            logger.warning("left out: %s", error)
+        else:
+            models.append(MODELS[key])
+    return models
 
 
 def compare_models(

@@ -4,13 +4,13 @@ Each has a grid of parameters, ascending, that validation walks (engine.comparis
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares  # type: ignore[import-untyped]
-from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight, normalize  # type: ignore[import-untyped]
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -44,15 +44,24 @@ ALS_SEED = 1
 Progress = Callable[[float], object]
 
 
+IMPLICIT = ("implicit",)
+
+
 class MissingPackagesError(RecommenderError):
     """A model needs packages that only evaluation has."""
+
+
+def require_packages(model: str, packages: Sequence[str]) -> None:
+    """Raise MissingPackagesError if what a model needs is not installed."""
+    if not all(map(find_spec, packages)):
+        raise MissingPackagesError(f"{model} needs more packages: pip install -r requirements-evaluation.txt")
 
 
 @dataclass(frozen=True)
 class Model:
     """A model to compare: `rank` fits it to a task and gives each user's best columns (users x count).
 
-    Validation begins at `parameters`.
+    Validation begins at `parameters`. `packages` are imported when it is fitted, since only evaluation has them.
     """
 
     key: str
@@ -60,6 +69,7 @@ class Model:
     grid: Grid
     parameters: Parameters
     rank: Callable[[Task, int, Parameters], Columns]
+    packages: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class ItemModel:
     """Item-item weights, source x target: what can be stored as SIMILAR edges.
 
     `fit` gets positives, users x movies, with their places in each user's order (engine.similarity). `parameters` are
-    those of the stored model, and where validation begins. `liked_from`: stars of a positive.
+    those of the stored model, and where validation begins. `liked_from`: stars of a positive. `packages`: as of Model.
     """
 
     key: str
@@ -76,6 +86,7 @@ class ItemModel:
     parameters: Parameters
     fit: Callable[[csr_array, Parameters, Progress], csr_array | Floats]
     liked_from: float = RELEVANT_FROM
+    packages: Sequence[str] = ()
 
     def rank(self, task: Task, count: int, parameters: Parameters) -> Columns:
         """Fit to a task and rank; each positive of a history counts 1, as published."""
@@ -106,7 +117,7 @@ def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
     """iALS (Hu, Koren & Volinsky 2008) from implicit; users are folded in from their history."""
     history = _matrix(task.history.positives(RELEVANT_FROM))
     with threadpool_limits(1, user_api="blas"):  # implicit has its own threads, and warns
-        model = AlternatingLeastSquares(
+        model = _implicit("cpu.als").AlternatingLeastSquares(
             factors=int(parameters["factors"]),
             regularization=parameters["regularization"],
             alpha=parameters["alpha"],
@@ -119,17 +130,10 @@ def rank_by_factors(task: Task, count: int, parameters: Parameters) -> Columns:
 
 
 def rank_by_attention(task: Task, count: int, parameters: Parameters) -> Columns:
-    """SASRec (engine.sasrec), which is imported here since it needs packages of its own."""
-    require_packages()
+    """SASRec: see engine.sasrec."""
     from engine.sasrec import SasrecParameters, rank_sasrec
 
     return rank_sasrec(task.training, task.history, count, SasrecParameters(**parameters))
-
-
-def require_packages() -> None:
-    """Raise MissingPackagesError if SASRec cannot run."""
-    if not (find_spec("keras") and find_spec("jax")):
-        raise MissingPackagesError("SASRec needs more packages: pip install -r requirements-evaluation.txt")
 
 
 def fit_slim(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
@@ -148,17 +152,18 @@ def fit_dense(positives: csr_array, parameters: Parameters, progress: Progress) 
 
 def fit_cosine(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
     """Item-kNN by the cosine, from implicit."""
-    return _nearest(normalize(_matrix(positives).T), parameters, progress)
+    return _nearest(_implicit("nearest_neighbours").normalize(_matrix(positives).T), parameters, progress)
 
 
 def fit_bm25(positives: csr_array, parameters: Parameters, progress: Progress) -> csr_array:
     """Item-kNN weighted by BM25, from implicit."""
-    return _nearest(bm25_weight(_matrix(positives).T, parameters["k1"], parameters["b"]), parameters, progress)
+    weigh = _implicit("nearest_neighbours").bm25_weight
+    return _nearest(weigh(_matrix(positives).T, parameters["k1"], parameters["b"]), parameters, progress)
 
 
 def _nearest(weighted: csr_matrix, parameters: Parameters, progress: Progress) -> csr_array:
     """Each movie's nearest neighbours, itself not among them; `weighted`: movies x users."""
-    model = ItemItemRecommender(K=int(parameters["neighbours"]) + 1)
+    model = _implicit("nearest_neighbours").ItemItemRecommender(K=int(parameters["neighbours"]) + 1)
     with threadpool_limits(1, user_api="blas"):
         model.fit(csr_matrix(weighted.T), show_progress=False)
     weights = csr_array(model.similarity)
@@ -166,6 +171,12 @@ def _nearest(weighted: csr_matrix, parameters: Parameters, progress: Progress) -
     weights.eliminate_zeros()
     progress(1)
     return weights
+
+
+def _implicit(module: str) -> Any:
+    """A module of implicit's. Raises MissingPackagesError if it is not installed."""
+    require_packages("a model of implicit's", IMPLICIT)
+    return import_module(f"implicit.{module}")
 
 
 def _matrix(positives: csr_array) -> csr_matrix:
@@ -186,7 +197,9 @@ LATELY = Model(
     {"half_life": 7.0},
     rank_lately,
 )
-COSINE = ItemModel("cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"neighbours": 50}, fit_cosine)
+COSINE = ItemModel(
+    "cosine", "item-kNN cosine", {"neighbours": NEIGHBOURS}, {"neighbours": 50}, fit_cosine, packages=IMPLICIT
+)
 BM25 = ItemModel(
     "bm25",
     "item-kNN BM25",
@@ -197,6 +210,7 @@ BM25 = ItemModel(
     },
     {"neighbours": 50, "k1": 3.0, "b": 0.6},
     fit_bm25,
+    packages=IMPLICIT,
 )
 IALS = Model(
     "ials",
@@ -208,6 +222,7 @@ IALS = Model(
     },
     {"factors": 32.0, "regularization": 3.0, "alpha": 3.0},
     rank_by_factors,
+    IMPLICIT,
 )
 SLIST = Model(
     "slist",
@@ -228,6 +243,7 @@ SASREC = Model(
     {"days": (2.0, 8.0, 32.0, 1e6)},
     {"days": 8.0, "size": 32.0},
     rank_by_attention,
+    ("keras", "jax"),
 )
 EASE = ItemModel("ease", "EASE", {"ridge": RIDGES}, {"ridge": 200.0}, fit_dense)
 SLIM = ItemModel(

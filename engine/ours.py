@@ -41,6 +41,11 @@ class OurModel:
     item: ItemModel = SLIM
 
     @property
+    def packages(self) -> Sequence[str]:
+        """What only evaluation has and this needs."""
+        return self.item.packages
+
+    @property
     def grid(self) -> Grid:
         """The fit's parameters that `tune` walks."""
         return self.item.grid

@@ -1,4 +1,7 @@
-"""Surprise's matrix factorisations, which predicted stars are compared with: SVD (Funk 2006) and SVD++ (Koren 2008)."""
+"""Surprise's matrix factorisations, which predicted stars are compared with: SVD (Funk 2006) and SVD++ (Koren 2008).
+
+Needs requirements-evaluation.txt; nothing else imports this module before it is asked for.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

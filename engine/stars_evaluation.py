@@ -9,9 +9,9 @@ import numpy as np
 
 from engine.evaluation import Estimate, Values, estimate_by_user
 from engine.interactions import Columns, Interactions, Mask
+from engine.models import require_packages
 from engine.protocols import ProtocolError
 from engine.star_choice import choose_parameters, describe_parameters
-from engine.star_factorisations import choose_factorisations
 from engine.stars import NEVER, StarsParameters, fit_stars
 
 FOLDS = 5
@@ -98,7 +98,12 @@ def evaluate_stars(
     All parameters are chosen within what is learned from: ours task by task, the factorisations' in the first one.
     """
     parts: dict[str, list[tuple[Values, Values]]] = {}
-    factorisations = choose_factorisations(tasks[0].training, tell) if with_factorisations else []
+    factorisations = []
+    if with_factorisations:
+        require_packages("a matrix factorisation", ("surprise",))
+        from engine.star_factorisations import choose_factorisations
+
+        factorisations = choose_factorisations(tasks[0].training, tell)
     for number, task in enumerate(tasks, start=1):
         found = {}
         for name, predict in factorisations:

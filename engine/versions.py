@@ -14,7 +14,7 @@ from engine.backtest import Judge
 from engine.dataset import Dataset
 from engine.forgetting import forget_users
 from engine.interactions import FINISHED
-from engine.models import SLIM, STORABLE, ItemModel
+from engine.models import SLIM, STORABLE, ItemModel, require_packages
 from engine.training import FittedModel, Trial, fit_dataset, fit_weights, put_to_use
 from graph.repositories.models import Model, Models
 from graph.serving_rule import NEIGHBOURS
@@ -83,6 +83,7 @@ def refit(
     Not if it finds what people watched next worse than the version in use does, by more than a share `margin` of that
     one's NDCG@10. Raises QualityError then, and changes nothing.
     """
+    require_packages(model.name, model.packages)
     dataset = Dataset(settings.staging / models.get_dataset())
     forget_users(dataset, models.read_tombstones())
     with tqdm(total=100, unit="%", desc="Fitting", disable=quiet or None) as bar:

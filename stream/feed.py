@@ -3,16 +3,16 @@
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
 from common.times import to_utc, utc_now
 from stream.decoding import FeedAnswer, FeedError, decode_answer
@@ -90,13 +90,20 @@ class CuttableConnections(HTTPAdapter):
 
     def __init__(self) -> None:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        pools = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
+        self._pools = {scheme: note_sockets(pool, self._sockets) for scheme, pool in pools.items()}
         super().__init__()
 
-    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:
-        """The pool for a request, which makes connections whose sockets we know."""
-        pool: Any = super().get_connection_with_tls_context(*arguments, **named)
-        pool.ConnectionCls = partial(self._make_connection, type(pool).ConnectionCls)
-        return pool
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        """Make the pools, of connections whose sockets we know."""
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """The same by way of a proxy."""
+        manager = super().proxy_manager_for(proxy, **named)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def cut(self) -> None:
         """End all that is being sent or received."""
@@ -104,17 +111,18 @@ class CuttableConnections(HTTPAdapter):
             with suppress(OSError):
                 connected.shutdown(socket.SHUT_RDWR)
 
-    def _make_connection(self, make: Callable[..., Any], **named: Any) -> Any:
-        connection = make(**named)
-        connect = connection.connect
 
-        def connect_and_note() -> None:
-            connect()
-            # The connection itself forgets its socket as soon as an answer says that it will be closed.
-            self._sockets.add(connection.sock)
+def note_sockets(pool: type[HTTPConnectionPool], sockets: weakref.WeakSet[socket.socket]) -> type[HTTPConnectionPool]:
+    """A pool whose connections put their sockets into a set."""
+    plain: Any = pool.ConnectionCls
 
-        connection.connect = connect_and_note
-        return connection
+    def connect(connection: Any) -> None:
+        plain.connect(connection)
+        # The connection itself forgets its socket as soon as an answer says that it will be closed.
+        sockets.add(connection.sock)
+
+    noting = type("NotingConnection", (plain,), {"connect": connect})
+    return type("NotingPool", (pool,), {"ConnectionCls": noting})
 
 
 def parse_retry_after(header: str | None) -> float | None:

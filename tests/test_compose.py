@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,8 +25,8 @@ def filled_in(environment: dict[str, str]) -> dict[str, str]:
 
 
 def test_the_parts_are_there() -> None:
-    assert set(SERVICES) == {"load", "neo4j", "service", "worker", "simulator"}
-    assert set(OURS) == set(SERVICES) - {"neo4j"}
+    assert set(SERVICES) == {"load", "neo4j", "service", "proxy", "worker", "simulator"}
+    assert set(OURS) == set(SERVICES) - {"neo4j", "proxy"}
     assert [name for name in SERVICES if SERVICES[name].get("profiles")] == ["simulator"]
 
 
@@ -55,9 +56,20 @@ def test_the_service_runs_as_in_make_run() -> None:
 
 def test_nothing_is_published_beyond_this_machine_unless_told_to() -> None:
     published = {port: name for name, service in SERVICES.items() for port in service.get("ports", [])}
-    assert set(published.values()) == {"neo4j", "service"}
+    assert set(published.values()) == {"neo4j", "proxy"}
     ports = filled_in({port: port for port in published})
     assert all(port.startswith("127.0.0.1:") for port in ports.values())
+
+
+def test_the_proxy_gets_all_that_its_configuration_needs() -> None:
+    proxy = SERVICES["proxy"]
+    source, target, _ = proxy["volumes"][0].split(":")
+    assert target == f"/etc/nginx/templates/{Path(source).name}"
+    needed = set(re.findall(r"\$\{(\w+)\}", (ROOT / source).read_text(encoding="utf-8")))
+    assert needed == set(proxy["environment"]) - {"NGINX_ENVSUBST_OUTPUT_DIR"}
+    [listening] = {port.rpartition(":")[2] for port in proxy["ports"]}
+    assert filled_in(proxy["environment"])["LISTEN"] == listening
+    assert proxy["environment"]["SERVICE"] == f"service:{Settings().port}"
 
 
 def test_nobody_opens_the_service_by_accident() -> None:

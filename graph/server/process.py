@@ -223,12 +223,7 @@ class EmbeddedServer:
         console = self.home.console_log
         if console.is_file():  # it may hold why the last one ended
             console.replace(console.with_suffix(".previous.log"))
-        with console.open("wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        process.returncode = 0  # it outlives us: no warning that nobody waited for it
-        return self._remember(process.pid, bolt_port, http_port)
+        return self._remember(_start_detached(command, console), bolt_port, http_port)
 
     def _remember(self, pid: int, bolt_port: int = NO_PORT, http_port: int = NO_PORT) -> RunningServer:
         server = RunningServer(pid, psutil.Process(pid).create_time(), bolt_port, http_port)
@@ -258,6 +253,17 @@ class EmbeddedServer:
         if free < LEAST_ROOM or any(sign in printed for sign in FULL_DISK):
             return f"the disk of {self.home.path} is full: free some room, or move NEO4J_HOME"
         return _last_line(printed)
+
+
+def _start_detached(command: list[str], console: Path) -> int:
+    """Start a program that outlives us, in a session of its own; returns its process id."""
+    log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(console), log, 0o666),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
 
 
 def _has_ended(process: psutil.Process, seconds: float) -> bool:

@@ -2,52 +2,59 @@
 
 gthread reads with blocking sockets: a client that sends a byte now and then would keep a thread for ever. And when it
 stops, connections that the system has taken already, with a request on them perhaps, stay in the listening socket's
-queue; they are reset when the process ends. It also waits for streams, which do not end by themselves. Of idle
-connections it keeps the oldest.
+queue; they are reset when the process ends. It also waits for streams, which do not end by themselves.
+
+What gunicorn documents for this is used where it suffices: a worker class of one's own, `init_process`, `notify`, and
+sockets. For the rest there is no setting and no hook; tests/service/test_gunicorn_names.py pins what is relied on.
 """
 
 import json
-import select
+import os
 import socket
-import time
-from concurrent.futures import Future
-from errno import ECONNRESET
-from itertools import islice
+from contextlib import suppress
+from http import HTTPStatus
+from ssl import SSLError
 from typing import Any
 
-from gunicorn import util
-from gunicorn.http.errors import InvalidHeader, InvalidHeaderName, ObsoleteFolding
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.gthread import ThreadWorker
 
-# From the first byte that is waited for to the last one of head and body.
-ARRIVAL_SECONDS = 5.0
-# For the first byte of a new connection, beyond the 5 s of gthread.
-SILENT_SECONDS = 2.0
+from service.server.sockets import DeadlineListener
 
-
-class ArrivingSocket(socket.socket):
-    """A socket from which one request must have come in by a deadline."""
-
-    deadline: float | None = None
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """What has come in; waits for it, but not past the deadline."""
-        if self.deadline is None:
-            self.deadline = time.monotonic() + ARRIVAL_SECONDS
-        while True:
-            remaining = self.deadline - time.monotonic()
-            if remaining <= 0:
-                raise ConnectionResetError(ECONNRESET, "the request did not come in in time")
-            try:
-                return super().recv(size, flags | socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                waiting = select.poll()
-                waiting.register(self, select.POLLIN)
-                waiting.poll(remaining * 1000)
+# What becomes of a request that cannot be read, or an answer that cannot be sent; of all others 400.
+STATUSES = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A process of the service."""
+
+    sockets: list[DeadlineListener]
+
+    def init_process(self) -> None:
+        """Begin to serve, after the fork."""
+        self.sockets = [DeadlineListener(listener) for listener in self.sockets]
+        super().init_process()
+
+    def notify(self) -> None:
+        """Called about once a second. Without gunicorn's first process this one stops as if it had been told to."""
+        super().notify()
+        if os.getppid() != self.ppid:
+            self.alive = False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; not for the rest of this process's life if it is stopping."""
@@ -57,59 +64,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
             components_of(self.wsgi).broadcaster.end()
             for listener in self.sockets:
-                self._take_waiting(listener)
+                while listener.has_waiting():
+                    self.accept(listener)
                 listener.close()
+            self.sockets = []
 
-    def is_parent_alive(self) -> bool:
-        """Whether gunicorn's first process lives; without it this one stops as if it had been told to."""
-        lives: bool = super().is_parent_alive()
-        if not lives:
-            self.alive = False
-        return lives
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer what the application never sees (no HTTP, too long a path or header) as the application would.
 
-    def handle(self, conn: TConn) -> Any:
-        """Handle one request of a connection."""
-        if type(conn.sock) is socket.socket:  # not with TLS, which is a proxy's
-            conn.sock = ArrivingSocket(fileno=conn.sock.detach())
-        if isinstance(conn.sock, ArrivingSocket):
-            conn.sock.deadline = None
-        return super().handle(conn)
-
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """A request has been answered, or none has come over a new connection."""
-        super().finish_request(conn, fs)
-        if not conn.initialized:
-            conn.timeout = time.monotonic() + SILENT_SECONDS
-
-    def murder_keepalived(self, force: bool = False) -> None:
-        """Close connections that were kept too long, and of too many those that have been idle longest.
-
-        gthread itself would keep those, and no others beside them.
+        Nothing of it is logged or repeated: a broken header may hold a key.
         """
-        too_many = len(self.keepalived_conns) - self.max_keepalived + 1
-        for conn in islice(self.keepalived_conns, max(0, too_many)):
-            conn.timeout = 0
-        super().murder_keepalived(force)
-
-    def _take_waiting(self, listener: object) -> None:
-        """Take all connections that wait in a listening socket's queue."""
-        before = -1
-        while before < self.nr_conns:
-            before = self.nr_conns
-            self.accept(listener)
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer a request that is no HTTP. A broken header is not repeated: it may hold a key."""
-        if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
-            exc.hdr = "(not shown)"
-        super().handle_error(req, client, addr, exc)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        if isinstance(exc, ParseException | SSLError):
+            status = STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+            self.log.warning("a request is refused: %s", type(exc).__name__)
+        else:
+            self.log.error("error handling a request", exc_info=exc)
+        with suppress(OSError):  # who has gone, or does not read
+            client.send(encode_problem(status), socket.MSG_DONTWAIT)
 
 
-def write_problem(client: socket.socket, status: int, title: str, detail: str) -> None:
-    """Answer what the application never sees (no HTTP, too long a path or header) as the application would."""
-    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    head = f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-
-
-util.write_error = write_problem  # gunicorn's own writes HTML, and has no setting for it
+def encode_problem(status: HTTPStatus) -> bytes:
+    """An answer with a problem document, after which the connection is closed."""
+    problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": status.description}
+    body = json.dumps(problem)
+    head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()

@@ -1,41 +1,14 @@
-"""SASRec: without its packages a message; with them, that it learns what follows what. `make test` has not got them."""
+"""SASRec learns what follows what. `make test` has not got its packages."""
 
 import importlib.util
-import logging
 
 import numpy as np
 import pytest
 
-import engine.models
-from engine.comparison import MODELS, choose_models
 from engine.interactions import Interactions
-from engine.models import SASREC, MissingPackagesError
+from engine.models import SASREC
 from engine.timeline import task_between
 from tests.engine.test_protocols import table
-
-
-@pytest.fixture
-def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.models, "find_spec", lambda name: None)
-
-
-@pytest.mark.usefixtures("without_packages")
-def test_without_its_packages_it_is_left_out_unless_named(caplog: pytest.LogCaptureFixture) -> None:
-    assert [model.key for model in choose_models()] == [key for key in MODELS if key != "sasrec"]
-    assert "pip install -r requirements-evaluation.txt" in caplog.text
-    assert [model.key for model in choose_models(["ease", "popularity"])] == ["ease", "popularity"]
-    with pytest.raises(MissingPackagesError, match=r"pip install -r requirements-evaluation\.txt"):
-        choose_models(["ease", "sasrec"])
-
-
-def test_with_its_packages_all_models_are_compared(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(engine.models, "find_spec", lambda name: importlib.util.find_spec("json"))
-    caplog.set_level(logging.INFO)
-    assert choose_models() == list(MODELS.values())
-    assert choose_models(["sasrec"]) == [SASREC]
-    assert not caplog.records
 
 
 def chains(users: int = 120) -> Interactions:

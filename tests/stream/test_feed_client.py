@@ -219,6 +219,17 @@ def test_a_slow_drip_ends_in_time_however_little_comes_at_once(session: requests
         feed.shutdown()
 
 
+def test_a_slow_drip_by_way_of_a_proxy_ends_in_time(session: requests.Session) -> None:
+    with SlowFeed(b"HTTP/1.1 200 OK\r\nX-Long: ") as proxy:
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
+        session.proxies = {"http": proxy.url}
+        begin = time.monotonic()
+        with pytest.raises(FeedError, match=r"the feed's answer took longer than 0\.5 s"):
+            FeedClient("http://feed.invalid/", session, FUTURE, seconds=0.5).fetch()
+        assert time.monotonic() - begin < 5
+        proxy.shutdown()
+
+
 def test_a_call_after_a_slow_one_is_not_cut(feed: FakeFeed, session: requests.Session) -> None:
     client = FeedClient(feed.url, session, FUTURE, seconds=0.3)
     feed.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
