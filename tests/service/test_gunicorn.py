@@ -18,11 +18,11 @@ import pytest
 import requests
 from conftest import wait_until
 
+from common.budget import ARRIVAL
 from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
 from scripts.sandbox import environment_of
 from service.access.keys import add_key
-from service.server.sockets import ARRIVAL_SECONDS
 
 READ_PATH = "/openapi.json"
 
@@ -214,7 +214,7 @@ def test_the_connection_is_kept_and_used_again(processes: Processes) -> None:
             return answer.status
 
         assert [call("GET", READ_PATH) for _ in range(5)] == [200] * 5
-        time.sleep(ARRIVAL_SECONDS + 1)
+        time.sleep(ARRIVAL + 1)
         assert call("POST", "/v1/events", "[]") == 422
     assert len(used) == 1
 
