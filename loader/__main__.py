@@ -15,7 +15,7 @@ from common.commands import CommandGroup, progress_bar
 from common.logs import start_logging
 from common.settings import Settings
 from common.times import utc_now
-from graph.server.contents import holds_ratings
+from graph.contents import holds_ratings
 from loader.adding import add_ratings
 from loader.bulk import bulk_load
 from loader.exporting import export_graph

@@ -11,7 +11,7 @@ from engine.dataset import use_dataset
 from engine.forgetting import forget_users
 from engine.training import fit_once
 from engine.versions import Archive
-from graph.server.contents import read_present
+from graph.contents import read_present
 from graph.server.process import EmbeddedServer
 from loader.incoming import Incoming, require_same_catalogue
 from loader.loading import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed

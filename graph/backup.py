@@ -23,15 +23,14 @@ from common.errors import RecommenderError
 from common.files import exclusive
 from common.settings import Settings
 from common.times import utc_now
+from graph.contents import Present, read_present
 from graph.database import Database
 from graph.errors import ServerError
 from graph.repositories.erasures import Erasures
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.schema import SCHEMA_VERSION, require_known_version
-from graph.server.contents import Present, read_present
 from graph.server.home import Memory
-from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 
 logger = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ def back_up(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
         begin = time.monotonic()
         server.pause(lambda: _copy_files(server.home.data, aside.home.data, quiet=quiet))
         logger.info("Neo4j stood still for %.1f s", time.monotonic() - begin)
-        with _running(aside) as copy:
+        with aside.temporarily_up(Memory.of_machine().halved()) as copy:
             counts, catalogue = Models(copy).count_everything(), Models(copy).get_catalogue()
         manifest = BackupManifest(made_at.isoformat(), catalogue, counts)
         logger.info("dumping")
@@ -93,7 +92,7 @@ def restore(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
         logger.info("loading the dump")
         arguments = (f"--from-path={aside.home.path}", "--overwrite-destination=true")
         aside.admin("database", "load", "neo4j", *arguments)
-        with _running(aside) as database:
+        with aside.temporarily_up(Memory.of_machine().halved()) as database:
             _require_counts(database, manifest)
             _bring_up_to_date(database, settings, manifest, present)
         ports = settings.neo4j_bolt_port, settings.neo4j_http_port
@@ -164,17 +163,6 @@ def _remove(aside: EmbeddedServer, server: EmbeddedServer) -> None:
     if store != server.home.data.resolve():
         shutil.rmtree(store, ignore_errors=True)
     shutil.rmtree(aside.home.path, ignore_errors=True)
-
-
-@contextmanager
-def _running(aside: EmbeddedServer) -> Iterator[Database]:
-    bolt_port, http_port = free_ports(2)
-    try:
-        running = aside.up(bolt_port, http_port, Memory.of_machine().halved())
-        with Database(running.bolt_uri, "neo4j", aside.home.password()) as database:
-            yield database
-    finally:
-        aside.down()
 
 
 def _copy_files(source: Path, target: Path, *, quiet: bool) -> None:
