@@ -18,7 +18,7 @@ from service.app import create_app
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOLDERS = "graph|engine|loader|stream|service|scripts|tests|cypher|docs"
+FOLDERS = "common|graph|engine|loader|stream|service|scripts|tests|cypher|docs"
 COMMANDS = sorted(
     {
         line.strip()

@@ -21,8 +21,9 @@ from common.settings import Settings
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.lines import LONGEST_LINE, SHOWN_TEXT, Account, Reject
-from loader.staging import NoRatingsError, Report, stage
+from loader.formats.accounts import LONGEST_LINE, SHOWN_TEXT, Account, Reject
+from loader.staging.report import Report
+from loader.staging.stage import NoRatingsError, stage
 
 TOO_LONG = "line is too long"
 NO_MOVIE = "no readable MovieID: line before it"
