@@ -121,6 +121,11 @@ class Dataset:
         (self.folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def take_place_of(self, other: "Dataset") -> None:
+        """Be that one from now on."""
+        other.remove()
+        self.folder.rename(other.folder)
+
     def ratings(self) -> pl.DataFrame:
         """All ratings."""
         return pl.read_parquet(self.shards())

@@ -21,13 +21,13 @@ from engine.dataset import Dataset
 from engine.interactions import Interactions
 from engine.models import SLIM, ItemModel
 from engine.positives import RATED, LiveRating, build_positives, sample_ratings
-from engine.similarity import Similarities, keep_strongest
+from engine.similarity import Similarities, SimilarityParameters, keep_strongest
 from graph.repositories.models import Model, Models
 from graph.serving_rule import ServingRule
 
 logger = logging.getLogger(__name__)
 
-NEIGHBOURS = 50
+NEIGHBOURS = SimilarityParameters.neighbours
 # A reader that began before a switch may still walk the old edges for as long as an answer may take.
 READERS_SECONDS = 3.0
 JUDGEMENT = "ndcg@10 of the next movie"

@@ -1,7 +1,8 @@
 """Staging: an input becomes checked, sorted, deduplicated Parquet (`engine.dataset`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -48,32 +49,28 @@ def stage(path: Path, staging: Path, *, latest: datetime = NEVER, quiet: bool = 
     described = describe_files(path, files)
     if (known := _find_staged(path, staging, described)) is not None:
         return known
-    partial = Dataset(staging / PARTIAL)
-    partial.remove()
-    partial.folder.mkdir(parents=True)
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            hashing = pool.submit(add_digests, files, described)
-            manifest = _write_dataset(path, partial, sum(file["size"] for file in described), latest, quiet)
-            try:
-                manifest = replace(manifest, inputs=hashing.result())
-            except OSError:
-                require_unchanged(path, files, described)
-                raise
-            require_unchanged(path, files, described)
-            if input_files(path) != files:
-                raise InputChangedError(f"{path} changed while it was read: run the same command again")
+    with partial_dataset(staging) as partial:
+        manifest = _write_unchanged(path, files, described, partial, latest, quiet)
         complete = Dataset(staging / name_content(manifest.inputs, LAYOUT))
         # The same content, from another place or touched: its fit is kept, unless more of it is in the past by now.
         if complete.is_complete and complete.manifest().accounts == manifest.accounts:
             complete.write_manifest(manifest)
         else:
             partial.write_manifest(manifest)
-            complete.remove()
-            partial.folder.rename(complete.folder)
+            partial.take_place_of(complete)
+    return complete
+
+
+@contextmanager
+def partial_dataset(staging: Path) -> Iterator[Dataset]:
+    """A data set to be written, which is removed in the end if it did not take another's place."""
+    partial = Dataset(staging / PARTIAL)
+    partial.remove()
+    partial.folder.mkdir(parents=True)
+    try:
+        yield partial
     finally:
         partial.remove()
-    return complete
 
 
 def sort_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -99,6 +96,24 @@ def _is_of(manifest: Manifest, path: Path, described: list[dict[str, Any]]) -> b
     # Without accounts it was merged, not read.
     same_place = manifest.source == str(path.absolute()) and bool(manifest.accounts)
     return same_place and same_unread(manifest.inputs, described)
+
+
+def _write_unchanged(
+    path: Path, files: list[Path], described: list[dict[str, Any]], partial: Dataset, latest: datetime, quiet: bool
+) -> Manifest:
+    """Write all but the manifest of files that nobody writes to meanwhile; their digests are made beside that."""
+    with ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(add_digests, files, described)
+        manifest = _write_dataset(path, partial, sum(file["size"] for file in described), latest, quiet)
+        try:
+            manifest = replace(manifest, inputs=hashing.result())
+        except OSError:
+            require_unchanged(path, files, described)
+            raise
+    require_unchanged(path, files, described)
+    if input_files(path) != files:
+        raise InputChangedError(f"{path} changed while it was read: run the same command again")
+    return manifest
 
 
 def _write_dataset(path: Path, dataset: Dataset, size: int, latest: datetime, quiet: bool) -> Manifest:
