@@ -29,6 +29,12 @@ RATING_SCHEMA: dict[str, pl.DataType] = {
     "at": pl.Datetime("ms"),
     "probe": pl.Boolean(),
 }
+TITLED_SCHEMA: dict[str, pl.DataType] = {
+    "movieId": pl.Int32(),
+    "title": pl.String(),
+    "year": pl.Int32(),
+    "genres": pl.List(pl.String),
+}
 
 
 class DatasetError(RecommenderError):
@@ -46,9 +52,9 @@ class Manifest:
 
     catalogue: str
     source: str
-    ratings: int
-    users: int
-    movies: int
+    ratings: int = 0
+    users: int = 0
+    movies: int = 0
     probe: int = 0
     inputs: list[dict[str, Any]] = field(default_factory=list)
     accounts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -115,6 +121,11 @@ class Dataset:
         (self.folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def take_place_of(self, other: "Dataset") -> None:
+        """Be that one from now on."""
+        other.remove()
+        self.folder.rename(other.folder)
+
     def ratings(self) -> pl.DataFrame:
         """All ratings."""
         return pl.read_parquet(self.shards())
@@ -122,6 +133,10 @@ class Dataset:
     def movies(self) -> pl.DataFrame:
         """All movies."""
         return pl.read_parquet(self.movies_file)
+
+    def titled_movies(self) -> pl.DataFrame:
+        """The same without what is counted (TITLED_SCHEMA)."""
+        return self.movies().select(*TITLED_SCHEMA)
 
 
 def current_dataset(staging: Path) -> Dataset:
@@ -136,3 +151,10 @@ def current_dataset(staging: Path) -> Dataset:
 def use_dataset(dataset: Dataset) -> None:
     """Make this data set of its staging folder the current one."""
     write_durably(dataset.folder.parent / CURRENT, dataset.name)
+
+
+def remove_other_datasets(dataset: Dataset) -> None:
+    """Remove all staged ratings beside these."""
+    for folder in dataset.folder.parent.glob("*/"):
+        if folder != dataset.folder:
+            Dataset(folder).remove()

@@ -10,7 +10,7 @@ import polars as pl
 
 from common.times import text_of
 from engine.dataset import Dataset, Manifest
-from engine.statistics import summarise_movies, with_statistics
+from engine.shards import Shard, write_movies, write_table
 from graph.tombstones import Tombstone
 
 logger = logging.getLogger(__name__)
@@ -27,27 +27,11 @@ def forget_users(dataset: Dataset, tombstones: Iterable[Tombstone]) -> None:
         return
     for name in ("model.json", "similar.parquet"):  # learned from them
         (dataset.folder / name).unlink(missing_ok=True)
-    facts, users, probe = [], 0, 0
-    for shard in dataset.shards():
-        ratings = _forget(shard, until)
-        facts.append(summarise_movies(ratings))
-        users += ratings["userId"].n_unique()
-        probe += int(ratings["probe"].sum())
-    movies = with_statistics(dataset.movies().select("movieId", "title", "year", "genres"), pl.concat(facts))
-    _replace(dataset.movies_file, movies)
-    ratings_left = int(movies["ratingCount"].sum())
-    logger.info("%d staged ratings of erased users are removed", manifest.ratings - ratings_left)
+    shards = [Shard.of(_forget(shard, until)) for shard in dataset.shards()]
+    left = write_movies(dataset, dataset.titled_movies(), shards, manifest)
+    logger.info("%d staged ratings of erased users are removed", manifest.ratings - left.ratings)
     forgotten = {str(user_id): str(text_of(moment)) for user_id, moment in until.items()}
-    dataset.write_manifest(
-        replace(
-            manifest,
-            ratings=ratings_left,
-            users=users,
-            movies=len(movies),
-            probe=probe,
-            forgotten=manifest.forgotten | forgotten,
-        )
-    )
+    dataset.write_manifest(replace(left, forgotten=manifest.forgotten | forgotten))
 
 
 def find_unforgotten(manifest: Manifest, tombstones: Iterable[Tombstone]) -> list[Tombstone]:
@@ -66,11 +50,5 @@ def _forget(shard: Path, until: Mapping[int, datetime]) -> pl.DataFrame:
     marked = ratings.join(limits, on="userId", how="left", maintain_order="left")
     kept = marked.filter(pl.col("until").is_null() | (pl.col("at") > pl.col("until"))).drop("until")
     if len(kept) < len(ratings):
-        _replace(shard, kept)
+        write_table(shard, kept)
     return kept
-
-
-def _replace(file: Path, table: pl.DataFrame) -> None:
-    partial = file.with_suffix(".part")
-    table.write_parquet(partial, compression="lz4", statistics=False)
-    partial.replace(file)

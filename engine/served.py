@@ -18,7 +18,6 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.models import WRITE_ROWS, Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.home import Home
-from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 
 
@@ -27,13 +26,8 @@ def empty_database(cache: Path) -> Iterator[Database]:
     """A real Neo4j of its own in a temporary folder, with the schema and nothing else."""
     with tempfile.TemporaryDirectory(prefix="served") as folder:
         server = EmbeddedServer(Home(Path(folder) / "neo4j"), cache)
-        bolt_port, http_port = free_ports(2)
-        running = server.up(bolt_port, http_port)
-        try:
-            with Database(running.bolt_uri, "neo4j", server.home.password()) as database:
-                yield database
-        finally:
-            server.down()
+        with server.temporarily_up() as database:
+            yield database
 
 
 def serve_task(cache: Path, task: Task, learned: Learned, count: int) -> Columns:

@@ -1,1 +1,1 @@
-"""The store: settings, driver, schema, queries, repositories and the embedded Neo4j server."""
+"""The store: driver, schema, queries, repositories and the embedded Neo4j server."""

@@ -9,11 +9,12 @@ from common.commands import CommandGroup
 from common.errors import RecommenderError
 from common.logs import start_logging
 from common.settings import Settings
+from graph.backup import BackupManifest, back_up, restore
+from graph.credentials import password_file
 from graph.database import Database
 from graph.errors import ServerError
 from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
-from graph.server.backup import BackupManifest, back_up, restore
 from graph.server.class_archive import archive_classes
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
@@ -27,7 +28,7 @@ def running_server(settings: Settings) -> RunningServer | None:
         raise ServerError("NEO4J_URI names a Neo4j that we do not run: unset it for the embedded one")
     server = EmbeddedServer.of(settings)
     if running := server.running():
-        with Database(running.bolt_uri, "neo4j", server.home.password()) as database:
+        with server.connect(running) as database:
             if not database.is_reachable():
                 raise ServerError(
                     f"Neo4j's process {running.pid} runs but does not answer: unless it has only just been started, "
@@ -56,7 +57,7 @@ def up() -> None:
         click.echo(f"Neo4j is already running: {_describe(started)}")
         return
     click.echo(f"Neo4j is up: {_describe(started)}")
-    click.echo(f"User neo4j, password in {settings.neo4j_home / 'password'}")
+    click.echo(f"User neo4j, password in {password_file(settings.neo4j_home)}")
 
 
 @main.command()

@@ -13,9 +13,9 @@ from neo4j.time import DateTime
 
 from common.budget import Budget
 from common.settings import Settings
+from graph.credentials import read_password
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
 from graph.queries import query
-from graph.server.home import Home
 
 # What goes wrong is told by our errors; by the driver, too, where logging is set up.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
@@ -162,11 +162,6 @@ class Database:
                 routing_=routing,
                 database_=self.name,
             ).records
-
-
-def read_password(settings: Settings) -> str:
-    """The configured password, or the one that the embedded database's home keeps."""
-    return settings.own_password or Home(settings.neo4j_home).password()
 
 
 def native(moment: DateTime | None) -> datetime | None:

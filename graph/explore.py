@@ -8,7 +8,7 @@ from py2neo import Graph
 from py2neo.ogm import GraphObject, Property, RelatedFrom, RelatedTo
 
 from common.settings import Settings
-from graph.database import read_password
+from graph.credentials import read_password
 from graph.queries import query
 
 

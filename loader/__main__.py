@@ -15,13 +15,14 @@ from common.commands import CommandGroup, progress_bar
 from common.logs import start_logging
 from common.settings import Settings
 from common.times import utc_now
-from graph.server.contents import holds_ratings
-from loader.adding import add_ratings
+from graph.contents import holds_ratings
+from loader.add import add_ratings
 from loader.bulk import bulk_load
-from loader.exporting import export_graph
-from loader.loading import told_failures
-from loader.staging import Report, stage
-from loader.synthesis import Size, synthesize
+from loader.export import export_graph
+from loader.runs import told_failures
+from loader.staging.report import Report
+from loader.staging.stage import stage
+from loader.synthesis.generator import Size, synthesize
 
 SHOWN_REJECTS = 10
 
@@ -180,7 +181,7 @@ def print_report(report: Report, rejects_file: Path | None, *, as_json: bool) ->
                 f"duplicates + {account.rejected:,} rejected + {account.structure:,} structure (headers, blank lines)"
             )
     for reject in report.rejects[:SHOWN_REJECTS]:
-        click.echo(f"{reject.file}:{reject.line}: {reject.reason}: {reject.text!r}", err=True)
+        click.echo(str(reject), err=True)
     rejected = sum(account.rejected for account in report.accounts.values())
     if rejected > SHOWN_REJECTS:
         click.echo(f"… and {rejected - SHOWN_REJECTS:,} more; --rejects FILE writes all.", err=True)

@@ -7,14 +7,15 @@ from common.errors import RecommenderError
 from common.files import exclusive
 from common.settings import Settings
 from common.times import utc_now
-from engine.dataset import use_dataset
+from engine.dataset import remove_other_datasets, use_dataset
 from engine.forgetting import forget_users
 from engine.training import fit_once
 from engine.versions import Archive
-from graph.server.contents import read_present
+from graph.contents import read_present
 from graph.server.process import EmbeddedServer
-from loader.incoming import Incoming, require_same_catalogue
-from loader.loading import TAKEN, Teller, loading, remove_other_datasets, stage_checked, timed
+from loader.database.next_database import NextDatabase, require_same_catalogue
+from loader.runs import TAKEN, only_load, timed
+from loader.staging.report import Teller, stage_checked
 
 
 def bulk_load(
@@ -34,26 +35,28 @@ def bulk_load(
     changed. Raises RecommenderError.
     """
     server = _create_server(settings)
-    with loading(settings), exclusive(server.home.load_lock, TAKEN):
+    with only_load(settings), exclusive(server.home.load_lock, TAKEN):
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         if not forget_live:
-            require_same_catalogue(server, settings, dataset.manifest().catalogue)
+            require_same_catalogue(settings, dataset.manifest().catalogue)
         tombstones = read_present(settings).tombstones
         forget_users(dataset, tombstones)
         with timed("fitted"), progress_bar("Fitting", 100, "%", quiet=quiet) as bar:
             fitted = fit_once(dataset, utc_now(), lambda share: bar.update(100 * share))
-        incoming = Incoming(server, settings, dataset, fitted, tombstones, forget_live=forget_live, quiet=quiet)
-        if not incoming.is_serving:
-            incoming.build()
+        next_database = NextDatabase(
+            server, settings, dataset, fitted, tombstones, forget_live=forget_live, quiet=quiet
+        )
+        if not next_database.is_serving:
+            next_database.build()
             with timed("prepared"):
-                incoming.prepare()
+                next_database.prepare()
         archive = Archive.of(settings)
         archive.save(fitted)
         with timed("swapped in"):
-            incoming.replace_serving(start=start)
+            next_database.replace_serving(start=start)
         archive.keep_only({fitted.model.version})
         use_dataset(dataset)
-        incoming.remove()
+        next_database.remove()
         remove_other_datasets(dataset)
 
 

@@ -28,8 +28,8 @@ from engine.served import TaskServer, empty_database, serve_task
 from engine.timeline import TIME
 from graph.server.process import EmbeddedServer
 from loader.bulk import bulk_load
-from loader.staging import stage
-from loader.synthesis import Size, synthesize
+from loader.staging.stage import stage
+from loader.synthesis.generator import Size, synthesize
 from scripts.bench_bulk import measure_bulk, measure_load_csv, scaled_size
 from scripts.bench_favourites import measure_favourites
 from scripts.bench_live import measure_backlog, measure_push

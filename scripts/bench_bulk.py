@@ -23,7 +23,7 @@ from engine.dataset import current_dataset
 from graph.database import Database
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
-from loader.synthesis import Size, synthesize
+from loader.synthesis.generator import Size, synthesize
 from scripts.bench_traversal import Report, measure_swap, measure_textbook, measure_traversals
 from scripts.sandbox import SERVICE, environment_of, running, sandbox_settings
 

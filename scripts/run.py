@@ -20,7 +20,7 @@ import requests
 from common.background import BackgroundLoops
 from common.errors import RecommenderError
 from common.settings import ROOT, Settings
-from graph.server.contents import holds_ratings
+from graph.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
 from scripts.rehearsal import rehearse_finish

@@ -18,9 +18,9 @@ from scripts.sandbox import environment_of
 from scripts.settings_table import renew_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGURATIONS = [ROOT / name for name in ("docker-compose.yml", "Dockerfile", "Makefile")]
-FOLDERS = "graph|engine|loader|stream|service|scripts|tests|cypher|docs"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = "common|graph|engine|loader|stream|service|scripts|tests|cypher|docs"
 COMMANDS = sorted(
     {
         line.strip()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.jars import class_archive, ensure_jars
-from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer
 
 
@@ -20,11 +19,8 @@ def archive_classes(cache: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
             made = Path(folder) / archive.name
             server = EmbeddedServer(Home(Path(folder) / "home"), cache, f"-XX:ArchiveClassesAtExit={made}")
-            bolt_port, http_port = free_ports(2)
-            try:
-                server.up(bolt_port, http_port, Memory(512 * MEGABYTE, 128 * MEGABYTE))
-            finally:
-                server.down()
+            with server.temporarily_up(Memory(512 * MEGABYTE, 128 * MEGABYTE)):
+                pass
             with contextlib.suppress(FileNotFoundError):  # a Java that cannot make it does without
                 made.replace(archive)
     return archive

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from graph.credentials import password_file, read_kept_password
 from graph.errors import ServerError
 
 MEGABYTE = 1 << 20
@@ -111,10 +112,6 @@ class Home:
         return self.path / ".movie-recommender"
 
     @property
-    def _password_file(self) -> Path:
-        return self.path / "password"
-
-    @property
     def is_ours(self) -> bool:
         """Whether this folder carries our marker."""
         return self._marker.is_file()
@@ -144,9 +141,9 @@ class Home:
             store = store or self.store(FIRST_STORE)
             store.mkdir(parents=True)
             self.link_store(store)
-        if not self._password_file.is_file():
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(password or secrets.token_hex(16))
+        if not (file := password_file(self.path)).is_file():
+            file.touch(mode=0o600)
+            file.write_text(password or secrets.token_hex(16))
 
     def link_store(self, store: Path) -> None:
         """Let `data` lead to a store from now on. The server must be down."""
@@ -166,13 +163,7 @@ class Home:
 
     def password(self) -> str:
         """The password of user `neo4j`. Raises ServerError if this home was never made."""
-        try:
-            return self._password_file.read_text().strip()
-        except OSError:
-            raise ServerError(
-                f"no Neo4j is set up in {self.path}: run `python -m graph up`, "
-                "or set NEO4J_URI and NEO4J_PASSWORD for a Neo4j of your own"
-            ) from None
+        return read_kept_password(self.path)
 
     def write_configuration(self, bolt_port: int, http_port: int, memory: Memory) -> None:
         """Write `neo4j.conf`."""

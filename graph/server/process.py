@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -21,7 +21,7 @@ from graph.schema import SchemaError, apply_schema
 from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import class_archive, ensure_jars
 from graph.server.java import find_java
-from graph.server.ports import answers, require_free_port
+from graph.server.ports import answers, free_ports, require_free_port
 
 START_SECONDS = 180
 STOP_SECONDS = 120
@@ -86,6 +86,20 @@ class EmbeddedServer:
                 self._complete(server)
                 return server
             return self._start(bolt_port, http_port, memory)
+
+    def connect(self, server: RunningServer) -> Database:
+        """The database of this server, which runs."""
+        return Database(server.bolt_uri, "neo4j", self.home.password())
+
+    @contextlib.contextmanager
+    def temporarily_up(self, memory: Memory | None = None) -> Iterator[Database]:
+        """The database of a server on ports of its own, which is stopped in the end."""
+        bolt_port, http_port = free_ports(2)
+        try:
+            with self.connect(self.up(bolt_port, http_port, memory)) as database:
+                yield database
+        finally:
+            self.down()
 
     def down(self) -> bool:
         """Stop the server, and what a killed load left; wait for the end. Returns whether the server was running."""
@@ -172,7 +186,7 @@ class EmbeddedServer:
         return server
 
     def _complete(self, server: RunningServer) -> None:
-        with Database(server.bolt_uri, "neo4j", self.home.password()) as database:
+        with self.connect(server) as database:
             self._await(server, database)
             apply_schema(database)
 

@@ -20,12 +20,12 @@ from conftest import wait_until
 from common.errors import RecommenderError
 from common.settings import ROOT, Settings
 from common.times import utc_now
+from graph.backup import BackupError, back_up, restore
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.schema import SchemaError
-from graph.server.backup import BackupError, back_up, restore
 from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from scripts.sandbox import environment_of, sandbox_settings
@@ -252,7 +252,7 @@ def test_a_backup_that_fails_leaves_no_file_and_the_server_running(
     def fill_disk(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("graph.server.backup.shutil.copy2", fill_disk)
+    monkeypatch.setattr("graph.backup.shutil.copy2", fill_disk)
     with pytest.raises(RecommenderError, match="disk is full"):
         back_up(filled, tmp_path / "file", quiet=True)
     assert list(tmp_path.iterdir()) == []

@@ -12,15 +12,15 @@ from unittest.mock import patch
 
 from click.testing import CliRunner, Result
 
-import loader.lines
+import loader.formats.lines
 from common.settings import ROOT, Settings
 from common.times import NEVER
 from graph.database import Database
 from loader.__main__ import main
-from loader.forms import RatingsForm
-from loader.lines import LONGEST_LINE, Account, Reject, Rejects
-from loader.reading import InputReader
-from loader.sources import read_members
+from loader.files.input_files import read_members
+from loader.formats.accounts import LONGEST_LINE, Account, Reject, Rejects
+from loader.formats.recognition import RatingsFormat
+from loader.staging.reader import InputReader
 from scripts.sandbox import environment_of
 
 Rows = list[tuple[object, ...]]
@@ -62,7 +62,7 @@ def write_netflix(folder: Path, users: int, movies: int, *, seed: int = 0) -> di
 class Read:
     """What came of a folder; `accounts` of all that had lines, `size` in bytes, as it was told."""
 
-    form: RatingsForm | None
+    format: RatingsFormat | None
     records: list[Any]
     accounts: dict[str, Account]
     rejects: list[Reject]
@@ -82,7 +82,7 @@ def read_folder(
     records: list[Any] = []
     sizes: list[int] = []
     with (
-        patch.multiple(loader.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered, LONGEST_LINE=longest),
+        patch.multiple(loader.formats.lines, BLOCK_BYTES=block_bytes, BUFFERED_RECORDS=buffered, LONGEST_LINE=longest),
         Rejects() as rejects,
     ):
         reader = InputReader(rejects, lambda some: records.extend(some.tolist()), latest)
@@ -93,7 +93,7 @@ def read_folder(
     # Of a line that is too long only so much is sure to be kept.
     shown = [replace(reject, text=reject.text[:longest]) for reject in rejects.first]
     probe = sorted(reader.probe().rows())
-    return Read(reader.form, records, accounts, shown, reader.movies().rows(), probe, sum(sizes))
+    return Read(reader.format, records, accounts, shown, reader.movies().rows(), probe, sum(sizes))
 
 
 def start_loader(settings: Settings, *arguments: str | Path) -> subprocess.Popen[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from loader.synthesis import Size, synthesize
+from loader.synthesis.generator import Size, synthesize
 
 TRAINING = [f"combined_data_{number}.txt" for number in (1, 2, 3, 4)]
 

@@ -13,11 +13,11 @@ from common.settings import Settings
 from common.times import utc_now
 from engine.dataset import current_dataset
 from engine.versions import refit
+from graph.contents import Present
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
-from graph.server.contents import Present
 from graph.server.process import EmbeddedServer
 from loader.bulk import bulk_load
 

@@ -15,10 +15,11 @@ from common.errors import RecommenderError
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.limits import LONGEST_SHOWN
-from loader.lines import LONGEST_LINE, Account
-from loader.sources import input_files
-from loader.staging import Report, stage
+from loader.files.input_files import input_files
+from loader.files.limits import LONGEST_SHOWN
+from loader.formats.accounts import LONGEST_LINE, Account
+from loader.staging.report import Report
+from loader.staging.stage import stage
 from scripts.run import SAMPLE
 
 BROKEN = b"1:\n5,3,2005-01-01\n5,4,2005-01-02\n6,9,2005-01-01\n\n"
@@ -60,7 +61,7 @@ def stage_in(folder: Path) -> Dataset:
 def test_a_folder_is_told_by_its_files(tmp_path: Path, file: str, form: str, catalogue: str) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).touch()
-    found = read_folder(tmp_path).form
+    found = read_folder(tmp_path).format
     assert found is not None
     assert (found.name, found.catalogue, input_files(tmp_path)) == (form, catalogue, [tmp_path / file])
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-import loader.staging
-from engine.dataset import RATING_SCHEMA, Dataset
-from engine.statistics import summarise_movies, with_statistics
-from loader.merging import merge_datasets
-from loader.movies import MOVIE_SCHEMA
-from loader.staging import PARTIAL, Report, stage
+import loader.staging.stage
+from engine.dataset import RATING_SCHEMA, TITLED_SCHEMA, Dataset
+from engine.movie_summary import summarise_movies, with_statistics
+from loader.staging.merging import merge_datasets
+from loader.staging.report import Report
+from loader.staging.stage import PARTIAL, stage
 
 # User, movie, stars, date.
 Row = tuple[int, int, int, date]
@@ -34,7 +34,7 @@ def stage_rows(
     (folder / "combined_data_1.txt").write_text("".join(lines))
     (folder / "movie_titles.csv").write_text(titles)
     (folder / "probe.txt").write_text(probe)
-    with patch.object(loader.staging, "BYTES_A_PART", part):
+    with patch.object(loader.staging.stage, "BYTES_A_PART", part):
         return stage(folder, staging, quiet=True)
 
 
@@ -73,7 +73,7 @@ def test_of_a_pair_the_later_rating_counts_then_what_was_added(
         (movie, len(stars), pytest.approx(sum(stars) / len(stars))) for movie, stars in sorted(stars_of.items())
     ]
     assert (manifest.ratings, manifest.movies, manifest.probe) == (len(expected), len(stars_of), 0)
-    none = pl.DataFrame(schema=MOVIE_SCHEMA)
+    none = pl.DataFrame(schema=TITLED_SCHEMA)
     assert_frame_equal(movies, with_statistics(none, summarise_movies(found)), abs_tol=1e-9)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from loader_tools import read_folder
 
-from loader.lines import Account, Reject
-from loader.movielens import put_article_first, split_year
+from loader.formats.accounts import Account, Reject
+from loader.formats.movielens import put_article_first, split_year
 
 CSV, DAT, TABS = "ratings.csv", "ratings.dat", "u.data"
 TITLES = {CSV: "movies.csv", DAT: "movies.dat", TABS: "u.item"}

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loader_tools import read_folder
 
-from loader.lines import Account, Reject
-from loader.staging import NoRatingsError, Report, stage
+from loader.formats.accounts import Account, Reject
+from loader.staging.report import Report
+from loader.staging.stage import NoRatingsError, stage
 
 Rating = tuple[int, int, int, str]  # user, movie, stars, date
 

@@ -21,9 +21,10 @@ from common.settings import Settings
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.limits import LONGEST_SHOWN
-from loader.lines import LONGEST_LINE, Account, Reject
-from loader.staging import NoRatingsError, Report, stage
+from loader.files.limits import LONGEST_SHOWN
+from loader.formats.accounts import LONGEST_LINE, Account, Reject
+from loader.staging.report import Report
+from loader.staging.stage import NoRatingsError, stage
 
 TOO_LONG = "line is too long"
 NO_MOVIE = "no readable MovieID: line before it"

@@ -21,17 +21,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import loader.staging
+import loader.staging.stage
 from common.errors import RecommenderError
 from common.settings import ROOT, Settings
 from common.times import utc_now
 from engine.dataset import LAYOUT, RATING_SCHEMA, Dataset, DatasetError, Manifest
 from graph.recency import PROPERTIES
-from loader.inputs import InputChangedError, add_digests, require_unchanged
-from loader.lines import Account
-from loader.loading import stage_checked
-from loader.sources import Member, read_members
-from loader.staging import NoRatingsError, Report, TooManyRejectsError, stage
+from loader.files.archives import Member
+from loader.files.fingerprints import InputChangedError, add_digests, require_unchanged
+from loader.files.input_files import read_members
+from loader.formats.accounts import Account
+from loader.staging.report import Report, TooManyRejectsError, stage_checked
+from loader.staging.stage import NoRatingsError, stage
 from scripts.run import SAMPLE
 
 
@@ -118,7 +119,7 @@ def test_keeps_one_rating_for_each_pair(ratings: list[tuple[int, int, int, date]
     for user, movie, stars, day in ratings:
         if (user, movie) not in expected or expected[user, movie][1] <= day:
             expected[user, movie] = stars, day
-    with tempfile.TemporaryDirectory() as name, patch.object(loader.staging, "BYTES_A_PART", part):
+    with tempfile.TemporaryDirectory() as name, patch.object(loader.staging.stage, "BYTES_A_PART", part):
         content = "".join(f"{movie}:\n{user},{stars},{day}\n" for user, movie, stars, day in ratings)
         dataset = stage(write_netflix(Path(name), content), Path(name) / "staging", quiet=True)
         found, movies, report, manifest = dataset.ratings(), dataset.movies(), Report.of(dataset), dataset.manifest()
@@ -327,7 +328,7 @@ def test_every_user_is_in_one_shard_and_their_number_makes_no_difference(folder:
     whole = stage(folder, tmp_path / "one", quiet=True)
     assert len(whole.shards()) == 1
     for part, most in ((200, 64), (2000, 64), (2, 5)):
-        with patch.multiple(loader.staging, BYTES_A_PART=part, MOST_PARTS=most):
+        with patch.multiple(loader.staging.stage, BYTES_A_PART=part, MOST_PARTS=most):
             parted = stage(folder, tmp_path / f"{part}", quiet=True)
         shards = [pl.read_parquet(shard) for shard in parted.shards()]
         users = [set(shard["userId"].to_list()) for shard in shards]
@@ -366,7 +367,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_leaves_nothing(
             if number == when:
                 change(folder / "combined_data_1.txt")
 
-    monkeypatch.setattr("loader.staging.read_members", read_and_change)
+    monkeypatch.setattr("loader.staging.stage.read_members", read_and_change)
     with pytest.raises(InputChangedError, match=r"changed while it was read \(combined_data_1.txt\): run the same"):
         stage(folder, staging, quiet=True)
     assert list(staging.iterdir()) == []
@@ -381,7 +382,7 @@ def test_a_file_that_appears_while_others_are_read_is_an_error(
         (folder / "combined_data_2.txt").write_text("2:\n5,3,2005-01-01\n")
         return read_members(path, progress)
 
-    monkeypatch.setattr("loader.staging.read_members", add_and_read)
+    monkeypatch.setattr("loader.staging.stage.read_members", add_and_read)
     with pytest.raises(InputChangedError):
         stage(folder, staging, quiet=True)
     assert list(staging.iterdir()) == []
@@ -402,8 +403,8 @@ def test_a_file_that_changes_before_its_digest_is_made_is_an_error(
         append(folder / "combined_data_1.txt")
         return add_digests(*arguments)
 
-    monkeypatch.setattr("loader.staging.require_unchanged", check)
-    monkeypatch.setattr("loader.staging.add_digests", make_digests_late)
+    monkeypatch.setattr("loader.staging.stage.require_unchanged", check)
+    monkeypatch.setattr("loader.staging.stage.add_digests", make_digests_late)
     with pytest.raises(InputChangedError):
         stage(folder, staging, quiet=True)
     assert list(staging.iterdir()) == []
@@ -412,20 +413,20 @@ def test_a_file_that_changes_before_its_digest_is_made_is_an_error(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import loader.staging
-setattr(loader.staging, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-loader.staging.stage(Path(sys.argv[2]), Path(sys.argv[3]), quiet=True)
+import loader.staging.stage
+setattr(loader.staging.stage, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+loader.staging.stage.stage(Path(sys.argv[2]), Path(sys.argv[3]), quiet=True)
 """
 
 
-@pytest.mark.parametrize("moment", ["summarise_movies", "name_content"])
+@pytest.mark.parametrize("moment", ["write_table", "name_content"])
 def test_what_a_killed_run_leaves_is_not_taken_and_the_next_removes_it(
     folder: Path, staging: Path, moment: str
 ) -> None:
     write_many(folder)
     killed = subprocess.run([sys.executable, "-c", KILLED, moment, folder, staging], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [left.name for left in staging.iterdir()] == [loader.staging.PARTIAL]
+    assert [left.name for left in staging.iterdir()] == [loader.staging.stage.PARTIAL]
     dataset = stage(folder, staging, quiet=True)
     assert list(staging.iterdir()) == [dataset.folder]
     assert dataset.manifest().ratings == len(dataset.ratings()) > 100

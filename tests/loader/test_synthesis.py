@@ -16,8 +16,8 @@ from engine.comparison import compare_models
 from engine.interactions import Interactions
 from engine.models import POPULARITY, SLIM
 from engine.protocols import PROTOCOLS
-from loader.synthesis import Size, SynthesisError, synthesize
-from loader.synthesis_kernels import _find_smallest
+from loader.synthesis.generator import Size, SynthesisError, synthesize
+from loader.synthesis.kernels import _find_smallest
 
 SIZE = Size(users=2_000, movies=500, ratings=100_000)
 TINY = Size(users=40, movies=20, ratings=200)

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from synthesis_tools import make, read
 
-from loader.synthesis import Size
-from loader.synthesis_attention import LATEST_RELEASE, PERIOD, draw_releases, draw_waves, pool_current
-from loader.synthesis_kernels import LATEST, _mark_probe, _mix_tastes
-from loader.synthesis_tables import DAYS, RECORD, Users
+from loader.synthesis.attention import LATEST_RELEASE, PERIOD, draw_releases, draw_waves, pool_current
+from loader.synthesis.generator import Size
+from loader.synthesis.kernels import LATEST, _mark_probe, _mix_tastes
+from loader.synthesis.tables import DAYS, RECORD, Users
 
 SIZE = Size(users=5_000, movies=1_200, ratings=350_000)
 HALF_LIFE = 14  # days

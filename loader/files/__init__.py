@@ -1,0 +1,1 @@
+"""Finding, recognising and opening the files of an input."""

@@ -1,0 +1,1 @@
+"""The formats in which ratings are distributed: recognising them, and reading their lines."""

@@ -1,0 +1,1 @@
+"""From files to checked, sorted, deduplicated Parquet (`engine.dataset`)."""

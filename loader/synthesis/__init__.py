@@ -1,0 +1,1 @@
+"""Invented ratings with the shapes of the Netflix Prize."""
