@@ -8,6 +8,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.favourites import draw_recommendation
 from graph.repositories.recommendations import RecommendationList
 from service import schemas
 from service.components import components
@@ -29,18 +30,6 @@ REMOVED = {
     "CLICKED": "clicks",
     "RECOMMENDED": "recommendations",
 }
-
-# Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie, which
-# has what makes it current (`viewers`, `recent1` …) as properties; alone if it is only current.
-DRAWING = """\
-MATCH (catalogue:Catalogue)
-MATCH (movie:Movie {{movieId: {movie_id}}})
-OPTIONAL MATCH path = (user:User {{userId: {user_id}}})-[:RATED|WATCHED|LIKED|LISTED|CLICKED]->(:Movie)
-                      -[similar:SIMILAR]->(movie)
-WHERE similar.version IN [catalogue.model, "incremental"]
-RETURN movie, path
-ORDER BY abs(similar.weight) DESC
-LIMIT 25"""
 
 blueprint = APIBlueprint(
     "users",
@@ -92,7 +81,7 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
             score=found.score,
             current=found.current,
             because=[schemas.Reason.model_validate(reason) for reason in found.because],
-            cypher=DRAWING.format(user_id=path.user_id, movie_id=path.movie_id),
+            cypher=draw_recommendation(path.user_id, path.movie_id),
         )
     )
 
