@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from graph.repositories.movies import MovieFilter
-from service.schemas.base import Current, Genre, Request
+from service.schemas.base import Current, GenreName, Request
 from stream.events import EntityId, Year
 
 UserId = Annotated[EntityId, Field(json_schema_extra={"example": 1})]
@@ -55,7 +55,7 @@ class FilterQuery(PageQuery):
         description="Movie ids to leave out, separated by commas",
         json_schema_extra={"example": "1,50"},
     )
-    genre: Genre | None = Field(None, description="Only movies of this genre")
+    genre: GenreName | None = Field(None, description="Only movies of this genre")
     year_from: Year | None = Field(
         None, description="Only movies of this year or later", json_schema_extra={"example": 1990}
     )

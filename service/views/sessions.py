@@ -12,10 +12,10 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.post("/recommendations", responses={200: schemas.Recommendations, **BODY_PROBLEMS})
+@blueprint.post("/recommendations", responses={200: schemas.RecommendationList, **BODY_PROBLEMS})
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = components().recommendations.recommend_for_session(
         tuple(body.movie_ids), body.limit, body.offset, body.movie_filter(), body.current
     )
-    return reply(schemas.Recommendations.model_validate(found))
+    return reply(found)

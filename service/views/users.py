@@ -1,7 +1,6 @@
 """What a user is offered, why, and what the user did; and the right to be forgotten."""
 
 import logging
-from dataclasses import replace
 
 from flask import abort, g
 from flask_openapi3 import APIBlueprint, Tag
@@ -40,7 +39,7 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.get("/recommendations", responses={200: schemas.Recommendations})
+@blueprint.get("/recommendations", responses={200: schemas.RecommendationList})
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: by the history and by what is current, then the other watched movies.
 
@@ -51,14 +50,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current
     )
     g.generated_at = found.generated_at
-    answer = schemas.Recommendations.model_validate(found)
-    if query.stars:
-        movie_ids = [movie.movie_id for movie in answer.recommendations]
-        predictions = components().stars.predict_stars(path.user_id, movie_ids)
-        stars = {prediction.movie_id: prediction.stars for prediction in predictions}
-        for movie in answer.recommendations:
-            movie.predicted_rating = stars.get(movie.movie_id)
-    return reply(answer)
+    return reply(_predict_ratings(path.user_id, found) if query.stars else found)
 
 
 @blueprint.get("/recommendations/<int:movieId>/explanation", responses={200: schemas.Explanation})
@@ -80,7 +72,7 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
             generated_at=now,
             score=found.score,
             current=found.current,
-            because=[schemas.Reason.model_validate(reason) for reason in found.because],
+            because=found.because,
             cypher=draw_recommendation(path.user_id, path.movie_id),
         )
     )
@@ -96,17 +88,15 @@ def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     found = components().stars.predict_stars(path.user_id, movie_ids)
     if missing := set(movie_ids) - {prediction.movie_id for prediction in found}:
         abort(404, f"there is no movie {min(missing)}")
-    predictions = [schemas.Prediction.model_validate(prediction) for prediction in found]
     version = found[0].model_version
-    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=predictions))
+    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=found))
 
 
-@blueprint.get("/history", responses={200: schemas.History})
+@blueprint.get("/history", responses={200: schemas.UserHistory})
 def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
     """The user's ratings and viewings, newest first."""
     entries = components().history.get_history(path.user_id, query.offset, query.limit)
-    listed = [schemas.HistoryEntry.model_validate(entry) for entry in entries]
-    return reply(schemas.History(user_id=path.user_id, history=listed))
+    return reply(schemas.UserHistory(user_id=path.user_id, history=entries))
 
 
 @blueprint.delete("", responses={200: schemas.ErasedUser, 202: schemas.ErasedUser})
@@ -137,4 +127,14 @@ def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList
     found = access.recommendations.get_current_list(user_id)
     if found is None or len(found.recommendations) < LIST_LENGTH:  # it may be being stored just now
         return None
-    return replace(found, recommendations=found.recommendations[: query.limit])
+    return found.with_movies(found.recommendations[: query.limit])
+
+
+def _predict_ratings(user_id: int, found: RecommendationList) -> RecommendationList:
+    movie_ids = [movie.movie_id for movie in found.recommendations]
+    predictions = components().stars.predict_stars(user_id, movie_ids)
+    stars = {prediction.movie_id: prediction.stars for prediction in predictions}
+    movies = [
+        movie.model_copy(update={"predicted_rating": stars.get(movie.movie_id)}) for movie in found.recommendations
+    ]
+    return found.with_movies(movies)
