@@ -1,7 +1,7 @@
 // Movies watched most lately, by the half-life of the version in use: a walk down the index, as far as the page needs.
 // Parameters: userId (whose seen movies are left out; null for nobody), exclude, genre, yearFrom, yearTo, offset, limit,
 //   halfLife (days, where there is no version)
-// Returns: movieId, title, year, score (persons, decayed until the graph's clock)
+// Returns: movieId, title, year, score (persons, decayed until the graph's clock), available (true)
 CALL () {
   OPTIONAL MATCH (:User {userId: $userId})-[interaction:RATED|WATCHED|LIKED]->(movie:Movie)
   WHERE coalesce(interaction.value, -1) = -1
@@ -26,5 +26,6 @@ OPTIONAL MATCH (model:Model {version: catalogue.model})
 WITH movie, coalesce(model.halfLife, $halfLife) AS halfLife,
      duration.inSeconds(localdatetime('1970-01-01'), applied.newestAt).milliseconds / 86400000.0 AS now
 RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year,
-       2 ^ (movie['recent' + halfLife] - now / halfLife) AS score // `recent` may still be that of the version before
+       2 ^ (movie['recent' + halfLife] - now / halfLife) AS score, // `recent` may still be that of the version before
+       true AS available
 ORDER BY movie.recent DESC, movieId

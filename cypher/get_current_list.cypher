@@ -1,7 +1,7 @@
 // A user's newest stored list, if nothing has happened since that would make it another one: what the traversal would find.
 // Parameters: userId, reach (batches that are looked back, no more than there are notes of), since (lists made before are
 //   too old: what is current has changed)
-// Returns: basis, modelVersion, at, basedOn, recommendations [{movieId, title, year, score,
+// Returns: userId, basis, modelVersion, generatedAt, basedOn, recommendations [{movieId, title, year, score,
 //   current, because [{movieId, title, contribution}]}]
 MATCH (user:User {userId: $userId})-[offer:RECOMMENDED]->()
 WITH user, offer
@@ -25,7 +25,8 @@ CALL (edge) {
 }
 WITH offer, edge, movie, because
 ORDER BY edge.rank
-RETURN offer.basis AS basis, offer.modelVersion AS modelVersion, offer.at AS at, offer.basedOn AS basedOn,
+RETURN $userId AS userId, offer.basis AS basis, offer.modelVersion AS modelVersion, offer.at AS generatedAt,
+       offer.basedOn AS basedOn,
        collect({movieId: movie.movieId, title: movie.title, year: movie.year, score: edge.score,
                 current: coalesce(edge.current, 0.0), because: because})
          AS recommendations

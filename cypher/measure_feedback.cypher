@@ -1,7 +1,7 @@
 // What became of the stored recommendations.
 // Parameters: since (lists that were made then or later), most (recommendations that are counted, the latest)
-// Returns: lists, listsWithHit, recommendations, hits, medianSecondsToHit, slowSecondsToHit (9 of 10 hits came sooner),
-//   ranks [{rank, recommendations, hits}]
+// Returns: since, lists, listsWithHit, hitRate (null without lists), recommendations, hits, medianSecondsToHit,
+//   slowSecondsToHit (9 of 10 hits came sooner), ranks [{rank, recommendations, hits}]
 CALL () {
   MATCH (:User)-[offer:RECOMMENDED]->(:Movie)
   WHERE offer.at >= $since
@@ -26,4 +26,5 @@ CALL (offers) {
   ORDER BY rank
   RETURN collect({rank: rank, recommendations: recommendations, hits: hits}) AS ranks
 }
-RETURN lists, listsWithHit, recommendations, hits, medianSecondsToHit, slowSecondsToHit, ranks
+RETURN $since AS since, lists, listsWithHit, CASE WHEN lists > 0 THEN 1.0 * listsWithHit / lists END AS hitRate,
+       recommendations, hits, medianSecondsToHit, slowSecondsToHit, ranks

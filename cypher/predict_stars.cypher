@@ -4,7 +4,7 @@
 // whose sums are taken in one pass and which are solved by elimination (A = L D Lᵀ).
 // Parameters: userId, movieIds, reasonLimit, now (localdatetime)
 // Returns: movieId, title, year, stars (not held to the scale), margin (four of five ratings are as near), tastes
-//   (neighbours' share of the stars, null where none was rated), known (whether the user is), own (what the user gave,
+//   (neighbours' share of the stars, null where none was rated), known (whether the user is), rating (what the user gave,
 //   or null), because [{movieId, title, rating, contribution}] (the largest in size first), low, high, modelVersion
 OPTIONAL MATCH (model:StarsModel)
 OPTIONAL MATCH (user:User {userId: $userId})
@@ -66,7 +66,7 @@ RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year,
        CASE WHEN user IS NULL OR model IS NULL THEN movie.ratingMean
             ELSE model.mean + shift + (1 + stretch) * bias + tilt * popularity + newest + coalesce(tastes, 0.0) END AS stars,
        model.margin * sqrt(coalesce(movie.spread, model.spread) ^ 2 + model.noise * unknown) AS margin,
-       tastes, user IS NOT NULL AS known, own,
+       tastes, user IS NOT NULL AS known, own AS rating,
        [reason IN reasons | {movieId: reason.neighbour.movieId, title: reason.neighbour.title, rating: reason.rating,
                              contribution: reason.contribution}] AS because,
        model.low AS low, model.high AS high, model.version AS modelVersion

@@ -23,7 +23,7 @@ from engine.models import SLIM, ItemModel
 from engine.positives import RATED, LiveRating, build_positives, sample_ratings
 from engine.similarity import Similarities, keep_strongest
 from graph.repositories.models import Model, Models
-from graph.serving_rule import NEIGHBOURS, ServingRule
+from graph.serving_rule import NEIGHBOURS
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +127,7 @@ def fit_once(dataset: Dataset, now: datetime, progress: Callable[[float], object
     except OSError:
         known = {}
     if edges_file.exists() and known.get("parameters") == describe_parameters(SLIM) and "rule" in known:
-        rule = ServingRule.from_properties(known["rule"])
-        model = Model(**{**known, "fitted_at": datetime.fromisoformat(known["fitted_at"]), "rule": rule})
-        return FittedModel(model, pl.read_parquet(edges_file))
+        return FittedModel(Model(**known), pl.read_parquet(edges_file))
     fitted, _ = fit_dataset(dataset, now, model=SLIM, progress=progress)
     model_file.unlink(missing_ok=True)
     fitted.edges.write_parquet(edges_file)

@@ -18,6 +18,13 @@ def title(name: str) -> str:
 NAMES = sorted(query_names("browser"), key=title)
 
 
+def draw_recommendation(user_id: int, movie_id: int) -> str:
+    """The favourite that draws why a movie is recommended, for one user and movie, ready to be pasted into Browser."""
+    lines = query("browser/explain_a_recommendation").splitlines()
+    code = "\n".join(line for line in lines if not line.startswith("//"))
+    return code.replace("$userId", str(int(user_id))).replace("$movieId", str(int(movie_id)))
+
+
 def write_favourites(file: Path) -> int:
     """Write a zip file of all favourites, in the order of their titles, and return how many there are.
 

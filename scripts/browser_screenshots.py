@@ -11,6 +11,7 @@ from common.errors import RecommenderError
 from common.settings import ROOT, Settings
 from graph.database import Database
 from graph.favourites import NAMES
+from graph.repositories.recommendations import Recommendations
 from scripts.neo4j_browser import Neo4jBrowser, open_neo4j_browser
 from scripts.run import await_ready
 from scripts.sandbox import START_SECONDS, running, sandbox_settings
@@ -19,7 +20,6 @@ IMAGES = ROOT / "docs" / "images"
 STORE_SECONDS = 60
 SETTLE_SECONDS = 4  # until the nodes of a graph have found their places
 LIVE_SECONDS = 90  # until the simulated feed has shown something
-LISTED = "RETURN EXISTS { (:User {userId: $userId})-[:RECOMMENDED]->() } AS listed"
 
 
 def main() -> None:
@@ -89,7 +89,8 @@ def await_list(settings: Settings, user_id: int) -> None:
     """Wait until a user's list is stored, which happens after its answer."""
     deadline = time.monotonic() + STORE_SECONDS
     with Database.from_settings(settings) as database:
-        while not database.run_text(LISTED, userId=user_id)[0]["listed"]:
+        recommendations = Recommendations(database)
+        while recommendations.get_current_list(user_id) is None:
             if time.monotonic() > deadline:
                 raise RecommenderError(f"no list of user {user_id} was stored")
             time.sleep(0.2)

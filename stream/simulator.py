@@ -16,7 +16,7 @@ from itertools import cycle
 from flask import Flask, Response
 
 from common.times import utc_now
-from graph.repositories.movies import Movie
+from graph.repositories.movies import Movie, NamedMovie
 from stream.faults import FAULTS, JSON
 from stream.premieres import Premieres
 from stream.replay import Replay
@@ -39,7 +39,7 @@ class Viewer:
 
     number: int
     user_id: int
-    movie: Movie | None
+    movie: NamedMovie | None
     until: float
 
 
@@ -69,7 +69,7 @@ class Audience:
         self._size = size
         self._viewers = [Viewer(number, self._pick_user(number), None, 0.0) for number in range(size)]
 
-    def watching(self, now: float) -> list[tuple[int, Movie]]:
+    def watching(self, now: float) -> list[tuple[int, NamedMovie]]:
         """(user id, movie) of all who are watching at a moment (seconds)."""
         if self._began is None:
             self._began = now
@@ -94,11 +94,11 @@ class Audience:
             return UNKNOWN_IDS + number + self._size * self._random.randrange(UNKNOWN_USERS)
         return self._random.choice(own)
 
-    def _pick_movie(self, user_id: int, passed: float) -> Movie:
+    def _pick_movie(self, user_id: int, passed: float) -> NamedMovie:
         """What a user watches so many seconds after the beginning: rather nothing that they have watched lately."""
         if self._random.random() < UNKNOWN_SHARE or not self._movies:
             number = self._random.randrange(UNKNOWN_MOVIES)
-            return Movie(UNKNOWN_IDS + number, f"Unreleased {number}", None, [], True, 0, None)
+            return NamedMovie(movie_id=UNKNOWN_IDS + number, title=f"Unreleased {number}", year=None)
         watched = self._watched[user_id]
         for _ in range(TRIES):
             movie = self._draw_movie(passed)
@@ -113,7 +113,7 @@ class Audience:
         return self._random.choices(self._movies, self._shares)[0]
 
 
-def encode_answer(watching: list[tuple[int, Movie]], moment: str) -> str:
+def encode_answer(watching: list[tuple[int, NamedMovie]], moment: str) -> str:
     """The API's body: a JSON string that contains a pandas frame in split orient."""
     split = {
         "columns": ["YearRelease", "Name", "current_time", "customerID"],

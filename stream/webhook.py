@@ -8,12 +8,9 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import requests
-from pydantic.alias_generators import to_camel
 
 from common.errors import SettingsError
 from common.settings import Settings
@@ -139,8 +136,7 @@ class Webhook:
 
 def encode_message(batch: StoredBatch) -> str:
     """The body for one list: what a listener of /v1/stream gets, as `data`."""
-    data = _camel(asdict(batch))
-    del data["sequence"]
+    data = batch.model_dump(mode="json", by_alias=True)
     return json.dumps({"type": "recommendations", "timestamp": data["at"], "data": data}, ensure_ascii=False)
 
 
@@ -163,11 +159,3 @@ def read_secret(settings: Settings) -> bytes:
             "`echo whsec_$(openssl rand -base64 32)` prints"
         )
     return secret
-
-
-def _camel(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {to_camel(key): _camel(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_camel(part) for part in value]
-    return value.isoformat() + "Z" if isinstance(value, datetime) else value

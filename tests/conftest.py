@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from fake_feed import FakeFeed, response
 
 from common.settings import ROOT, Settings
 from graph.database import Database
+from graph.repositories.recommendations import OfferedMovie, RecommendationList
 from graph.server import home
 from graph.server.home import MEGABYTE, Home, Memory
 from graph.server.ports import free_ports
@@ -36,6 +38,17 @@ SMALL = Memory(heap=512 * MEGABYTE, page_cache=128 * MEGABYTE)
 
 
 OpenLog = Callable[[], EventLog]
+
+
+def make_list(user_id: int, at: datetime, *movie_ids: int) -> RecommendationList:
+    """A list as a traversal would make it, of movies without titles."""
+    movies = [
+        OfferedMovie(movie_id=movie_id, title=None, year=None, score=1.0, current=1.0, because=[])
+        for movie_id in movie_ids
+    ]
+    return RecommendationList(
+        user_id=user_id, basis="trending", model_version="v", generated_at=at, recommendations=movies
+    )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -1,60 +1,40 @@
 """What became of recommendations: which of them were watched."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import Field
+
 from graph.database import Database
+from graph.shapes import Shape, Timestamp
 
 MOST_COUNTED = 100_000
 POPULARITY_GROUPS = 10
 
 
-@dataclass(frozen=True)
-class RankFeedback:
-    """Recommendations at one rank, and how many of them were watched."""
+class RankFeedback(Shape):
+    """Recommendations at one rank, 1 being the first, and how many of them were watched."""
 
     rank: int
     recommendations: int
     hits: int
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """Hits of stored lists since a moment; times in seconds from the list to the viewing, None without hits."""
+class Feedback(Shape):
+    """What became of the stored lists: a hit is a recommended movie that its user went on to watch."""
 
-    since: datetime
+    since: Timestamp
     lists: int
     lists_with_hit: int
+    hit_rate: float | None = Field(description="Share of the lists with a hit")
     recommendations: int
     hits: int
-    median_seconds_to_hit: float | None
-    slow_seconds_to_hit: float | None
+    median_seconds_to_hit: float | None = Field(description="From the list to the viewing")
+    slow_seconds_to_hit: float | None = Field(description="Nine of ten hits came sooner")
     ranks: list[RankFeedback]
 
-    @property
-    def hit_rate(self) -> float | None:
-        """The share of lists of which a movie was watched; None without lists."""
-        return self.lists_with_hit / self.lists if self.lists else None
 
-
-def measure_feedback(database: Database, since: datetime) -> Feedback:
-    """Hits of the lists that were made since a moment (UTC), of the latest MOST_COUNTED recommendations."""
-    [record] = database.read("measure_feedback", since=since, most=MOST_COUNTED)
-    return Feedback(
-        since=since,
-        lists=record["lists"],
-        lists_with_hit=record["listsWithHit"],
-        recommendations=record["recommendations"],
-        hits=record["hits"],
-        median_seconds_to_hit=record["medianSecondsToHit"],
-        slow_seconds_to_hit=record["slowSecondsToHit"],
-        ranks=[RankFeedback(**rank) for rank in record["ranks"]],
-    )
-
-
-@dataclass(frozen=True)
-class PopularityGroup:
-    """Some of the movies, as many as in each other group, the most rated in the first: how often they were offered."""
+class PopularityGroup(Shape):
+    """A tenth of the movies, the most rated being the first."""
 
     group: int
     movies: int
@@ -63,35 +43,33 @@ class PopularityGroup:
     recommendations: int
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How much of the catalogue was recommended since a moment, and how popular that is."""
+class Reach(Shape):
+    """How much of the catalogue the stored lists offer, and how popular that is."""
 
-    since: datetime
+    since: Timestamp
+    movies: int
+    recommended_movies: int
+    coverage: float | None = Field(description="Share of the movies that were recommended")
+    recommendations: int = Field(description="Those that are counted: the latest ones, where there are very many")
     groups: list[PopularityGroup]
 
-    @property
-    def movies(self) -> int:
-        """How many there are."""
-        return sum(group.movies for group in self.groups)
 
-    @property
-    def recommended_movies(self) -> int:
-        """How many of them were recommended."""
-        return sum(group.recommended_movies for group in self.groups)
-
-    @property
-    def recommendations(self) -> int:
-        """How many recommendations were counted."""
-        return sum(group.recommendations for group in self.groups)
-
-    @property
-    def coverage(self) -> float | None:
-        """The share of the movies that were recommended; None without movies."""
-        return self.recommended_movies / self.movies if self.movies else None
+def measure_feedback(database: Database, since: datetime) -> Feedback:
+    """Hits of the lists that were made since a moment (UTC), of the latest MOST_COUNTED recommendations."""
+    [record] = database.read("measure_feedback", since=since, most=MOST_COUNTED)
+    return Feedback.from_record(record)
 
 
 def measure_reach(database: Database, since: datetime) -> Reach:
     """What was recommended since a moment (UTC), of the latest MOST_COUNTED recommendations."""
     records = database.read("measure_reach", since=since, most=MOST_COUNTED, groups=POPULARITY_GROUPS)
-    return Reach(since, [PopularityGroup(*record.values()) for record in records])
+    groups = [PopularityGroup.from_record(record) for record in records]
+    movies, recommended = sum(group.movies for group in groups), sum(group.recommended_movies for group in groups)
+    return Reach(
+        since=since,
+        movies=movies,
+        recommended_movies=recommended,
+        coverage=recommended / movies if movies else None,
+        recommendations=sum(group.recommendations for group in groups),
+        groups=groups,
+    )

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Literal, TypeVar
+
+from pydantic import Field
 
 from common.settings import Settings
 from graph.database import Database, Transaction
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.recommendations import RecommendationList
+from graph.shapes import Shape, Timestamp
 
 Result = TypeVar("Result")
 
@@ -17,30 +20,28 @@ HIT_WINDOW = timedelta(days=Settings().hit_window)
 RECOMMENDATIONS = "recommendations"
 
 
-@dataclass(frozen=True)
-class Finish:
+class Finish(Shape):
     """The latest finish of a user, and who told of it; `stored`: its recommendations are stored already."""
 
     user_id: int
     movie_id: int
     event_id: str
     sequence: int
-    at: datetime
+    at: Timestamp
     stored: bool
     source: str
 
 
-@dataclass(frozen=True)
-class ViewingChange:
-    """A viewing that started, finished or was abandoned, for those who follow along."""
+class ViewingChange(Shape):
+    """Pushed when a viewing starts or ends; `abandoned` if it was too short to count as finished."""
 
-    sequence: int
+    sequence: int = Field(exclude=True)
     user_id: int
     movie_id: int
     title: str | None
     year: int | None
-    status: str
-    at: datetime
+    status: Literal["started", "finished", "abandoned"]
+    at: Timestamp
     event_id: str
 
 
@@ -106,25 +107,12 @@ class Ingest:
     def read_finishes_since(self, after: int, until: int) -> list[Finish]:
         """The latest finish of each user in the batches after one up to another, which is known to be whole."""
         records = self._database.read("read_finishes_since", after=after, until=until)
-        return [
-            Finish(
-                user_id=record["userId"],
-                movie_id=record["movieId"],
-                event_id=record["eventId"],
-                sequence=record["sequence"],
-                at=record["at"].to_native(),
-                stored=record["stored"],
-                source=record["source"],
-            )
-            for record in records
-        ]
+        return [Finish.from_record(record) for record in records]
 
     def read_viewings_since(self, after: int, until: int) -> list[ViewingChange]:
         """Viewings that started or ended in the batches `after` < number ≤ `until`, oldest first."""
-        return [
-            ViewingChange(**{**_snake(dict(record)), "at": record["at"].to_native()})
-            for record in self._database.read("read_viewings_since", after=after, until=until)
-        ]
+        records = self._database.read("read_viewings_since", after=after, until=until)
+        return [ViewingChange.from_record(record) for record in records]
 
     def store_lists(self, lists: list[tuple[str, RecommendationList]]) -> None:
         """Store lists, each under its batch id, in one batch of the sequence."""
@@ -140,7 +128,3 @@ class Ingest:
             transaction.run("move_offset", **key, offset=0, sequence=sequence)
 
         self._database.transact(move)
-
-
-def _snake(row: dict[str, Any]) -> dict[str, Any]:
-    return {"".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in key): row[key] for key in row}

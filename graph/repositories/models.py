@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
 from neo4j import Record
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
 
 from graph.database import Database, Transaction
 from graph.schema import SCHEMA_VERSION
-from graph.serving_rule import NEIGHBOURS, ServingRule
+from graph.serving_rule import MADE_BY_ENGINE, NEIGHBOURS, ServingRule
+from graph.shapes import Timestamp
 from graph.tombstones import Tombstone
 
 # A transaction's share of a bulk write, and of a removal.
@@ -20,22 +23,39 @@ REMOVE_ROWS = 20_000
 NEW_MOVIES = {"fewestViewers": 3, "mostViewers": 200, "mostLiked": 100, "neighbours": NEIGHBOURS, "shrinkage": 5}
 
 
-@dataclass(frozen=True)
-class Model:
-    """A fitted version. `parameters`, `snapshot` (what it was fitted from) and `metrics` are as given at the fit.
+# The node keeps it as JSON.
+Described = Annotated[
+    dict[str, Any], BeforeValidator(lambda known: json.loads(known) if isinstance(known, str) else known)
+]
 
-    `withdrawn` once it was gone back from. `rule`: what it is served by.
-    """
+
+@dataclass(frozen=True, config=MADE_BY_ENGINE)
+class Model:
+    """A fitted version of the model."""
 
     version: str
-    fitted_at: datetime
-    edges: int
+    fitted_at: Timestamp
+    edges: Annotated[int, Field(description="SIMILAR edges")]
     movies: int
-    parameters: dict[str, Any]
-    snapshot: dict[str, Any]
-    metrics: dict[str, Any] = field(default_factory=dict)
-    withdrawn: bool = False
+    parameters: Described
+    snapshot: Annotated[Described, Field(description="What it was fitted from")]
+    metrics: Annotated[
+        Described,
+        Field(
+            description="If measured, how well the rule found what nobody had looked at: `ndcg@10 of the next movie`, "
+            "beside lists of what was watched lately (`lately`) and of what was watched most ever (`popular`), the "
+            "first one's 95 % interval (`halfWidth`) over so many users (`judges`). `chosenBy`: `time`, or `holdout` "
+            "where the ratings have no usable timeline. `dial`, on the earlier moments that the rule was chosen by: "
+            "[dial, NDCG, difference from the best, its half width] …. Versions of before have other ones"
+        ),
+    ] = field(default_factory=dict)
     rule: ServingRule = field(default_factory=ServingRule)
+    withdrawn: Annotated[bool, Field(description="Gone back from")] = False
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self:
+        """As the queries return it: one map of all properties of the node."""
+        return cls(**record["model"], rule=ServingRule.from_properties(record["model"]))
 
 
 class Models:
@@ -46,7 +66,7 @@ class Models:
 
     def get_current_model(self) -> Model | None:
         """The model in use, or None."""
-        return next((_model(record) for record in self._database.read("get_current_model")), None)
+        return next(map(Model.from_record, self._database.read("get_current_model")), None)
 
     def find_source(self) -> int | None:
         """A movie from which the model in use leads to others; None if its edges are gone."""
@@ -54,7 +74,7 @@ class Models:
 
     def list_models(self) -> list[Model]:
         """All versions, the newest first."""
-        return [_model(record) for record in self._database.read("jobs/list_models")]
+        return [Model.from_record(record) for record in self._database.read("jobs/list_models")]
 
     def remove_models(self, versions: Sequence[str]) -> None:
         """Forget versions that are not in use; their edges are gone already."""
@@ -156,30 +176,8 @@ def remove_all(write: Callable[..., list[Record]], query: str) -> None:
         pass
 
 
-def _model(record: Record) -> Model:
-    properties = record["model"]
-    return Model(
-        version=properties["version"],
-        fitted_at=properties["fittedAt"].to_native(),
-        edges=properties["edges"],
-        movies=properties["movies"],
-        parameters=json.loads(properties["parameters"]),
-        snapshot=json.loads(properties["snapshot"]),
-        metrics=json.loads(properties.get("metrics") or "{}"),
-        withdrawn=properties.get("withdrawn", False),
-        rule=ServingRule.from_properties(properties),
-    )
-
-
 def model_properties(model: Model) -> dict[str, Any]:
     """A model as the properties of its node."""
-    return {
-        "version": model.version,
-        "fittedAt": model.fitted_at,
-        "edges": model.edges,
-        "movies": model.movies,
-        "parameters": json.dumps(model.parameters),
-        "snapshot": json.dumps(model.snapshot),
-        "metrics": json.dumps(model.metrics),
-        **model.rule.to_properties(),
-    }
+    described = {name: json.dumps(getattr(model, name)) for name in ("parameters", "snapshot", "metrics")}
+    counted = {"version": model.version, "fittedAt": model.fitted_at, "edges": model.edges, "movies": model.movies}
+    return {**counted, **described, **model.rule.to_properties()}

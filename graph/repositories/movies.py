@@ -5,28 +5,44 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Self
 
+from pydantic import Field
+
 from graph.database import Database
 from graph.serving_rule import ServingRule
+from graph.shapes import Shape
 
 # Ratings of one movie that are counted; at most a few movies have more.
 MOST_COUNTED = 100_000
 
 
-@dataclass(frozen=True)
-class Movie:
-    """A movie with what is known of it."""
+class NamedMovie(Shape):
+    """A movie with what it is known by."""
 
     movie_id: int
     title: str | None
     year: int | None
+
+
+class Movie(NamedMovie):
+    """A movie of the catalogue."""
+
     genres: list[str]
-    available: bool
+    available: bool = Field(description="Whether it may be recommended")
     rating_count: int
     rating_mean: float | None
 
 
-@dataclass(frozen=True)
-class CountedRatings:
+class ScoredMovie(NamedMovie):
+    """A movie in a list."""
+
+    score: float = Field(
+        description="How well a title matches, how similar a movie is, or how many people watched it; of those who did "
+        "lately each counts the less the longer ago that was"
+    )
+    available: bool = Field(description="Whether it may be recommended; only a search finds others")
+
+
+class CountedRatings(Shape):
     """A movie's ratings of so many stars in a year; no year where the ratings tell no time."""
 
     rating: float
@@ -34,23 +50,11 @@ class CountedRatings:
     count: int
 
 
-@dataclass(frozen=True)
-class Genre:
+class Genre(Shape):
     """A genre and how many movies have it."""
 
     genre: str
     movies: int
-
-
-@dataclass(frozen=True)
-class ScoredMovie:
-    """A movie in a list; what the score means depends on the list."""
-
-    movie_id: int
-    title: str | None
-    year: int | None
-    score: float
-    available: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,18 +88,16 @@ class Movies:
 
     def get_movie(self, movie_id: int) -> Movie | None:
         """One movie, or None."""
-        for record in self._database.read("get_movie", movieId=movie_id):
-            return Movie(*record.values())
-        return None
+        return next(map(Movie.from_record, self._database.read("get_movie", movieId=movie_id)), None)
 
     def count_ratings(self, movie_id: int) -> list[CountedRatings]:
         """How a movie was rated, by stars and year; of at most MOST_COUNTED ratings."""
         records = self._database.read("count_ratings", movieId=movie_id, most=MOST_COUNTED)
-        return [CountedRatings(*record.values()) for record in records]
+        return [CountedRatings.from_record(record) for record in records]
 
     def list_genres(self) -> list[Genre]:
         """All genres, by name."""
-        return [Genre(*record.values()) for record in self._database.read("list_genres")]
+        return [Genre.from_record(record) for record in self._database.read("list_genres")]
 
     def search_movies(self, text: str, offset: int, limit: int) -> list[ScoredMovie]:
         """Movies whose title matches, accents and one-letter typos forgiven; those that are not available, too."""
@@ -128,10 +130,10 @@ class Movies:
     def sample_movies(self, limit: int) -> list[Movie]:
         """The most rated movies."""
         records = self._database.read("sample_movies", limit=limit)
-        return [Movie(*record.values()) for record in records]
+        return [Movie.from_record(record) for record in records]
 
     def _scored(self, name: str, **parameters: object) -> list[ScoredMovie]:
-        return [ScoredMovie(*record.values()) for record in self._database.read(name, **parameters)]
+        return [ScoredMovie.from_record(record) for record in self._database.read(name, **parameters)]
 
 
 def lucene_query(text: str) -> str:

@@ -1,18 +1,20 @@
 """The recommendation traversals, and the batches that are stored of them."""
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
 
 from neo4j import Record
 from prometheus_client import Histogram
+from pydantic import Field
 
 from common.metrics import SECONDS
 from common.times import text_of, utc_now
 from graph.database import Database, Transaction
 from graph.diversity import diversify
-from graph.repositories.movies import MovieFilter, Movies
+from graph.repositories.movies import MovieFilter, Movies, NamedMovie
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
+from graph.shapes import Shape, Timestamp
 
 # Of a list, unless told otherwise; those that are stored and pushed are as long.
 LIST_LENGTH = 10
@@ -34,43 +36,72 @@ TRAVERSAL_SECONDS = Histogram(
 )
 
 
-@dataclass(frozen=True)
-class Reason:
-    """A movie of the history and what it adds to a score."""
+Basis = Annotated[
+    Literal["history", "trending", "popular"],
+    Field(
+        description="`history` if any of the movies owes something to it; else `trending` if most are there for those "
+        "who watched them lately, or `popular`"
+    ),
+]
+
+
+class Reason(Shape):
+    """A movie of the history and what it adds to the score."""
 
     movie_id: int
     title: str | None
     contribution: float
 
 
-@dataclass(frozen=True)
-class Recommendation:
-    """A recommended movie; `because` holds the largest contributions first.
+class RecommendedMovie(NamedMovie):
+    """A recommended movie; `because` names the largest contributions first."""
 
-    `current` is what the movie being current adds to the score; with all contributions it is the score.
-    """
-
-    movie_id: int
-    title: str | None
-    year: int | None
-    score: float
-    because: list[Reason] = field(default_factory=list)
-    current: float = 0.0
+    score: float = Field(
+        description="`current` and all contributions together; behind all of these movies, how popular a movie is"
+    )
+    current: float = Field(description="What the movie being current adds to the score")
+    because: list[Reason] = Field(description="Empty for a movie that the history does not lead to")
 
 
-@dataclass(frozen=True)
-class RecommendationList:
-    """What a user is offered. `basis` is `history`, `trending` or `popular`.
+class OfferedMovie(RecommendedMovie):
+    """A recommended movie, with the stars that the user would give it, if they are asked for."""
 
-    `based_on` is the number of a batch: it and all before are taken into account; None if that is not known.
+    predicted_rating: float | None = None
+
+
+class RecommendationList(Shape):
+    """What to watch next.
+
+    First what the history leads to and what is current, by their score, then the other watched movies, the most popular
+    first.
     """
 
     user_id: int | None
-    basis: str
+    basis: Basis
     model_version: str | None
-    generated_at: datetime
-    recommendations: list[Recommendation]
-    based_on: int | None = None
+    generated_at: Timestamp = Field(
+        description="UTC. What the user did until then is in the list; what others did later may not change it for ten "
+        "minutes"
+    )
+    recommendations: list[OfferedMovie]
+    # Number of a batch: it and all before are taken into account; None if that is not known.
+    based_on: int | None = Field(None, exclude=True)
+
+    def with_movies(self, movies: list[OfferedMovie]) -> Self:
+        """The same list with other movies, or with more known of them."""
+        return self.model_copy(update={"recommendations": movies})
+
+
+class StoredBatch(Shape):
+    """A stored list, as it is pushed. `batch_id` is the eventId of the finish that led to it, else the viewing's."""
+
+    sequence: int = Field(exclude=True)  # its place among all changes
+    user_id: int
+    batch_id: str
+    basis: Basis
+    model_version: str | None
+    at: Timestamp
+    recommendations: list[RecommendedMovie]
 
 
 @dataclass(frozen=True)
@@ -81,19 +112,6 @@ class _Question:
     movie_ids: tuple[int, ...] = ()
     keep: MovieFilter = MovieFilter()
     current: float | None = None
-
-
-@dataclass(frozen=True)
-class StoredBatch:
-    """A stored list: `batch_id` is the eventId of the finish that led to it, `sequence` its place among all changes."""
-
-    sequence: int
-    user_id: int
-    batch_id: str
-    basis: str
-    model_version: str | None
-    at: datetime
-    recommendations: list[Recommendation]
 
 
 class Recommendations:
@@ -111,7 +129,7 @@ class Recommendations:
         self._movies = Movies(database)
         self._history_limit = history_limit
         self._current = current
-        self._rule = rule
+        self._rule = rule.to_properties()
 
     def recommend_for_user(
         self,
@@ -133,7 +151,7 @@ class Recommendations:
         found = self._recommend(question, max(DIVERSE, offset + limit), 0)
         movies = found.recommendations
         movies = self._diversify(movies[:DIVERSE], diversity) + movies[DIVERSE:]
-        return replace(found, recommendations=movies[offset : offset + limit])
+        return found.with_movies(movies[offset : offset + limit])
 
     def recommend_for_session(
         self,
@@ -148,43 +166,24 @@ class Recommendations:
 
     def explain_recommendation(
         self, user_id: int, movie_id: int, current: float | None = None
-    ) -> Recommendation | None:
+    ) -> RecommendedMovie | None:
         """One movie's score for a user with all contributions, which add up to it; None if it is no candidate."""
         question = _Question(user_id, current=current)
-        for record in self._recommend_movies(question, 1, 0, only_movie_id=movie_id, reasons=ALL):
-            return _recommendation(record)
-        return None
+        records = self._recommend_movies(question, 1, 0, only_movie_id=movie_id, reasons=ALL)
+        return next(map(RecommendedMovie.from_record, records), None)
 
     def get_current_list(self, user_id: int) -> RecommendationList | None:
         """The user's newest stored list if it would be the same now, made from the history alone; else None."""
         since = utc_now() - CURRENT_FOR
-        for record in self._database.read("get_current_list", userId=user_id, reach=REACH, since=since):
-            return RecommendationList(
-                user_id=user_id,
-                basis=record["basis"],
-                model_version=record["modelVersion"],
-                generated_at=record["at"].to_native(),
-                recommendations=[_recommendation(row) for row in record["recommendations"]],
-                based_on=record["basedOn"],
-            )
-        return None
+        records = self._database.read("get_current_list", userId=user_id, reach=REACH, since=since)
+        return next(map(RecommendationList.from_record, records), None)
 
     def read_recommendations_since(self, after: int, until: int) -> list[StoredBatch]:
         """Lists stored in the batches `after` < number ≤ `until`, oldest first."""
-        return [
-            StoredBatch(
-                sequence=record["sequence"],
-                user_id=record["userId"],
-                batch_id=record["batchId"],
-                basis=record["basis"],
-                model_version=record["modelVersion"],
-                at=record["at"].to_native(),
-                recommendations=[_recommendation(row) for row in record["recommendations"]],
-            )
-            for record in self._database.read("read_recommendations_since", after=after, until=until)
-        ]
+        records = self._database.read("read_recommendations_since", after=after, until=until)
+        return [StoredBatch.from_record(record) for record in records]
 
-    def _diversify(self, movies: list[Recommendation], diversity: float) -> list[Recommendation]:
+    def _diversify(self, movies: list[OfferedMovie], diversity: float) -> list[OfferedMovie]:
         movie_ids = [movie.movie_id for movie in movies]
         records = self._database.read("read_similar_among", movieIds=movie_ids)
         similar = {(record["source"], record["target"]): record["weight"] for record in records}
@@ -194,17 +193,22 @@ class Recommendations:
     def _recommend(self, question: _Question, limit: int, offset: int) -> RecommendationList:
         now = utc_now()
         records = self._recommend_movies(question, limit, offset)
-        movies = [_recommendation(record) for record in records]
+        movies = [OfferedMovie.from_record(record) for record in records]
         if len(movies) < limit:
             movies += self._find_others(question, limit - len(movies), offset, movies)
         first = records[0] if records else {"modelVersion": None, "sequence": None}
         return RecommendationList(
-            question.user_id, _basis(records), first["modelVersion"], now, movies, first["sequence"]
+            user_id=question.user_id,
+            basis=_basis(records),
+            model_version=first["modelVersion"],
+            generated_at=now,
+            recommendations=movies,
+            based_on=first["sequence"],
         )
 
     def _find_others(
-        self, question: _Question, limit: int, offset: int, page: list[Recommendation]
-    ) -> list[Recommendation]:
+        self, question: _Question, limit: int, offset: int, page: list[OfferedMovie]
+    ) -> list[OfferedMovie]:
         """What follows behind all candidates, of which `page` has the last: the most watched of the other movies.
 
         Their score is 0: neither history nor what is current speaks for them.
@@ -215,7 +219,12 @@ class Recommendations:
             candidates = [record["movieId"] for record in found]
         behind = question.keep.without((*question.movie_ids, *candidates))
         others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, question.user_id)
-        return [Recommendation(movie.movie_id, movie.title, movie.year, score=0.0) for movie in others]
+        return [
+            OfferedMovie(
+                movie_id=movie.movie_id, title=movie.title, year=movie.year, score=0.0, current=0.0, because=[]
+            )
+            for movie in others
+        ]
 
     def _recommend_movies(
         self,
@@ -231,7 +240,7 @@ class Recommendations:
                 userId=question.user_id,
                 movieIds=list(question.movie_ids),
                 onlyMovieId=only_movie_id,
-                rule=self._rule.to_properties(),
+                rule=self._rule,
                 current=self._current if question.current is None else question.current,
                 historyLimit=self._history_limit,
                 interactions=max(INTERACTIONS, 10 * (self._history_limit or 0)),
@@ -279,18 +288,7 @@ def _list_row(batch_id: str, recommended: RecommendationList) -> dict[str, Any]:
     }
 
 
-def _recommendation(record: Any) -> Recommendation:
-    return Recommendation(
-        movie_id=record["movieId"],
-        title=record["title"],
-        year=record["year"],
-        score=record["score"],
-        because=[Reason(row["movieId"], row["title"], row["contribution"]) for row in record["because"]],
-        current=record["current"],
-    )
-
-
-def _basis(records: list[Record]) -> str:
+def _basis(records: list[Record]) -> Basis:
     """What a list owes most to: a history, if it adds to any movie; else those who watched lately, or ever."""
     if any(record["because"] for record in records):
         return "history"

@@ -3,21 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from neo4j import Record
+from pydantic import Field
 
 from common.times import utc_now
 from graph.database import Database
 from graph.repositories.models import WRITE_ROWS, remove_all
+from graph.repositories.movies import NamedMovie
+from graph.shapes import Shape
 
 REASONS = 6
 # Without a model the mean of a movie's ratings is all there is.
 PLAIN_MARGIN, PLAIN_LOW, PLAIN_HIGH = 1.4, 0.5, 5.0
 
 
-@dataclass(frozen=True)
-class RatedReason:
-    """A rating of the user and the stars that it adds to a prediction, or takes from it."""
+class RatedReason(Shape):
+    """A rating of the user, and what it adds to the predicted stars, or takes from them."""
 
     movie_id: int
     title: str | None
@@ -25,24 +28,19 @@ class RatedReason:
     contribution: float
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Stars that a user would give; four of five ratings are between `low` and `high`.
+class Prediction(NamedMovie):
+    """Stars that a user would give; four of five ratings are from `low` to `high`."""
 
-    `basis`: `ratings` (of movies that tell of this one), `baseline` (the user's and the movie's means alone) or `movie`
-    (its mean: the user is not known, or nothing is fitted). `rating` is what the user gave, if anything.
-    """
-
-    movie_id: int
-    title: str | None
-    year: int | None
     stars: float
     low: float
     high: float
-    basis: str
-    rating: float | None
-    because: list[RatedReason]
-    model_version: str | None
+    basis: Literal["ratings", "baseline", "movie"] = Field(
+        description="ratings: of movies that tell of this one. baseline: the means of this user and this movie alone. "
+        "movie: the movie's mean, since the user is not known or no model of stars is fitted"
+    )
+    rating: float | None = Field(description="What the user gave the movie, if anything")
+    because: list[RatedReason] = Field(description="The ratings that say most for or against it, those first")
+    model_version: str | None = Field(exclude=True)
 
 
 @dataclass(frozen=True)
@@ -106,18 +104,10 @@ def _prediction(record: Record) -> Prediction:
         stars = (lowest + highest) / 2
     margin = record["margin"] if has_model else PLAIN_MARGIN
     known = record["known"] and has_model
-    return Prediction(
-        movie_id=record["movieId"],
-        title=record["title"],
-        year=record["year"],
-        stars=min(max(stars, lowest), highest),
-        low=min(max(stars - margin, lowest), highest),
-        high=min(max(stars + margin, lowest), highest),
-        basis="movie" if not known else "baseline" if record["tastes"] is None else "ratings",
-        rating=record["own"],
-        because=[
-            RatedReason(reason["movieId"], reason["title"], reason["rating"], reason["contribution"])
-            for reason in record["because"]
-        ],
-        model_version=record["modelVersion"],
-    )
+    found = {
+        "stars": min(max(stars, lowest), highest),
+        "low": min(max(stars - margin, lowest), highest),
+        "high": min(max(stars + margin, lowest), highest),
+        "basis": "movie" if not known else "baseline" if record["tastes"] is None else "ratings",
+    }
+    return Prediction.from_record({**record, **found})

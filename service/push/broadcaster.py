@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from common.background import UNTIL_WOKEN, BackgroundLoops
-from graph.repositories.ingest import Ingest
-from graph.repositories.recommendations import Recommendations
-from service import schemas
+from graph.repositories.ingest import Ingest, ViewingChange
+from graph.repositories.recommendations import Recommendations, StoredBatch
 from service.capacity.executor import OverloadedError
 from service.health.metrics import LISTENERS
 from service.push.change_feed import ChangeFeed
@@ -178,20 +177,16 @@ class Broadcaster:
 
     def _read_changes(self, after: int, until: int) -> list[list[Push]]:
         """What happened in the batches `after` < number ≤ `until`, batch by batch."""
-        viewings = [
-            _push("watch", change.sequence, schemas.Watch.model_validate(change))
-            for change in self._ingest.read_viewings_since(after, until)
-        ]
+        viewings = [_push("watch", change) for change in self._ingest.read_viewings_since(after, until)]
         lists = [
-            _push("recommendations", batch.sequence, schemas.PushedRecommendations.model_validate(batch))
-            for batch in self._recommendations.read_recommendations_since(after, until)
+            _push("recommendations", batch) for batch in self._recommendations.read_recommendations_since(after, until)
         ]
         pushes = sorted([*viewings, *lists], key=_sequence_of)
         return [list(batch) for _, batch in groupby(pushes, key=_sequence_of)]
 
 
-def _push(kind: str, sequence: int, message: schemas.Watch | schemas.PushedRecommendations) -> Push:
-    return Push(sequence, message.user_id, kind, message.model_dump_json(by_alias=True))
+def _push(kind: str, message: ViewingChange | StoredBatch) -> Push:
+    return Push(message.sequence, message.user_id, kind, message.model_dump_json(by_alias=True))
 
 
 def _sequence_of(push: Push) -> int:

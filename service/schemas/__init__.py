@@ -1,5 +1,8 @@
-"""Requests and responses of the REST API; the OpenAPI document is made from these."""
+"""Requests and responses of the REST API; the OpenAPI document is made from these. Repositories return most answers."""
 
+from graph.repositories.feedback import Feedback, Reach
+from graph.repositories.movies import Movie
+from graph.repositories.recommendations import RecommendationList
 from service.schemas.base import FieldProblem, Problem
 from service.schemas.events import (
     ErasedUser,
@@ -10,9 +13,8 @@ from service.schemas.events import (
     RemovedEdges,
     UndoneEvent,
 )
-from service.schemas.history import History, HistoryEntry, Watch
-from service.schemas.movies import GenreList, Movie, MovieBody, MovieList, RatingCounts, ScoredMovie
-from service.schemas.operations import Feedback, Liveness, Models, PartState, RankFeedback, Reach, Readiness
+from service.schemas.movies import GenreList, MovieBody, MovieList, RatingCounts
+from service.schemas.operations import Liveness, ModelVersions, Overrides, PartState, Readiness
 from service.schemas.parameters import (
     EventPath,
     ExplanationQuery,
@@ -26,15 +28,5 @@ from service.schemas.parameters import (
     UserMoviePath,
     UserPath,
 )
-from service.schemas.predictions import Prediction, Predictions, RatedReason
-from service.schemas.recommendations import (
-    BatchBody,
-    Explanation,
-    OfferedMovie,
-    PushedRecommendations,
-    Reason,
-    RecommendationLists,
-    Recommendations,
-    RecommendedMovie,
-    SessionBody,
-)
+from service.schemas.recommendations import BatchBody, Explanation, RecommendationLists, SessionBody
+from service.schemas.users import Predictions, UserHistory

@@ -1,17 +1,12 @@
-"""What all schemas have in common, and the problem document."""
+"""What all requests have in common, and the problem document."""
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ConfigDict, Field
 
-Timestamp = Annotated[
-    datetime,
-    PlainSerializer(lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z"), return_type=str),
-    Field(description="UTC", json_schema_extra={"format": "date-time"}),
-]
+from graph.shapes import Shape
+
 Current = Annotated[
     float,
     Field(
@@ -22,19 +17,13 @@ Current = Annotated[
         json_schema_extra={"example": 0.5},
     ),
 ]
-Genre = Annotated[str, Field(min_length=1, max_length=50, json_schema_extra={"example": "Comedy"})]
+GenreName = Annotated[str, Field(min_length=1, max_length=50, json_schema_extra={"example": "Comedy"})]
 
 
-class Schema(BaseModel):
-    """camelCase outside, snake_case inside; made from the repositories' dataclasses."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
-
-
-class Request(Schema):
+class Request(Shape):
     """What a client sends: names that are not known are an error."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid")
+    model_config = ConfigDict(populate_by_name=False, extra="forbid")
 
     @classmethod
     @cache

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
-from service.schemas.base import Body, Schema
+from graph.repositories.recommendations import RecommendationList
+from graph.shapes import Shape
+from service.schemas.base import Body
 from service.schemas.parameters import MovieId, UserId
-from service.schemas.recommendations import Recommendations
 from stream.events import API, FEED, Event, EventType, Moment
 
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
@@ -117,7 +118,7 @@ class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_le
         return [place for place, event in enumerate(self.root) if event.at is not None and event.at > latest]
 
 
-class EventResult(Schema):
+class EventResult(Shape):
     """What became of an event."""
 
     event_id: str
@@ -125,17 +126,17 @@ class EventResult(Schema):
     applied: bool = Field(
         description="It is in the graph; false while Neo4j is away, then it will follow, and for an erased user"
     )
-    recommendations: Recommendations | None = Field(None, description="Fresh ones, for a finished event")
+    recommendations: RecommendationList | None = Field(None, description="Fresh ones, for a finished event")
     recommendations_url: str | None = Field(None, description="Where they are, for users past the first 20")
 
 
-class EventResults(Schema):
+class EventResults(Shape):
     """One result an event, in the order of the request."""
 
     results: list[EventResult]
 
 
-class UndoneEvent(Schema):
+class UndoneEvent(Shape):
     """An event that does not count any more."""
 
     event_id: str
@@ -143,7 +144,7 @@ class UndoneEvent(Schema):
     effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it left none")
 
 
-class RemovedEdges(Schema):
+class RemovedEdges(Shape):
     """How many of each there were."""
 
     ratings: int = 0
@@ -154,7 +155,7 @@ class RemovedEdges(Schema):
     recommendations: int = 0
 
 
-class ErasedUser(Schema):
+class ErasedUser(Shape):
     """A user of whom nothing is kept, until that is lifted (`python -m graph erasures lift`)."""
 
     user_id: int

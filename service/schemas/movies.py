@@ -5,9 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from graph.repositories import movies as repository
-from service.schemas.base import Body, Schema
-from service.schemas.base import Genre as GenreName
+from graph.repositories.movies import CountedRatings, Genre, Movie, ScoredMovie
+from graph.shapes import Shape
+from service.schemas.base import Body, GenreName
 from stream.events import Year
 
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -26,46 +26,21 @@ class MovieBody(Body):
     available: bool = Field(True, description="Whether it may be recommended")
 
 
-class Movie(Schema):
-    """A movie of the catalogue."""
-
-    movie_id: int
-    title: str | None
-    year: int | None
-    genres: list[str]
-    available: bool = Field(description="Whether it may be recommended")
-    rating_count: int
-    rating_mean: float | None
-
-
-class ScoredMovie(Schema):
-    """A movie in a list."""
-
-    movie_id: int
-    title: str | None
-    year: int | None
-    score: float = Field(
-        description="How well a title matches, how similar a movie is, or how many people watched it; of those who did "
-        "lately each counts the less the longer ago that was"
-    )
-    available: bool = Field(description="Whether it may be recommended; only a search finds others")
-
-
-class StarCount(Schema):
+class StarCount(Shape):
     """How many ratings have so many stars."""
 
     rating: float
     count: int
 
 
-class YearCount(Schema):
+class YearCount(Shape):
     """How many ratings are of a year."""
 
     year: int
     count: int
 
 
-class RatingCounts(Schema):
+class RatingCounts(Shape):
     """How a movie was rated."""
 
     movie_id: int
@@ -75,7 +50,7 @@ class RatingCounts(Schema):
     years: list[YearCount] = Field(description="Ratings without a time are in none")
 
     @classmethod
-    def of(cls, movie: repository.Movie, ratings: list[repository.CountedRatings]) -> Self:
+    def of(cls, movie: Movie, ratings: list[CountedRatings]) -> Self:
         """From ratings by stars and year."""
         stars, years = Counter[float](), Counter[int]()
         for entry in ratings:
@@ -91,20 +66,13 @@ class RatingCounts(Schema):
         )
 
 
-class Genre(Schema):
-    """A genre and how many movies have it."""
-
-    genre: str
-    movies: int
-
-
-class GenreList(Schema):
+class GenreList(Shape):
     """The genres of the catalogue, by name."""
 
     genres: list[Genre]
 
 
-class MovieList(Schema):
+class MovieList(Shape):
     """Movies, the highest score first."""
 
     movies: list[ScoredMovie]

@@ -7,7 +7,7 @@ from pydantic import Field
 from common.settings import Settings
 from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import LIST_LENGTH
-from service.schemas.base import Current, Genre, Request
+from service.schemas.base import Current, GenreName, Request
 from stream.events import EntityId, Year
 
 UserId = Annotated[EntityId, Field(json_schema_extra={"example": 1})]
@@ -57,7 +57,7 @@ class FilterQuery(PageQuery):
         description="Movie ids to leave out, separated by commas",
         json_schema_extra={"example": "1,50"},
     )
-    genre: Genre | None = Field(None, description="Only movies of this genre")
+    genre: GenreName | None = Field(None, description="Only movies of this genre")
     year_from: Year | None = Field(
         None, description="Only movies of this year or later", json_schema_extra={"example": 1990}
     )

@@ -1,12 +1,13 @@
 """Recommendations: what is asked for, and what is answered."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import MovieFilter
-from graph.repositories.recommendations import LIST_LENGTH
-from service.schemas.base import Body, Current, Genre, Schema, Timestamp
+from graph.repositories.recommendations import LIST_LENGTH, Reason, RecommendationList
+from graph.shapes import Shape, Timestamp
+from service.schemas.base import Body, Current, GenreName
 from stream.events import EntityId, Year
 
 
@@ -16,13 +17,6 @@ def _check_distinct(ids: list[int]) -> list[int]:
     return ids
 
 
-Basis = Annotated[
-    Literal["history", "trending", "popular"],
-    Field(
-        description="`history` if any of the movies owes something to it; else `trending` if most are there for those "
-        "who watched them lately, or `popular`"
-    ),
-]
 DistinctIds = Annotated[list[EntityId], AfterValidator(_check_distinct), Field(json_schema_extra={"uniqueItems": True})]
 
 
@@ -31,7 +25,7 @@ class FilterBody(Body):
 
     offset: int = Field(0, ge=0, le=1_000_000, description="How many to pass over")
     exclude: list[EntityId] = Field([], max_length=1000, description="Movies to leave out")
-    genre: Genre | None = Field(None, description="Only movies of this genre")
+    genre: GenreName | None = Field(None, description="Only movies of this genre")
     year_from: Year | None = Field(None, description="Only movies of this year or later")
     year_to: Year | None = Field(None, description="Only movies of this year or earlier")
     current: Current | None = Field(None)
@@ -59,57 +53,13 @@ class BatchBody(FilterBody):
     limit: int = Field(LIST_LENGTH, ge=1, le=50, description="How many at most for each user")
 
 
-class Reason(Schema):
-    """A movie of the history and what it adds to the score."""
-
-    movie_id: int
-    title: str | None
-    contribution: float
-
-
-class RecommendedMovie(Schema):
-    """A recommended movie; `because` names the largest contributions first."""
-
-    movie_id: int
-    title: str | None
-    year: int | None
-    score: float = Field(
-        description="`current` and all contributions together; behind all of these movies, how popular a movie is"
-    )
-    current: float = Field(description="What the movie being current adds to the score")
-    because: list[Reason] = Field(description="Empty for a movie that the history does not lead to")
-
-
-class OfferedMovie(RecommendedMovie):
-    """A recommended movie, with the stars that the user would give it, if they are asked for."""
-
-    predicted_rating: float | None = None
-
-
-class Recommendations(Schema):
-    """What to watch next.
-
-    First what the history leads to and what is current, by their score, then the other watched movies, the most popular
-    first.
-    """
-
-    user_id: int | None
-    basis: Basis
-    model_version: str | None
-    generated_at: Timestamp = Field(
-        description="UTC. What the user did until then is in the list; what others did later may not change it for ten "
-        "minutes"
-    )
-    recommendations: list[OfferedMovie]
-
-
-class RecommendationLists(Schema):
+class RecommendationLists(Shape):
     """One list a user, in the order of the request."""
 
-    lists: list[Recommendations]
+    lists: list[RecommendationList]
 
 
-class Explanation(Schema):
+class Explanation(Shape):
     """Why a movie is recommended: all that adds up to the score, and the query that draws it."""
 
     user_id: int
@@ -120,14 +70,3 @@ class Explanation(Schema):
     current: float = Field(description="What the movie being current adds to the score")
     because: list[Reason] = Field(description="Empty for a movie that is only current")
     cypher: str = Field(description="To paste into Neo4j Browser")
-
-
-class PushedRecommendations(Schema):
-    """Pushed when a finished movie led to a fresh list; `batchId` is the finish's eventId, else the viewing's."""
-
-    user_id: int
-    batch_id: str
-    basis: Basis
-    model_version: str | None
-    at: Timestamp
-    recommendations: list[RecommendedMovie]

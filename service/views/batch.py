@@ -28,5 +28,5 @@ def recommend(body: schemas.BatchBody) -> Reply:
         found = access.recommendations.recommend_for_user(
             user_id, body.limit, body.offset, body.movie_filter(), current=body.current
         )
-        lists.append(schemas.Recommendations.model_validate(found))
+        lists.append(found)
     return reply(schemas.RecommendationLists(lists=lists))

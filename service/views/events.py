@@ -99,7 +99,7 @@ def _require_room(access: Components) -> None:
         raise OverloadedError(f"{behind:,} events wait to be applied, and no more are taken now; try again")
 
 
-def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.Recommendations]:
+def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.RecommendationList]:
     """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
     try:
         return access.finishes.do(lambda: _list_finishers(access, events), access.budget.lists)
@@ -108,7 +108,7 @@ def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.Rec
         return {}
 
 
-def _list_finishers(access: Components, events: list[Event]) -> dict[int, schemas.Recommendations]:
+def _list_finishers(access: Components, events: list[Event]) -> dict[int, schemas.RecommendationList]:
     """Lists for those who finished a movie, each stored soon after under the latest finish."""
     finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
     lists = {}
@@ -116,7 +116,7 @@ def _list_finishers(access: Components, events: list[Event]) -> dict[int, schema
         if user_id is not None:
             found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
             access.writes.submit(Write(lists=[(event.key, found)])).add_done_callback(_tell_failure)
-            lists[user_id] = schemas.Recommendations.model_validate(found)
+            lists[user_id] = found
     return lists
 
 
@@ -127,7 +127,7 @@ def _tell_failure(stored: Future[set[int]]) -> None:
 
 
 def _result(
-    event: Event, *, applied: bool, lists: dict[int, schemas.Recommendations] | None = None
+    event: Event, *, applied: bool, lists: dict[int, schemas.RecommendationList] | None = None
 ) -> schemas.EventResult:
     user_id = event.user_id or 0
     result = schemas.EventResult(event_id=event.key, applied=applied)

@@ -3,7 +3,7 @@
 from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
-from graph.repositories import movies as repository
+from graph.repositories.movies import Movie, ScoredMovie
 from service import schemas
 from service.components import components
 from service.http.policy import About, reads, writes
@@ -43,14 +43,14 @@ def trending(query: schemas.PageQuery) -> Reply:
 def genres() -> Reply:
     """The genres of the catalogue."""
     found = components().movies.list_genres()
-    return reply(schemas.GenreList.model_validate({"genres": found}))
+    return reply(schemas.GenreList(genres=found))
 
 
 @blueprint.get("/<int:movieId>", responses={200: schemas.Movie})
 @reads(About.EVERYBODY, {"movies_similar": {"movieId": "/movieId"}})
 def movie(path: schemas.MoviePath) -> Reply:
     """One movie."""
-    return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)))
+    return reply(_get_movie(path.movie_id))
 
 
 @blueprint.get("/<int:movieId>/similar", responses={200: schemas.MovieList})
@@ -83,15 +83,15 @@ def put(path: schemas.MoviePath, body: schemas.MovieBody) -> Reply:
     created = components().ingest.transact(
         lambda batch: batch.put_movie(path.movie_id, body.title, body.year, body.genres, body.available)
     )
-    return reply(schemas.Movie.model_validate(_get_movie(path.movie_id)), 201 if created else 200)
+    return reply(_get_movie(path.movie_id), 201 if created else 200)
 
 
-def _get_movie(movie_id: int) -> repository.Movie:
+def _get_movie(movie_id: int) -> Movie:
     found = components().movies.get_movie(movie_id)
     if found is None:
         abort(404, f"there is no movie {movie_id}")
     return found
 
 
-def _reply_list(found: list[repository.ScoredMovie]) -> Reply:
-    return reply(schemas.MovieList(movies=[schemas.ScoredMovie.model_validate(entry) for entry in found]))
+def _reply_list(found: list[ScoredMovie]) -> Reply:
+    return reply(schemas.MovieList(movies=found))

@@ -10,11 +10,11 @@ from service.http.responses import Reply, reply
 blueprint = APIBlueprint("sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")])
 
 
-@blueprint.post("/recommendations", responses={200: schemas.Recommendations})
+@blueprint.post("/recommendations", responses={200: schemas.RecommendationList})
 @asks(leads_to={"movies_movie": {"movieId": "/recommendations/0/movieId"}})
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = components().recommendations.recommend_for_session(
         tuple(body.movie_ids), body.limit, body.offset, body.movie_filter(), body.current
     )
-    return reply(schemas.Recommendations.model_validate(found))
+    return reply(found)

@@ -22,30 +22,28 @@ def feedback(query: schemas.FeedbackQuery) -> Reply:
     Lists older than the hit window (RECOMMENDER_HIT_WINDOW) are not kept, and not counted; of very many, the latest
     100,000 recommendations count.
     """
-    found = measure_feedback(components().database, _since(query))
-    return reply(schemas.Feedback.model_validate(found))
+    return reply(measure_feedback(components().database, _since(query)))
 
 
 @blueprint.get("/reach", responses={200: schemas.Reach})
 @reads()
 def reach(query: schemas.FeedbackQuery) -> Reply:
     """How much of the catalogue the stored lists offer, and how popular that is."""
-    return reply(schemas.Reach.model_validate(measure_reach(components().database, _since(query))))
+    return reply(measure_reach(components().database, _since(query)))
 
 
-@blueprint.get("/model", responses={200: schemas.Models})
+@blueprint.get("/model", responses={200: schemas.ModelVersions})
 @reads()
 def model() -> Reply:
     """The model in use and earlier versions: from what they were fitted, by what they serve, and how well they did."""
-    access = components()
-    models = access.models
-    found = {
-        "catalogue": models.get_catalogue(),
-        "current": models.get_current_model(),
-        "overrides": access.settings,
-        "versions": models.list_models(),
-    }
-    return reply(schemas.Models.model_validate(found))
+    models, settings = components().models, components().settings
+    found = schemas.ModelVersions(
+        catalogue=models.get_catalogue(),
+        current=models.get_current_model(),
+        overrides=schemas.Overrides(current=settings.current, history_limit=settings.history_limit),
+        versions=models.list_models(),
+    )
+    return reply(found)
 
 
 def _since(query: schemas.FeedbackQuery) -> datetime:

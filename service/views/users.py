@@ -1,13 +1,13 @@
 """What a user is offered, why, and what the user did; and the right to be forgotten."""
 
 import logging
-from dataclasses import replace
 
 from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
 from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.favourites import draw_recommendation
 from graph.repositories.recommendations import LIST_LENGTH, RecommendationList
 from service import schemas
 from service.components import components
@@ -27,18 +27,6 @@ REMOVED = {
     "RECOMMENDED": "recommendations",
 }
 
-# Draws one explanation in Neo4j Browser: the user, the movies of the history, the edges to the recommended movie, which
-# has what makes it current (`viewers`, `recent1` …) as properties; alone if it is only current.
-DRAWING = """\
-MATCH (catalogue:Catalogue)
-MATCH (movie:Movie {{movieId: {movie_id}}})
-OPTIONAL MATCH path = (user:User {{userId: {user_id}}})-[:RATED|WATCHED|LIKED|LISTED|CLICKED]->(:Movie)
-                      -[similar:SIMILAR]->(movie)
-WHERE similar.version IN [catalogue.model, "incremental"]
-RETURN movie, path
-ORDER BY abs(similar.weight) DESC
-LIMIT 25"""
-
 blueprint = APIBlueprint(
     "users",
     __name__,
@@ -47,7 +35,7 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.get("/recommendations", responses={200: schemas.Recommendations})
+@blueprint.get("/recommendations", responses={200: schemas.RecommendationList})
 @reads(
     About.USER,
     {
@@ -66,13 +54,7 @@ def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     found = _find_stored(path.user_id, query) or components().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current
     )
-    answer = schemas.Recommendations.model_validate(found)
-    if query.stars:
-        movie_ids = [movie.movie_id for movie in answer.recommendations]
-        predictions = components().stars.predict_stars(path.user_id, movie_ids)
-        stars = {prediction.movie_id: prediction.stars for prediction in predictions}
-        for movie in answer.recommendations:
-            movie.predicted_rating = stars.get(movie.movie_id)
+    answer = _predict_ratings(path.user_id, found) if query.stars else found
     return reply(answer, generated_at=found.generated_at)
 
 
@@ -96,8 +78,8 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
             generated_at=now,
             score=found.score,
             current=found.current,
-            because=[schemas.Reason.model_validate(reason) for reason in found.because],
-            cypher=DRAWING.format(user_id=path.user_id, movie_id=path.movie_id),
+            because=found.because,
+            cypher=draw_recommendation(path.user_id, path.movie_id),
         )
     )
 
@@ -113,18 +95,16 @@ def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     found = components().stars.predict_stars(path.user_id, movie_ids)
     if missing := set(movie_ids) - {prediction.movie_id for prediction in found}:
         abort(404, f"there is no movie {min(missing)}")
-    predictions = [schemas.Prediction.model_validate(prediction) for prediction in found]
     version = found[0].model_version
-    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=predictions))
+    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=found))
 
 
-@blueprint.get("/history", responses={200: schemas.History})
+@blueprint.get("/history", responses={200: schemas.UserHistory})
 @reads(About.USER, {"movies_movie": {"movieId": "/history/0/movieId"}})
 def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
     """The user's ratings and viewings, newest first."""
     entries = components().history.get_history(path.user_id, query.offset, query.limit)
-    listed = [schemas.HistoryEntry.model_validate(entry) for entry in entries]
-    return reply(schemas.History(user_id=path.user_id, history=listed))
+    return reply(schemas.UserHistory(user_id=path.user_id, history=entries))
 
 
 @blueprint.delete("", responses={200: schemas.ErasedUser, 202: schemas.ErasedUser})
@@ -156,4 +136,14 @@ def _find_stored(user_id: int, query: schemas.FilterQuery) -> RecommendationList
     found = access.recommendations.get_current_list(user_id)
     if found is None or len(found.recommendations) < LIST_LENGTH:  # it may be being stored just now
         return None
-    return replace(found, recommendations=found.recommendations[: query.limit])
+    return found.with_movies(found.recommendations[: query.limit])
+
+
+def _predict_ratings(user_id: int, found: RecommendationList) -> RecommendationList:
+    movie_ids = [movie.movie_id for movie in found.recommendations]
+    predictions = components().stars.predict_stars(user_id, movie_ids)
+    stars = {prediction.movie_id: prediction.stars for prediction in predictions}
+    movies = [
+        movie.model_copy(update={"predicted_rating": stars.get(movie.movie_id)}) for movie in found.recommendations
+    ]
+    return found.with_movies(movies)

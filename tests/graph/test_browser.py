@@ -8,7 +8,7 @@ import pytest
 from conftest import RunningSystem, wait_until
 
 from graph.database import Database
-from graph.favourites import NAMES, STYLE, title, write_favourites
+from graph.favourites import NAMES, STYLE, draw_recommendation, title, write_favourites
 from graph.queries import query
 from scripts.browser_screenshots import tell_a_story
 from scripts.neo4j_browser import Neo4jBrowser, open_neo4j_browser
@@ -57,6 +57,14 @@ def test_the_style_tells_every_kind_apart() -> None:
     style = STYLE.read_text(encoding="utf-8")
     for kind in ("RATED", "WATCHED", "SIMILAR", "RECOMMENDED", "LIKED", "LISTED", "CLICKED"):
         assert f"relationship.{kind} {{" in style
+
+
+def test_the_cypher_of_an_explanation_is_its_favourite_with_the_ids() -> None:
+    favourite = query("browser/explain_a_recommendation").replace("$userId", "7").replace("$movieId", "318")
+    drawn = draw_recommendation(7, 318)
+    assert drawn.startswith("MATCH ")
+    assert "$" not in drawn
+    assert favourite.endswith(f"\n{drawn}\n")
 
 
 def test_favourites_have_titles_and_fit_into_one_file(tmp_path: Path) -> None:

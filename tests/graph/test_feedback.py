@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
+from conftest import make_list
 
 from graph.database import Database
-from graph.repositories.feedback import RankFeedback, measure_feedback
+from graph.repositories.feedback import Feedback, measure_feedback
 from graph.repositories.ingest import Ingest
 from graph.repositories.interactions import Viewing
-from graph.repositories.recommendations import Recommendation, RecommendationList
 
 NOON = datetime(2026, 1, 1, 12)
 DAY = timedelta(days=1)
@@ -25,8 +25,7 @@ def ingest(database: Database) -> Ingest:
 
 
 def offer(ingest: Ingest, batch: str, at: datetime, *movies: int, user: int = 1) -> None:
-    found = [Recommendation(movie, None, None, 1.0) for movie in movies]
-    ingest.store_lists([(batch, RecommendationList(user, "history", "v", at, found))])
+    ingest.store_lists([(batch, make_list(user, at, *movies))])
 
 
 def watch(ingest: Ingest, at: datetime, movie: int, user: int = 1) -> None:
@@ -40,6 +39,10 @@ def hits(database: Database) -> set[tuple[str, int, datetime]]:
         "RETURN offer.batchId AS batch, m.movieId AS movie, offer.hitAt AS at"
     )
     return {(row["batch"], row["movie"], row["at"].to_native()) for row in rows}
+
+
+def ranks(found: Feedback) -> list[tuple[int, int, int]]:
+    return [(rank.rank, rank.recommendations, rank.hits) for rank in found.ranks]
 
 
 def test_a_viewing_of_an_offered_movie_is_a_hit_of_the_last_offer(database: Database, ingest: Ingest) -> None:
@@ -87,7 +90,7 @@ def test_the_figures(database: Database, ingest: Ingest) -> None:
     assert found.hit_rate == pytest.approx(2 / 3)
     assert found.median_seconds_to_hit == 1800
     assert found.slow_seconds_to_hit == pytest.approx(1880)
-    assert found.ranks == [RankFeedback(1, 3, 2), RankFeedback(2, 2, 1), RankFeedback(3, 1, 0)]
+    assert ranks(found) == [(1, 3, 2), (2, 2, 1), (3, 1, 0)]
 
 
 def test_of_very_many_recommendations_the_latest_count(
@@ -99,7 +102,7 @@ def test_of_very_many_recommendations_the_latest_count(
     watch(ingest, NOON + 2 * HOUR, 8)
     found = measure_feedback(database, NOON)
     assert (found.lists, found.lists_with_hit, found.recommendations, found.hits) == (1, 1, 2, 1)
-    assert found.ranks == [RankFeedback(1, 1, 1), RankFeedback(2, 1, 0)]
+    assert ranks(found) == [(1, 1, 1), (2, 1, 0)]
 
 
 def test_no_lists_no_figures(database: Database) -> None:

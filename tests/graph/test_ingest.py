@@ -177,9 +177,11 @@ def test_who_waits_too_long_for_another_writer_may_come_again(database: Database
 def test_a_movie_is_put_whole(database: Database) -> None:
     ingest, movies = Ingest(database), Movies(database)
     assert ingest.transact(lambda batch: batch.put_movie(7, "Seven", 1995, ["Crime"], available=False))
-    first = Movie(7, "Seven", 1995, ["Crime"], available=False, rating_count=0, rating_mean=None)
+    first = Movie(
+        movie_id=7, title="Seven", year=1995, genres=["Crime"], available=False, rating_count=0, rating_mean=None
+    )
     assert (movies.get_movie(7), ingest.get_sequence()) == (first, 1)
     write(ingest, rated(4.0, NOON, "a"))
     assert not ingest.transact(lambda batch: batch.put_movie(7, "Se7en", None, [], available=True))
-    second = Movie(7, "Se7en", None, [], available=True, rating_count=1, rating_mean=4.0)
+    second = Movie(movie_id=7, title="Se7en", year=None, genres=[], available=True, rating_count=1, rating_mean=4.0)
     assert (movies.get_movie(7), ingest.get_sequence()) == (second, 3)

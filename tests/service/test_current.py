@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -181,7 +180,7 @@ def test_a_list_stored_nine_minutes_ago_is_kept_for_one_more(client: FlaskClient
     get(LIST)  # from now on the app follows the graph
     client.post("/v1/events", json={"userId": VIEWER, "movieId": 4, "type": "clicked"})
     found = Recommendations(database).recommend_for_user(VIEWER, LIST_LENGTH)
-    old = replace(found, generated_at=found.generated_at - timedelta(minutes=9))
+    old = found.model_copy(update={"generated_at": found.generated_at - timedelta(minutes=9)})
     Ingest(database).store_lists([("old", old)])
     path = f"{LIST}?limit=7"
     wait_until(lambda: get(path)["generatedAt"] < f"{(utc_now() - timedelta(minutes=8)).isoformat()}Z")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import OpenLog
+from conftest import OpenLog, make_list
 
 from common.settings import Settings
 from common.times import utc_now
@@ -15,7 +15,6 @@ from graph.__main__ import main
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
-from graph.repositories.recommendations import Recommendation, RecommendationList
 from graph.tombstones import Tombstone, keep_tombstones, merge_tombstones, read_tombstones
 from scripts.sandbox import environment_of
 from stream.erasing import GRACE, erase_user, finish_erasures
@@ -77,7 +76,7 @@ def write_all(log: EventLog, database: Database) -> None:
 def test_all_of_a_user_goes_and_the_others_and_the_statistics_stay(database: Database, any_log: EventLog) -> None:
     erasures = Erasures(database, Path("/nowhere"))
     apply(database, *everything(1), *everything(2))
-    offered = RecommendationList(1, "popular", None, NOON, [Recommendation(11, None, None, 1.0)])
+    offered = make_list(1, NOON, 11)
     apply(database, told("clicked", 3, 11))
     Ingest(database).store_lists([("batch", offered)])
     for undone in ("feed:1:10:x", "feed:2:10:x"):

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,20 +15,28 @@ from werkzeug.serving import make_server
 from common.settings import Settings
 from common.times import utc_now
 from graph.repositories.interactions import LARGEST_ID
-from graph.repositories.movies import Movie
+from graph.repositories.movies import Movie, NamedMovie
 from stream.decoding import COLUMNS, FeedError, decode_answer
 from stream.feed import FeedClient
 from stream.replay import Replay
 from stream.simulator import PATH, UNKNOWN_IDS, Audience, create_simulator
 
 FUTURE = Settings().future
+
+
+def movie_of(number: int, ratings: int, title: str | None = None, year: int | None = None) -> Movie:
+    return Movie(
+        movie_id=number, title=title, year=year, genres=[], available=True, rating_count=ratings, rating_mean=3.5
+    )
+
+
 USERS = list(range(1, 101))
 MOVIES = [
-    Movie(1, "Blockbuster, The", 1999, ["Drama"], True, 16 * 256, 3.5),
-    Movie(2, 'Café "Noir" & Öl', None, [], True, 256, 3.5),
-    Movie(3, None, 2001, [], True, 1, 3.5),
+    movie_of(1, 16 * 256, "Blockbuster, The", 1999),
+    movie_of(2, 256, 'Café "Noir" & Öl'),
+    movie_of(3, 1, year=2001),
 ]
-Watching = list[tuple[int, Movie]]
+Watching = list[tuple[int, NamedMovie]]
 
 
 def audience(seed: int = 1, size: int = 10, seconds: float = 30.0, users: list[int] | None = None) -> Audience:
@@ -142,7 +149,7 @@ def test_movies_that_many_have_rated_are_watched_more() -> None:
 
 
 def test_people_watch_for_a_while_then_pause_or_watch_another() -> None:
-    movies = [Movie(number, None, None, [], True, 1, None) for number in range(1, 10_001)]
+    movies = [movie_of(number, 1) for number in range(1, 10_001)]
     history = play(Audience(USERS, movies, 5, 30.0, 1), 2000, step=0.5)
     assert min(map(len, history)) < 5 == max(map(len, history))
     assert 0.5 < sum(map(len, history)) / (5 * len(history)) < 0.95
@@ -158,7 +165,7 @@ def test_people_watch_for_a_while_then_pause_or_watch_another() -> None:
 
 
 HOUR = 3600
-CATALOGUE = [Movie(number, None, None, [], True, 1000 - number, None) for number in range(1, 501)]
+CATALOGUE = [movie_of(number, 1000 - number) for number in range(1, 501)]
 
 
 def count_viewings(current: float, hours: int) -> list[Counter[int]]:
@@ -217,7 +224,7 @@ def test_nobody_watches_two_movies_at_once(users: list[int]) -> None:
 
 def test_a_replay_plays_each_rating_once_and_each_users_in_order() -> None:
     users = [1, 1, 2, 1, 3, 4, 2, 1, 5, 2, 6, 7, 8]
-    ratings = [(user, replace(MOVIES[0], movie_id=movie)) for movie, user in enumerate(users, start=1)]
+    ratings = [(user, movie_of(movie, 1)) for movie, user in enumerate(users, start=1)]
     replay = Replay(ratings, size=3, seconds=30, seed=1)
     rated = [(user, movie.movie_id) for user, movie in ratings]
     played: list[tuple[int, int]] = []

@@ -5,10 +5,10 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from conftest import make_list
 
 from graph.database import Database
 from graph.repositories.ingest import Ingest
-from graph.repositories.recommendations import Recommendation, RecommendationList
 from stream.events import API, Event, EventType
 from stream.viewings import FinishRules
 from stream.writer import apply_events
@@ -160,8 +160,7 @@ def test_followers_are_told_that_something_changed(database: Database) -> None:
 
 def test_a_hit_goes_with_the_viewing(database: Database) -> None:
     apply(database, [told("clicked", "c")])
-    offered = RecommendationList(1, "popular", None, NOON - MINUTE, [Recommendation(7, None, None, 1.0)])
-    Ingest(database).store_lists([("batch", offered)])
+    Ingest(database).store_lists([("batch", make_list(1, NOON - MINUTE, 7))])
     apply(database, [told("started", "a")])
     marked = "MATCH ()-[offer:RECOMMENDED]->() RETURN offer.hitAt AS hitAt"
     assert database.run_text(marked)[0]["hitAt"].to_native() == NOON
