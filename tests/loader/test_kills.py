@@ -143,7 +143,7 @@ def test_a_disk_that_is_full_while_importing(apart: Settings, tmp_path: Path) ->
     settings = apart.model_copy(update={"neo4j_home": room / "neo4j"})
     python = f"{sys.executable} -m"
     count = (
-        f'{sys.executable} -c "from graph.settings import Settings; from graph.database import Database; '
+        f'{sys.executable} -c "from common.settings import Settings; from graph.database import Database; '
         "print('ratings', Database.from_settings(Settings.from_environment())"
         ".run_text('MATCH ()-[r:RATED]->() RETURN count(r) AS n')[0]['n'])\""
     )

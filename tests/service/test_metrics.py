@@ -210,7 +210,7 @@ def test_names_follow_the_conventions_and_every_metric_is_explained(service: Gun
 
 def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: Settings) -> None:
     program = (
-        "import os, sys; from graph.metrics_folder import share_metrics; from graph.settings import Settings;"
+        "import os, sys; from common.metrics import share_metrics; from common.settings import Settings;"
         "share_metrics(Settings.from_environment(), 'worker'); "
         "print(os.environ['PROMETHEUS_MULTIPROC_DIR'], flush=True); sys.stdin.read()"
     )
@@ -242,8 +242,8 @@ def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: S
 def test_without_room_to_count_nothing_starts(settings: Settings) -> None:
     """Or a signal would end it, without a word."""
     program = (
-        "from graph import metrics_folder; from graph.settings import Settings; metrics_folder.LEAST_ROOM = 1 << 60;"
-        "metrics_folder.share_metrics(Settings.from_environment(), 'worker')"
+        "from common import metrics; from common.settings import Settings; metrics.LEAST_ROOM = 1 << 60;"
+        "metrics.share_metrics(Settings.from_environment(), 'worker')"
     )
     command = [sys.executable, "-c", program]
     done = subprocess.run(

@@ -30,7 +30,7 @@ def ingest(database: Database) -> Ingest:
 @pytest.fixture
 def pusher(database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     ingest.read_changes(0)  # planned, it takes less than the follower's patience
-    monkeypatch.setattr("service.push.broadcaster.change_feed.IDLE_SECONDS", 2)
+    monkeypatch.setattr("service.push.change_feed.IDLE_SECONDS", 2)
     follower = ChangeFeed(ingest, 10)
     pusher = Broadcaster(ingest, Recommendations(database), follower, threading.Event())
     yield pusher
@@ -84,8 +84,8 @@ def test_an_answer_that_took_long_is_fresh_if_it_was_asked_for_after_who_waits_c
 
 
 def test_while_all_is_quiet_the_graph_is_asked_less_often(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.push.broadcaster.change_feed.LIVELY_SECONDS", 0.2)
-    monkeypatch.setattr("service.push.broadcaster.change_feed.QUIET_SECONDS", 0.5)
+    monkeypatch.setattr("service.push.change_feed.LIVELY_SECONDS", 0.2)
+    monkeypatch.setattr("service.push.change_feed.QUIET_SECONDS", 0.5)
     asked: list[float] = []
     ingest.read_changes(0)  # planned, it takes less than what counts as lively
     read = ingest.read_changes
