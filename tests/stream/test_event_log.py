@@ -176,7 +176,7 @@ def test_who_opens_a_new_log_at_once_opens_the_same(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from stream.sqlite_log import SqliteEventLog\n"
+        "from stream.event_log.sqlite import SqliteEventLog\n"
         "print('ready', flush=True)\n"
         "start = float(input())\n"
         "for n in range(40):\n"
@@ -203,7 +203,7 @@ def test_processes_that_append_at_once_lose_nothing(log: SqliteEventLog) -> None
         "import sys\n"
         "from pathlib import Path\n"
         "from stream.events import Event\n"
-        "from stream.sqlite_log import SqliteEventLog\n"
+        "from stream.event_log.sqlite import SqliteEventLog\n"
         "log = SqliteEventLog(Path(sys.argv[1]))\n"
         "input()\n"
         "for n in range(30):\n"
