@@ -127,7 +127,7 @@ def gram_matrix(
     """
     user_weights = np.maximum(np.diff(matrix.indptr), 1).astype(np.float32) ** np.float32(-user_exponent)
     gram = np.zeros((matrix.shape[1], matrix.shape[1]), dtype=np.float32)
-    bounds = np.linspace(0, len(user_weights), GRAM_STEPS + 1).astype(np.int64)
+    bounds = np.linspace(0, len(user_weights), GRAM_STEPS + 1).astype(np.int64).tolist()
     for begin, end in pairwise(bounds):  # users stay in order, so the sums are the same as in one go
         part = matrix[begin:end]
         positions = np.arange(part.nnz, dtype=part.indices.dtype)

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -66,3 +67,10 @@ def test_what_is_declared_is_pinned(name: str) -> None:
     pinned = (ROOT / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in pinned
     assert declared(f"{name}.in") <= {normalised(line.split("==")[0]) for line in pinned.splitlines()}
+
+
+def test_the_pythons_that_ran_the_tests_are_named_alike() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = [classifier.rpartition(" ")[2] for classifier in project["classifiers"]]
+    assert f"the tests run on {' and '.join(versions)}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert project["requires-python"] == f">={versions[0]}"
