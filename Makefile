@@ -3,6 +3,8 @@
 PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 BIN := .venv/bin
+INSTALLED := .venv/installed-$(VERSION)
+INSTALLED_TESTS := .venv/installed-tests-$(VERSION)
 UV_VERSION := 0.13.9
 # As pip does: where Python keeps no bytecode of its own (PYTHONDONTWRITEBYTECODE), each start would compile for seconds.
 export UV_COMPILE_BYTECODE := 1
@@ -35,14 +37,14 @@ screenshots: setup-tests
 	@$(BIN)/python -m scripts.screenshots
 	@$(BIN)/python -m scripts.browser_screenshots
 
-check: .venv/test.stamp
+check: $(INSTALLED_TESTS)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-setup: .venv/run.stamp .cache/jars.stamp
+setup: $(INSTALLED) .cache/jars.stamp
 
-.cache/jars.stamp: pom.xml | .venv/run.stamp
+.cache/jars.stamp: pom.xml | $(INSTALLED)
 	@echo "Fetching Neo4j …" >&2
 	@$(BIN)/python -m graph fetch >&2
 	@touch $@
@@ -58,30 +60,28 @@ define install
 	fi
 endef
 
-setup-tests: setup .venv/test.stamp
+setup-tests: setup $(INSTALLED_TESTS)
 	$(call install,chromium google-chrome,chromium,the pages,Google Chrome)
 	$(call install,nginx,nginx,the proxy,brew install nginx)
 
 .venv/bin/python$(VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@$(PYTHON) -m venv --clear .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-
-.venv/bin/uv: .venv/bin/python$(VERSION)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/run.stamp: .venv/bin/uv requirements.txt
+$(INSTALLED): .venv/bin/python$(VERSION) requirements.txt
 	@echo "Installing Python packages …" >&2
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@
 
-.venv/test.stamp: .venv/run.stamp requirements-dev.txt
+$(INSTALLED_TESTS): $(INSTALLED) requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
 # With UPGRADE=--upgrade the newest of everything, else only what the .in files changed.
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-find-links $(UPGRADE)
-lock: .venv/bin/uv
+lock: .venv/bin/python$(VERSION)
 	@$(PIN) requirements.in -o requirements.txt
 	@$(PIN) --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(PIN) --constraint requirements-dev.txt requirements-evaluation.in -o requirements-evaluation.txt

@@ -80,7 +80,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.warning("a request is refused: %s", type(exc).__name__)
         else:
             self.log.error("error handling a request", exc_info=exc)
-        with suppress(OSError):  # who has gone, or does not read
+        with suppress(OSError, ValueError):  # who has gone, or does not read; TLS knows no flags
             client.send(encode_problem(status), socket.MSG_DONTWAIT)
 
 
