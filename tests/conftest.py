@@ -7,13 +7,11 @@ import sys
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -32,7 +30,6 @@ from scripts.kafka import KafkaBroker
 from scripts.sandbox import environment_of, sandbox_settings
 from stream.event_log import open_log
 from stream.event_log.base import EventLog
-from stream.event_log.sqlite import SqliteEventLog
 
 # Of Java's two compilers only the fast one: a Neo4j starts with two thirds of the work, and lives a short life here.
 # It would have room for a fifth of the code only.
@@ -58,20 +55,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests with servers of their own: half of the work, which `make test` does beside the other half."""
     if {"own", "system"}.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.own_servers)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def close_forgotten_logs() -> Iterator[None]:
-    """Close the event logs that tests let go of without a word: from Python 3.13 on SQLite warns of that."""
-    begin = SqliteEventLog.__init__
-
-    def begin_and_watch(log: SqliteEventLog, *arguments: Any, **named: Any) -> None:
-        begin(log, *arguments, **named)
-        weakref.finalize(log, log._kept.close)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteEventLog, "__init__", begin_and_watch)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
@@ -54,6 +55,7 @@ class SqliteEventLog:
             # While this one is open, closing another does not write the WAL into the file: twice the time of an append.
             self._kept = sqlite3.connect(path, check_same_thread=False)
             self._kept.execute("SELECT count(*) FROM identity").fetchone()
+            weakref.finalize(self, self._kept.close)
         except (OSError, sqlite3.Error, EventLogError) as error:
             raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
 
