@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from common.errors import RecommenderError
+from loader.formats.accounts import LONGEST_SHOWN
 
 MOST_MEMBERS = 1_000_000  # the Netflix Prize has 17,770 files; each member costs time, and in a zip memory
 MOST_BYTES = 64 << 30  # the Netflix Prize has 2 GB
@@ -19,7 +20,6 @@ MOST_RATIO = 200  # bytes that come out for each on disk: ratings have 3 to 5, d
 BYTES_AT_ANY_RATIO = 64 << 20  # a small file may well be all zeros
 MOST_DEPTH = 2  # nf_prize_dataset.tar.gz holds training_set.tar; each level more would multiply what comes out
 LONGEST_NAME = 4096  # Linux's longest path
-LONGEST_SHOWN = 200
 
 # What the libraries raise on files that are not whole (a name in no encoding is a ValueError).
 DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, struct.error, ValueError, OverflowError)

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from loader.files.limits import LONGEST_SHOWN
-
 LONGEST_LINE = 1 << 16
+# Signs of what is wrong that people are shown.
+LONGEST_SHOWN = 200
 KEPT_REJECTS = 1_000
 
 

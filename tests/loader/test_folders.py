@@ -16,8 +16,7 @@ from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
 from loader.files.input_files import input_files
-from loader.files.limits import LONGEST_SHOWN
-from loader.formats.accounts import LONGEST_LINE, Account
+from loader.formats.accounts import LONGEST_LINE, LONGEST_SHOWN, Account
 from loader.staging.report import Report
 from loader.staging.stage import stage
 from scripts.run import SAMPLE

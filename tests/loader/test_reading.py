@@ -21,8 +21,7 @@ from common.settings import Settings
 from common.times import utc_now
 from engine.dataset import Dataset
 from loader.__main__ import main
-from loader.files.limits import LONGEST_SHOWN
-from loader.formats.accounts import LONGEST_LINE, Account, Reject
+from loader.formats.accounts import LONGEST_LINE, LONGEST_SHOWN, Account, Reject
 from loader.staging.report import Report
 from loader.staging.stage import NoRatingsError, stage
 

@@ -55,6 +55,10 @@ def proxied(neo4j: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> 
         assert key not in nginx.errors.read_text()
 
 
+# As a browser says that one of our pages sends a request.
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+
+
 def head(*headers: str) -> bytes:
     """The head of a POST of events."""
     return (HEAD + "".join(f"{header}\r\n" for header in headers) + "\r\n").encode()
@@ -195,7 +199,9 @@ def test_a_service_below_a_path_prefix(proxied: Proxied, tmp_path: Path) -> None
         require_problem(nginx.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"), 404)
         for path in ("/docs", "/logout"):
             method = "POST" if path == "/logout" else "GET"
-            answer = requests.request(method, f"{nginx.url}{PREFIX}{path}", allow_redirects=False, timeout=10)
+            answer = requests.request(
+                method, f"{nginx.url}{PREFIX}{path}", headers=OWN_PAGE, allow_redirects=False, timeout=10
+            )
             assert answer.headers["Location"] in (f"{PREFIX}/docs/swagger", f"{PREFIX}/login")
         with requests.get(f"{nginx.url}{PREFIX}/v1/stream", stream=True, timeout=10) as stream:
             assert next(stream.iter_lines(chunk_size=1)) == b": still here"
@@ -206,6 +212,7 @@ def test_what_clients_say_of_the_way_they_came_is_not_believed(
     proxied: Proxied, tmp_path: Path, scheme: str, secure: bool
 ) -> None:
     forged = {
+        **OWN_PAGE,
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Ssl": "on",
         "X-Forwarded-Protocol": "ssl",
