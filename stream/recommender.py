@@ -57,7 +57,7 @@ class Recommender:
         done = min(finish.sequence for finish in awaited) - 1 if awaited else sequence
         if done > self._recommended:
             self._recommended = done
-            self._ingest.move_follower(RECOMMENDATIONS, done)
+            self._ingest.move_consumer(RECOMMENDATIONS, done)
         return len(waiting)
 
     def _part_waiting(self, finishes: list[Finish]) -> tuple[list[Finish], list[Finish]]:

@@ -58,7 +58,7 @@ class Webhook:
         self._waiting: deque[StoredBatch] = deque()
         # Lists from before the first start are nobody's news.
         self._delivered = ingest.read_offset(WEBHOOK).sequence or ingest.get_sequence()
-        ingest.move_follower(WEBHOOK, self._delivered)
+        ingest.move_consumer(WEBHOOK, self._delivered)
 
     def deliver_once(self) -> float:
         """Deliver the next list, if there is one; returns the seconds to wait before the next call of this method."""
@@ -130,7 +130,7 @@ class Webhook:
             self._move(sequence)
 
     def _move(self, sequence: int) -> None:
-        self._ingest.move_follower(WEBHOOK, sequence)
+        self._ingest.move_consumer(WEBHOOK, sequence)
         self._delivered = sequence
 
 

@@ -119,7 +119,7 @@ class Ingest:
         if lists:
             self.transact(lambda batch: batch.store_lists(lists))
 
-    def move_follower(self, name: str, sequence: int) -> None:
+    def move_consumer(self, name: str, sequence: int) -> None:
         """Remember up to which sequence number somebody who follows along has come."""
         key = {"source": name, "partition": 0}
 

@@ -12,7 +12,7 @@ from flask_openapi3 import SecurityScheme
 from common.settings import Settings
 from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
-from service.access.rate_limits import RateLimits, Verdict
+from service.access.rate_limiter import RateLimiter, Verdict
 from service.access.same_origin import require_own_page
 from service.http.policy import SAFE_METHODS, requested_policy
 from service.http.problems import problem_response
@@ -37,7 +37,7 @@ class Access:
         self._open = settings.open
         self.ring = KeyRing(settings.keys_path, required=settings.keys is not None)
         self.logins = Logins(settings.data / "login-secret", self.ring)
-        self._limits = RateLimits(settings.data / "rate-limits")
+        self._limits = RateLimiter(settings.data / "rate-limits")
 
     def check(self) -> ResponseReturnValue | None:
         """Nothing if the request may go on; else the answer that refuses it."""

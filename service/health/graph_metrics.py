@@ -1,4 +1,4 @@
-"""Figures that are in the graph and the event log, so that any process tells the same; not counted, but looked up."""
+"""Figures that are in the graph and the event log, so that any process says the same: looked up, not counted."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from common.times import utc_now
-from service.health.readiness import Figures
+from service.health.readiness import Measurements
 
 
 class GraphMetrics(Collector):
     """Gauges of what was found out; what is not known is absent."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Measurements) -> None:
         self._figures = figures
 
     def collect(self) -> Iterable[Metric]:

@@ -30,7 +30,7 @@ FEEDBACK_WINDOW = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Figures:
+class Measurements:
     """What was found out; None is what is not known now."""
 
     parts: dict[str, PartState]
@@ -57,12 +57,12 @@ class Readiness:
         wait(answers, self._access.budget.readiness)
         return self._parts(*answers)
 
-    def measure(self) -> Figures:
+    def measure(self) -> Measurements:
         """The state of each part, and all figures."""
         answers, letters, hit_rate = self._ask_parts(), self._letters.ask(), self._hit_rate.ask()
         wait((*answers, letters, hit_rate), self._access.budget.readiness)
         model, _, _, backlog = answers
-        return Figures(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
+        return Measurements(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
 
     def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int]]:
         return self._model.ask(), self._traversal.ask(), self._log.ask(), self._access.backlog.ask()

@@ -102,13 +102,13 @@ def _require_room(access: Components) -> None:
 def _recommend(access: Components, events: list[Event]) -> dict[int, schemas.RecommendationList]:
     """A fresh list for each user who finished a movie; where that fails now, the worker makes them."""
     try:
-        return access.finishes.do(lambda: _list_finishers(access, events), access.budget.lists)
+        return access.finishes.do(lambda: _list_after_finishes(access, events), access.budget.lists)
     except (DatabaseUnavailableError, DeadlineError, OverloadedError) as error:
         logger.warning("events are applied, their users get their lists later: %s", error)
         return {}
 
 
-def _list_finishers(access: Components, events: list[Event]) -> dict[int, schemas.RecommendationList]:
+def _list_after_finishes(access: Components, events: list[Event]) -> dict[int, schemas.RecommendationList]:
     """Lists for those who finished a movie, each stored soon after under the latest finish."""
     finishes = {event.user_id: event for event in sorted(events, key=lambda event: event.at) if _is_finish(event)}
     lists = {}

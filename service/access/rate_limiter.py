@@ -33,7 +33,7 @@ class Verdict:
     seconds: int
 
 
-class RateLimits:
+class RateLimiter:
     """The limits kept in a file. The clock must be the same for all processes and not be set: a monotonic one."""
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:

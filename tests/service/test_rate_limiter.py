@@ -13,20 +13,20 @@ import pytest
 from conftest import Clock
 
 from common.settings import ROOT
-from service.access.rate_limits import RateLimits
+from service.access.rate_limiter import RateLimiter
 
 ADMIT = """
 import sys, time
 from pathlib import Path
-from service.access.rate_limits import RateLimits
-limits = RateLimits(Path(sys.argv[1]))
+from service.access.rate_limiter import RateLimiter
+limits = RateLimiter(Path(sys.argv[1]))
 print(sum(limits.admit(3, 500).admitted for _ in range(1000)))
 """
 DIE_WITH_THE_LOCK = """
 import fcntl, sys, time
 from pathlib import Path
-from service.access.rate_limits import RateLimits
-limits = RateLimits(Path(sys.argv[1]))
+from service.access.rate_limiter import RateLimiter
+limits = RateLimiter(Path(sys.argv[1]))
 limits.admit(0, 100)
 fcntl.lockf(limits._opened[0], fcntl.LOCK_EX)
 print("locked", flush=True)
@@ -35,11 +35,11 @@ time.sleep(60)
 
 
 @pytest.fixture
-def limits(tmp_path: Path, clock: Clock) -> RateLimits:
-    return RateLimits(tmp_path / "data" / "rate-limits", clock)
+def limits(tmp_path: Path, clock: Clock) -> RateLimiter:
+    return RateLimiter(tmp_path / "data" / "rate-limits", clock)
 
 
-def test_so_many_at_once_and_then_evenly(limits: RateLimits, clock: Clock) -> None:
+def test_so_many_at_once_and_then_evenly(limits: RateLimiter, clock: Clock) -> None:
     verdicts = [limits.admit(0, 60) for _ in range(61)]
     assert [verdict.admitted for verdict in verdicts] == [True] * 60 + [False]
     assert [verdict.remaining for verdict in verdicts[:60]] == list(reversed(range(60)))
@@ -50,7 +50,7 @@ def test_so_many_at_once_and_then_evenly(limits: RateLimits, clock: Clock) -> No
         assert not limits.admit(0, 60).admitted
 
 
-def test_what_is_told_to_wait_is_enough_and_not_much_too_long(limits: RateLimits, clock: Clock) -> None:
+def test_what_is_told_to_wait_is_enough_and_not_much_too_long(limits: RateLimiter, clock: Clock) -> None:
     limits.admit(0, 2)
     limits.admit(0, 2)
     refused = limits.admit(0, 2)
@@ -61,14 +61,14 @@ def test_what_is_told_to_wait_is_enough_and_not_much_too_long(limits: RateLimits
     assert limits.admit(0, 2).admitted
 
 
-def test_refused_requests_cost_nothing(limits: RateLimits, clock: Clock) -> None:
+def test_refused_requests_cost_nothing(limits: RateLimiter, clock: Clock) -> None:
     for _ in range(1000):
         limits.admit(0, 1)
     clock.now += 60
     assert limits.admit(0, 1).admitted
 
 
-def test_keys_do_not_share(limits: RateLimits) -> None:
+def test_keys_do_not_share(limits: RateLimiter) -> None:
     assert limits.admit(0, 1).admitted
     assert limits.admit(1, 1).admitted
     assert limits.admit(1023, 1).admitted
@@ -76,7 +76,7 @@ def test_keys_do_not_share(limits: RateLimits) -> None:
 
 
 def test_a_machine_started_again_and_a_broken_file_shut_nobody_out(
-    tmp_path: Path, limits: RateLimits, clock: Clock
+    tmp_path: Path, limits: RateLimiter, clock: Clock
 ) -> None:
     for _ in range(10):
         limits.admit(0, 10)
@@ -95,7 +95,7 @@ def test_processes_share_a_limit(tmp_path: Path) -> None:
     assert 500 <= admitted <= 501 + come_since
 
 
-def test_threads_share_a_limit(limits: RateLimits) -> None:
+def test_threads_share_a_limit(limits: RateLimiter) -> None:
     with ThreadPoolExecutor(8) as pool:
         admitted = list(pool.map(lambda _: limits.admit(0, 500).admitted, range(2000)))
     assert sum(admitted) == 500
@@ -106,7 +106,7 @@ def test_a_process_that_dies_with_the_lock_holds_up_nobody(tmp_path: Path) -> No
     process = subprocess.Popen([sys.executable, "-c", DIE_WITH_THE_LOCK, str(file)], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"locked\n"
-    waiting = threading.Thread(target=RateLimits(file).admit, args=(0, 100), daemon=True)
+    waiting = threading.Thread(target=RateLimiter(file).admit, args=(0, 100), daemon=True)
     waiting.start()
     waiting.join(0.3)
     assert waiting.is_alive()
@@ -117,7 +117,7 @@ def test_a_process_that_dies_with_the_lock_holds_up_nobody(tmp_path: Path) -> No
 
 
 def test_it_is_fast(tmp_path: Path) -> None:
-    limits = RateLimits(tmp_path / "rate-limits")
+    limits = RateLimiter(tmp_path / "rate-limits")
     limits.admit(0, 1000)
     times = []
     for _ in range(2000):
