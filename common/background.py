@@ -16,6 +16,8 @@ FAILURE_SECONDS = 1.0
 # A loop that has failed for so long is reported; a failure or two are normal, as while Neo4j starts.
 FAILING_SECONDS = 5.0
 LONGEST_WAIT = 3600.0
+# The same failure again and again is logged so seldom.
+LOGGED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Failure:
 class BackgroundLoop:
     """Calls a step again and again in a thread of its own, waiting in between as many seconds as the step returns.
 
-    Whatever a step raises is logged, and the step is called again after a pause: no error ends the loop.
+    Whatever a step raises is logged, the same once a minute, and the step is called again after a pause.
     """
 
     def __init__(self, name: str, step: Callable[[], float], pause: float = FAILURE_SECONDS) -> None:
@@ -41,6 +43,7 @@ class BackgroundLoop:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._logged_at = float("-inf")
         self.failure: Failure | None = None
 
     def start(self) -> None:
@@ -85,11 +88,14 @@ class BackgroundLoop:
         return seconds
 
     def _note(self, error: Exception) -> None:
-        if isinstance(error, RecommenderError):
-            logger.warning("%s: %s", self.name, error)
-        else:
-            logger.error("%s: an unexpected error", self.name, exc_info=error)
-        self.failure = Failure(self.failure.since if self.failure else time.monotonic(), error)
+        now = time.monotonic()
+        if self.failure is None or str(self.failure.error) != str(error) or now - self._logged_at > LOGGED_SECONDS:
+            self._logged_at = now
+            if isinstance(error, RecommenderError):
+                logger.warning("%s: %s", self.name, error)
+            else:
+                logger.error("%s: an unexpected error", self.name, exc_info=error)
+        self.failure = Failure(self.failure.since if self.failure else now, error)
 
 
 class BackgroundLoops:

@@ -30,6 +30,15 @@ def metrics_root(settings: Settings) -> Path:
     return settings.data / "metrics"
 
 
+def is_counting(folder: Path) -> bool:
+    """Whether the process that counts in a folder lives."""
+    try:
+        with exclusive(folder / "lock", "it lives"):
+            return False
+    except LockedError:
+        return True
+
+
 def share_metrics(settings: Settings, part: str) -> None:
     """Give this process and those that it forks a folder to count in; the first one that no other process has.
 

@@ -48,7 +48,9 @@ class Settings(BaseModel):
         description="Origins whose pages may use the API, separated by commas: https://example.org",
     )
     workers: int = Field(2, ge=1, le=64, description="Service processes")
-    deadline: float = Field(2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take")
+    deadline: float = Field(
+        2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take; the same for all commands"
+    )
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
     log_format: str = Field("text", pattern=r"^(text|json)$", description="Log lines as text for people, or as json")
     history_limit: int | None = Field(

@@ -1,9 +1,10 @@
-"""One Neo4j database: the only door through which queries run."""
+"""One Neo4j database: all queries run here."""
 
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from neo4j import GraphDatabase, ManagedTransaction, Query, Record, RoutingControl, unit_of_work
@@ -32,6 +33,9 @@ TIMED_OUT = (
     "Neo.ClientError.Transaction.LockClientStopped",
     "Neo.ClientError.Transaction.Terminated",
 )
+
+# It stops, its disk is full, or too many wrong passwords came lately.
+TEMPORARY = ("Neo.DatabaseError.", "Neo.ClientError.Security.AuthenticationRateLimit")
 
 REFUSED_CONTENT = {
     "Neo.ClientError.Schema.ConstraintValidationFailed",
@@ -67,7 +71,7 @@ class Database:
         name: str = "neo4j",
         budget: Budget | None = None,
     ) -> None:
-        """`password`: or what returns it when a connection is made. `budget`: of who waits for what is done here."""
+        """`password`: or what returns it, asked until it does. `budget`: of who waits for what is done here."""
         self.name = name
         self._read_seconds = budget.read if budget else None
         self._write_seconds = budget.write if budget else None
@@ -92,7 +96,7 @@ class Database:
         return cls(
             settings.bolt_uri,
             settings.neo4j_user,
-            lambda: read_password(settings),
+            partial(read_password, settings) if interactive else read_password(settings),
             settings.neo4j_database,
             settings.budget if interactive else None,
         )
@@ -178,9 +182,12 @@ def _translated_errors() -> Iterator[None]:
     except TransientError as error:
         raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
     except Neo4jError as error:
-        if (error.code or "").startswith(TIMED_OUT):
+        code = error.code or ""
+        if code.startswith(TIMED_OUT):
             raise DatabaseUnavailableError("Neo4j took longer than an answer may take") from error
-        refusal = ContentRefusedError if error.code in REFUSED_CONTENT else DatabaseRefusedError
+        if code.startswith(TEMPORARY):
+            raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
+        refusal = ContentRefusedError if code in REFUSED_CONTENT else DatabaseRefusedError
         raise refusal(f"Neo4j refused a query: {error.message}") from error
     except (DriverError, OSError) as error:
         raise DatabaseUnavailableError(f"Neo4j does not answer: {error}") from error

@@ -40,6 +40,8 @@ LEAD_SECONDS = 0.5
 HEALTH_SECONDS = 1.0
 # Of a worker that is told to stop, for what its loops are doing: what is not written stays on the log.
 STOP_SECONDS = 3.0
+# They wait for others than Neo4j; what they have not done yet is done by the next worker.
+FOREIGN = {"poller", "webhook"}
 TRIM_SECONDS = 600.0
 
 
@@ -79,14 +81,15 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
         logger.info("following the event log")
         stop.wait()
         logger.info("stopping")
-        left = loops.end(STOP_SECONDS)
+        left = [name for name in loops.end(STOP_SECONDS) if name not in FOREIGN]
+        report_failing(loops, ended=True)
         log.close()
     return left
 
 
-def report_failing(loops: BackgroundLoops) -> float:
+def report_failing(loops: BackgroundLoops, *, ended: bool = False) -> float:
     """Count which loops keep failing, for /metrics and /health/ready of the service; returns the seconds until then."""
-    failing = loops.failing()
+    failing = {} if ended else loops.failing()
     for name in loops.names:
         LOOP_FAILING.labels(name).set(name in failing)
     return HEALTH_SECONDS

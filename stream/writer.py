@@ -61,8 +61,9 @@ class Writer:
             logger.warning("a batch cannot be applied (%s): its events are, one by one", error)
         applied = 0
         for record in records:
-            applied += self._apply_or_bury(partition, offset, record)
-            offset = record[0] + 1
+            if not self._apply_or_bury(partition, offset, record):
+                break
+            applied, offset = applied + 1, record[0] + 1
         return applied
 
     def _apply_or_bury(self, partition: int, offset: int, record: Record) -> int:

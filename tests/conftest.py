@@ -53,7 +53,7 @@ def make_list(user_id: int, at: datetime, *movie_ids: int) -> RecommendationList
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests with servers of their own: half of the work, which `make test` does beside the other half."""
-    if {"own", "system"}.intersection(getattr(item, "fixturenames", ())):
+    if {"own", "system", "kafka", "open_any_log"}.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.own_servers)
 
 

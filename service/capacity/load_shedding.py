@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from service.health.metrics import SHED_REQUESTS
-from service.http.policy import policy_of
+from service.http.policy import SAFE_METHODS, policy_of
 from service.http.problems import MEDIA_TYPE, RETRY_SECONDS
 from service.schemas import Problem
 
@@ -65,6 +65,8 @@ def install(app: Flask, patience: float) -> None:
     """Shed what the policies of an app's endpoints allow to shed."""
 
     def is_shed(environ: Environ) -> bool:
+        if environ["REQUEST_METHOD"] not in SAFE_METHODS:
+            return False
         try:
             endpoint, _ = app.url_map.bind_to_environ(environ).match()
         except HTTPException:

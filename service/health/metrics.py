@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from common.errors import RecommenderError
-from common.metrics import SECONDS, VARIABLE
+from common.metrics import SECONDS, VARIABLE, is_counting
+from service.capacity.single_flight import NoAnswerError
 
 REQUESTS = Counter("recommender_http_requests_total", "Answered requests", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -40,12 +40,14 @@ class SharedMetrics(Collector):
                 return list(MultiProcessCollector.merge(files))
             except (FileNotFoundError, struct.error):
                 continue  # A process has just begun, and removed or not yet filled a file.
-        raise RecommenderError("the metrics cannot be read now: processes keep starting")
+        raise NoAnswerError("the metrics cannot be read now: processes keep starting")
 
 
 def find_failing_loops() -> list[str]:
-    """Loops of workers on this machine that do nothing but fail."""
-    samples = [
-        sample for metric in SharedMetrics().collect() if metric.name == LOOP_FAILING for sample in metric.samples
-    ]
-    return sorted(sample.labels["loop"] for sample in samples if sample.value)
+    """Loops of workers that run on this machine and do nothing but fail."""
+    folder = os.environ.get(VARIABLE)
+    if folder is None:
+        return []
+    files = [str(file) for file in Path(folder).parent.glob("worker-*/gauge_max_*.db") if is_counting(file.parent)]
+    found = [metric for metric in MultiProcessCollector.merge(files) if metric.name == LOOP_FAILING]
+    return sorted(sample.labels["loop"] for metric in found for sample in metric.samples if sample.value)

@@ -1,6 +1,7 @@
 """Which part is ready and why not, and the figures of graph and log: told in time, also while a part hangs."""
 
 import logging
+import struct
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -106,11 +107,18 @@ class Readiness:
         except RecommenderError:
             return PartState(ready=True, detail="how far the graph is behind is not known while Neo4j is away")
         detail = f"the graph is {events} events behind"
-        if failing := find_failing_loops():
+        if failing := _known_failing_loops():
             return PartState(ready=False, detail=f"{detail}; keeps failing: {', '.join(failing)}")
         if events < self._access.settings.largest_backlog:
             return PartState(ready=True, detail=detail)
         return PartState(ready=False, detail=f"{detail}, no more are taken: is `python -m stream worker` running?")
+
+
+def _known_failing_loops() -> list[str]:
+    try:
+        return find_failing_loops()
+    except (OSError, ValueError, struct.error):  # a worker is just starting
+        return []
 
 
 def _background_state(failing: Mapping[str, Exception]) -> PartState:

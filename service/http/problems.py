@@ -36,10 +36,17 @@ PROBLEMS: Responses = {
     "403": {"description": "The key may not do this", "content": _CONTENT},
     "408": {"description": "The body did not come in, or not in time", "content": _CONTENT},
     "414": {"description": "Path and query string are too long", "content": _CONTENT},
-    "422": {"description": "A parameter is wrong; it is named", "content": _CONTENT},
+    "422": {
+        "description": "A parameter is wrong, and named, or Neo4j refuses what was sent",
+        "content": _CONTENT,
+    },
     "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
     "500": {"description": "An error on our side, which the service's log has", "content": _CONTENT},
-    "503": {"description": "Neo4j does not answer now; try again", "content": _CONTENT, "headers": _RETRY},
+    "503": {
+        "description": "Neo4j, the event log or the keys cannot be asked now, or too many ask; try again",
+        "content": _CONTENT,
+        "headers": _RETRY,
+    },
 }
 PATH_PROBLEMS: Responses = {"404": {"description": "There is no such thing", "content": _CONTENT}}
 BODY_PROBLEMS: Responses = {

@@ -63,7 +63,8 @@ class Listener:
         if not wanted:
             return True
         keeps_up = self._batches.qsize() < BUFFERED_BATCHES
-        self._batches.put_nowait(encode_batch(wanted) if keeps_up else None)
+        with suppress(queue.Full):  # it has been let go already
+            self._batches.put_nowait(encode_batch(wanted) if keeps_up else None)
         return keeps_up
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 
 from common.background import UNTIL_WOKEN, BackgroundLoops
+from common.errors import RecommenderError
 from graph.errors import DatabaseUnavailableError
 from graph.repositories.ingest import Changes, Ingest
 
@@ -45,7 +46,8 @@ class ChangeFeed:
     def await_fresh(self) -> int:
         """The version of what is in the graph, or was at most FRESH_SECONDS before.
 
-        Raises DatabaseUnavailableError if Neo4j has not answered for as long as the patience lasts.
+        Raises what asking raised last, and DatabaseUnavailableError if Neo4j has not answered for as long as the
+        patience lasts.
         """
         with self._state:
             self._want()
@@ -53,6 +55,8 @@ class ChangeFeed:
             oldest = self._wanted_at - FRESH_SECONDS
             patience = max(0.0, self._asking_since + self._patience - time.monotonic())
             is_known = self._state.wait_for(lambda: self._failure or self._asked_at > oldest, patience)
+            if isinstance(self._failure, RecommenderError):
+                raise type(self._failure)(str(self._failure))
             if self._failure is not None:
                 raise DatabaseUnavailableError(f"what has changed is not known: {self._failure}")
             if not is_known:

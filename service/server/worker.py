@@ -59,7 +59,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; not for the rest of this process's life if it is stopping."""
         super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
+        if not enabled and (not self.alive or os.getppid() != self.ppid):
+            self.alive = False
             from service.components import components_of  # what counts is imported once there is where to count
 
             components_of(self.wsgi).broadcaster.end()
@@ -68,6 +69,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     self.accept(listener)
                 listener.close()
             self.sockets = []
+            for silent in self.pending_conns:  # connections that have sent nothing: nobody waits for their end
+                silent.timeout = 0
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what the application never sees (no HTTP, too long a path or header) as the application would.

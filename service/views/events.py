@@ -9,7 +9,7 @@ from flask import url_for
 from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
-from graph.errors import DatabaseRefusedError, DatabaseUnavailableError
+from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
 from graph.repositories.recommendations import LIST_LENGTH
 from service import schemas
 from service.capacity.executor import DeadlineError, OverloadedError
@@ -22,6 +22,8 @@ from stream.events import API, Event, EventType
 
 logger = logging.getLogger(__name__)
 
+# What is on the log by then is applied by the worker, or becomes a dead letter.
+NOT_APPLIED = (DatabaseUnavailableError, DatabaseRefusedError, ContentRefusedError)
 # Lists are made for so many users of one request; for the others the answer says where to get them.
 LISTED_USERS = 20
 
@@ -43,7 +45,7 @@ def receive(body: schemas.EventsBody) -> Reply:
     events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
     try:
         erased = access.writes.write(Write(events=events), access.budget.apply)
-    except (DatabaseUnavailableError, DatabaseRefusedError) as error:
+    except NOT_APPLIED as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
     lists = _recommend(access, [event for event in events if event.user_id not in erased])
@@ -70,7 +72,7 @@ def undo(path: schemas.EventPath) -> Reply:
     events = access.log.append([undone])
     try:
         effects = access.apply(events)
-    except (DatabaseUnavailableError, DatabaseRefusedError) as error:
+    except NOT_APPLIED as error:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
     return reply(schemas.UndoneEvent(event_id=path.event_id, applied=True, effects=effects))

@@ -84,12 +84,15 @@ class KafkaEventLog:
 
     def close(self) -> None:
         """Leave what this process is assigned to others, at once."""
-        for reader in (self._writer, self._leader):
-            if reader is not None:
-                reader.close()
+        if self._writer is not None:
+            self._writer.close()
+        with self._leader_lock:
+            if self._leader is not None:
+                self._leader.close()
+            self._leader = None
         if self._ends is not None:
             self._ends.close()
-        self._writer = self._leader = self._ends = None
+        self._writer = self._ends = None
         self._led_at = float("-inf")
 
     def check(self) -> str:

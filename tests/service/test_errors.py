@@ -9,10 +9,12 @@ from common.errors import RecommenderError, SettingsError
 from common.settings import Settings
 from graph.database import Database
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError, ServerError
+from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from service.access.keys import KeysError
 from service.capacity.executor import DeadlineError, OverloadedError
 from stream.event_log.base import EventLogError
+from stream.event_log.sqlite import SqliteEventLog
 
 SECRET = "/srv/private/events.sqlite MATCH (n)"
 
@@ -67,3 +69,22 @@ def test_what_is_asked_for_too_often_or_takes_too_long_says_so(
         answer = app.test_client().get("/v1/movies/popular")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.get_json()["detail"] == "it took longer than an answer may; try again"
+
+
+@pytest.mark.parametrize("kind", [DatabaseUnavailableError, DatabaseRefusedError, ContentRefusedError])
+def test_events_that_are_on_the_log_are_taken_whatever_neo4j_says(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: type[RecommenderError]
+) -> None:
+    """The worker applies them, or makes a dead letter of what cannot be applied."""
+
+    def fail(*_: object) -> None:
+        raise kind(SECRET)
+
+    monkeypatch.setattr(Ingest, "transact", fail)
+    event = {"userId": 1, "movieId": 1, "type": "started", "eventId": "one"}
+    with open_app(settings.model_copy(update={"open": True})) as app:
+        taken = app.test_client().post("/v1/events", json=event)
+        undone = app.test_client().delete("/v1/events/one")
+    assert (taken.status_code, taken.get_json()["results"][0]["applied"]) == (202, False)
+    assert (undone.status_code, undone.get_json()["applied"]) == (202, False)
+    assert len(SqliteEventLog(settings.event_log_path).read(0, 0, 10)) == 2

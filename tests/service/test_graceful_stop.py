@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from conftest import frozen, wait_until
@@ -135,3 +136,41 @@ def test_a_connection_that_waits_to_be_taken_is_answered(neo4j: EmbeddedServer, 
             answers.append((answer.status, json.loads(answer.read())))
             connection.close()
         assert answers == [(200, {"live": True})] * len(waiting)
+
+
+def await_ends(pids: list[int]) -> None:
+    """Wait until processes that are nobody's children any more have ended; who adopted them may not have noticed."""
+
+    def lives(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    wait_until(lambda: not any(map(lives, pids)), STOP_SECONDS)
+
+
+def test_processes_end_soon_once_the_first_one_was_killed(
+    database: Database, neo4j: EmbeddedServer, tmp_path: Path
+) -> None:
+    """Also while somebody follows the stream; the port must be free for those who are started in their place."""
+    with serving(service_settings(neo4j, tmp_path), tmp_path) as service:
+        listener = Listener(service.url)
+        workers = service.workers()
+        service.process.kill()
+        service.process.wait(10)
+        await_ends(workers)
+    listener.thread.join(10)
+    assert listener.ended is not None
+
+
+def test_a_connection_that_says_nothing_holds_up_no_stop(
+    database: Database, neo4j: EmbeddedServer, tmp_path: Path
+) -> None:
+    with serving(service_settings(neo4j, tmp_path), tmp_path) as service:
+        with socket.create_connection(("127.0.0.1", service.settings.port)):
+            time.sleep(6.5)  # gthread waits 5 s for the first byte in a thread, then aside
+            begin = time.monotonic()
+            service.process.terminate()
+            assert service.process.wait(30) == 0
+        assert time.monotonic() - begin < STOP_SECONDS

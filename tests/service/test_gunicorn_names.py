@@ -32,7 +32,7 @@ def test_nothing_else_is_overridden() -> None:
 def test_the_attributes_are_set() -> None:
     code = "".join(inspect.getsource(base) for base in ThreadWorker.__mro__[:-1])
     made = set(re.findall(r"self\.(\w+) = ", code))
-    assert {"alive", "ppid", "sockets", "wsgi", "log"} <= made
+    assert {"alive", "ppid", "sockets", "wsgi", "log", "pending_conns"} <= made
 
 
 def test_another_release_line_is_not_installed_before_it_was_tried() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from werkzeug.test import Client
+from apps import open_app
+from werkzeug.test import Client, create_environ
 
+from common.settings import Settings
 from service.capacity.load_shedding import Environ, LoadShedder
 
 PATIENCE = 0.1
@@ -75,3 +77,23 @@ def test_room_is_given_back_by_requests_that_fail() -> None:
     for _ in range(3):
         with pytest.raises(ValueError):
             Client(shedder).get("/v1/movies/1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_shed"),
+    [
+        ("GET", "/v1/movies/1", True),
+        ("HEAD", "/v1/users/1/recommendations", True),
+        ("OPTIONS", "/v1/movies/1", False),
+        ("POST", "/v1/events", False),
+        ("POST", "/v1/recommendations", False),
+        ("GET", "/v1/stream", False),
+        ("GET", "/health/live", False),
+        ("GET", "/nowhere", False),
+    ],
+)
+def test_what_is_shed_are_reads_of_the_graph(settings: Settings, method: str, path: str, is_shed: bool) -> None:
+    """A body may be long in coming and a stream has no end; health is answered always, and preflights cost nothing."""
+    with open_app(settings) as app:
+        shedder: Any = app.wsgi_app
+        assert shedder._is_shed(create_environ(path, method=method)) is is_shed
