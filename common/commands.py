@@ -26,7 +26,7 @@ class CommandGroup(click.Group):
 
 
 @contextmanager
-def told_system_failures() -> Iterator[None]:
+def translated_system_failures() -> Iterator[None]:
     """A full disk and other failures of the system become a RecommenderError."""
     try:
         yield

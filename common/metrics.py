@@ -11,7 +11,7 @@ from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
-from common.commands import told_system_failures
+from common.commands import translated_system_failures
 from common.files import LockedError, exclusive
 from common.settings import Settings
 
@@ -47,7 +47,7 @@ def share_metrics(settings: Settings, part: str) -> None:
     """
     if "prometheus_client" in sys.modules:
         raise RuntimeError("share_metrics must be called before prometheus_client is imported")
-    with told_system_failures():
+    with translated_system_failures():
         for number in count():
             folder = metrics_root(settings) / f"{part}-{number}"
             try:

@@ -15,7 +15,7 @@ import click
 import pandas as pd
 import polars as pl
 
-from common.commands import CommandGroup, told_system_failures
+from common.commands import CommandGroup, translated_system_failures
 from common.errors import RecommenderError
 from common.files import exclusive
 from common.logs import start_logging
@@ -152,7 +152,7 @@ def _alone(settings: Settings) -> Iterator[tuple[Models, Stars]]:
     """The models, while nobody else loads or fits."""
     taken = "a load is running, or another fit: try again when it has ended"
     with (
-        told_system_failures(),
+        translated_system_failures(),
         exclusive(settings.data / "load.lock", taken),
         Database.from_settings(settings) as database,
     ):

@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from common.commands import progress_bar, told_system_failures
+from common.commands import progress_bar, translated_system_failures
 from common.errors import RecommenderError
 from common.files import exclusive
 from common.settings import Settings
@@ -61,7 +61,7 @@ def back_up(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
     server = _embedded_server(settings)
     if not (server.home.is_ours and server.home.has_database):
         raise BackupError(f"{server.home.path} holds no database of ours to back up: is NEO4J_HOME right?")
-    with told_system_failures(), _new_file(file) as partial, _aside(server) as aside:
+    with translated_system_failures(), _new_file(file) as partial, _aside(server) as aside:
         made_at = utc_now()
         aside.home.create(server.home.password())
         begin = time.monotonic()
@@ -84,7 +84,7 @@ def restore(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
     server = _embedded_server(settings)
     manifest = read_manifest(file)
     server.home.create(settings.own_password)
-    with told_system_failures(), _aside(server) as aside:
+    with translated_system_failures(), _aside(server) as aside:
         present = read_present(settings)
         store = server.home.store(f"{utc_now():%Y%m%dT%H%M%S%f}")
         aside.home.create(server.home.password(), store)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common.commands import told_system_failures
+from common.commands import translated_system_failures
 from common.errors import RecommenderError
 from common.files import exclusive
 from common.settings import Settings
@@ -26,7 +26,7 @@ def only_load(settings: Settings) -> Iterator[None]:
 def told_failures() -> Iterator[None]:
     """A full disk, other failures of the system, and Ctrl-C become a RecommenderError."""
     try:
-        with told_system_failures():
+        with translated_system_failures():
             yield
     except KeyboardInterrupt:
         raise RecommenderError("stopped. The same command again goes on after what is complete") from None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from common.commands import CommandGroup, told_system_failures
+from common.commands import CommandGroup, translated_system_failures
 from common.logs import start_logging
 from common.settings import Settings
 from service.access.keys import READ, WRITE, KeyRing, Scope, add_key, remove_key
@@ -30,7 +30,7 @@ def keys() -> None:
 def add(name: str, scope: Scope, per_minute: int | None) -> None:
     """Make a key and print it, this once."""
     settings = Settings.from_environment()
-    with told_system_failures():
+    with translated_system_failures():
         secret = add_key(settings.keys_path, name, scope, per_minute or settings.requests_per_minute)
     click.echo(secret)
     click.echo("Keep it: it cannot be shown again.", err=True)
@@ -48,7 +48,7 @@ def list_keys() -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a key; it and its logins end at once."""
-    with told_system_failures():
+    with translated_system_failures():
         remove_key(_keys_path(), name)
     click.echo(f"{name} removed")
 

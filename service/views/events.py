@@ -117,12 +117,12 @@ def _list_after_finishes(access: Components, events: list[Event]) -> dict[int, s
     for user_id, event in list(finishes.items())[:LISTED_USERS]:
         if user_id is not None:
             found = access.recommendations.recommend_for_user(user_id, LIST_LENGTH)
-            access.writes.submit(Write(lists=[(event.key, found)])).add_done_callback(_tell_failure)
+            access.writes.submit(Write(lists=[(event.key, found)])).add_done_callback(_log_failure)
             lists[user_id] = found
     return lists
 
 
-def _tell_failure(stored: Future[set[int]]) -> None:
+def _log_failure(stored: Future[set[int]]) -> None:
     """What is not stored here the worker makes again."""
     if error := stored.exception():
         logger.warning("a list is answered, not stored: %s", error)

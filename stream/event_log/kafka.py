@@ -54,7 +54,7 @@ class KafkaEventLog:
         self._led_at = float("-inf")  # when this process was last known to lead
         self._leader_lock = threading.Lock()
         self._ends: Consumer | None = None
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             self.partitions, topic_id = self._create_topics()
             self._producer = Producer(
                 {
@@ -76,7 +76,7 @@ class KafkaEventLog:
     def lead(self) -> bool:
         """Become that worker, or stay it, if nobody else is: the group gives TOPIC.feed's partition to one member."""
         asked_at = time.monotonic()
-        with self._leader_lock, _told_errors(self._servers):
+        with self._leader_lock, _translated_errors(self._servers):
             if self._leader is None:
                 self._leader = GroupReader(self._connection(), f"{self.topic}.feed", "leaders")
             self._led_at = asked_at if self._leader.assigned() else float("-inf")
@@ -97,7 +97,7 @@ class KafkaEventLog:
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             topic = self._producer.list_topics(self.topic, timeout=CONNECT_SECONDS).topics[self.topic]
         if any(partition.leader < 0 for partition in topic.partitions.values()):
             raise EventLogError(f"a partition of Kafka's topic {self.topic} has no leader")
@@ -122,7 +122,7 @@ class KafkaEventLog:
 
     def assigned(self) -> list[int]:
         """The partitions that this process is to apply now."""
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             if self._writer is None:
                 self._writer = GroupReader(self._connection(), self.topic, "writers")
             return self._writer.assigned()
@@ -131,13 +131,13 @@ class KafkaEventLog:
         """(offset, event) of an assigned partition from an offset on; None for what cannot be decoded."""
         if self._writer is None:
             return []
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             messages = self._writer.read(partition, offset, limit)
         return [(offset_of(message), self._decode(message)) for message in messages]
 
     def end(self, partition: int) -> int:
         """The offset that the next event of a partition gets."""
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             if self._ends is None:
                 self._ends = Consumer(self._reading("ends"))
             return find_watermarks(self._ends, self.topic, partition)[1]
@@ -147,7 +147,7 @@ class KafkaEventLog:
         if not applied:
             return 0
         before = round((time.time() - days * 86400) * 1000)
-        with _told_errors(self._servers), _closing(Consumer(self._reading("trim"))) as consumer:
+        with _translated_errors(self._servers), _closing(Consumer(self._reading("trim"))) as consumer:
             wanted = [TopicPartition(self.topic, partition, before) for partition in applied]
             young = {found.partition: found.offset for found in consumer.offsets_for_times(wanted, CONNECT_SECONDS)}
             removed, parts = 0, []
@@ -169,7 +169,7 @@ class KafkaEventLog:
         topic = f"{self.topic}.feed"
         if not self.lead() or self._leader is None:
             return NOT_LEADING_SECONDS
-        with self._leader_lock, _told_errors(self._servers):
+        with self._leader_lock, _translated_errors(self._servers):
             # What others did before is read again each time: it is a handful of records.
             low, high = self._leader.watermarks(0)
             first = max(low, high - calls)
@@ -206,7 +206,7 @@ class KafkaEventLog:
     def _letters(self) -> dict[bytes, DeadLetter]:
         letters: dict[bytes, DeadLetter] = {}
         topic = f"{self.topic}.dead"
-        with _told_errors(self._servers), _closing(Consumer(self._reading("letters"))) as consumer:
+        with _translated_errors(self._servers), _closing(Consumer(self._reading("letters"))) as consumer:
             low, high = find_watermarks(consumer, topic, 0)
             consumer.assign([TopicPartition(topic, 0, low)])
             position = low
@@ -237,7 +237,7 @@ class KafkaEventLog:
         """Send records and wait until all are stored."""
         errors: list[KafkaError | None] = []  # of each record, as it is stored or not; any thread may be told
         deadline = time.monotonic() + 2 * DELIVERY_SECONDS
-        with _told_errors(self._servers):
+        with _translated_errors(self._servers):
             for topic, partition, key, value in records:
                 while True:
                     try:
@@ -305,7 +305,7 @@ def _closing(consumer: Consumer) -> Iterator[Consumer]:
 
 
 @contextmanager
-def _told_errors(servers: str) -> Iterator[None]:
+def _translated_errors(servers: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
