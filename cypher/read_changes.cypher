@@ -1,4 +1,4 @@
-// What followers of the sequence have not heard of. Parameters: after, the last number they know
+// What consumers of the sequence have not heard of. Parameters: after, the last number they know
 // Returns: sequence (the last number), model (the versions in use), changes [[sequence, userIds]] (userIds null: everybody)
 OPTIONAL MATCH (applied:Sequence {name: 'applied'})
 OPTIONAL MATCH (catalogue:Catalogue)

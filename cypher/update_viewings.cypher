@@ -1,6 +1,6 @@
 // Bring viewings up to date.
 // Parameters: sequence, countedFrom (stars), viewings [{eventId, userId, movieId, startedAt, lastSeenAt, finishedAt,
-//   abandonedAt, finishId, pollsSinceSeen, told}] by user, movie (moments as text; told: followers of the sequence must
+//   abandonedAt, finishId, pollsSinceSeen, told}] by user, movie (moments as text; told: consumers of the sequence must
 //   hear of it)
 // Returns: finished [[userId, movieId, finishedAt, before]] (of those that have finished; before: with what the user
 //   counted for the movie, or null; moments as text)

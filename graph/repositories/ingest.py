@@ -1,4 +1,4 @@
-"""What writers apply and followers ask for: batches, changes since a sequence number, how far the log is applied."""
+"""What writers apply and consumers ask for: batches, changes since a sequence number, how far the log is applied."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
