@@ -349,7 +349,12 @@ def test_members_that_share_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None
     end = data.index(b"PK\x05\x06")
     assert other - start == end - other
     data = data[:other] + data[start:other] + data[end:]
-    assert read_bytes(data) == {MV: bytes(1_000_000)}
+    try:
+        assert read_bytes(data) == {MV: bytes(1_000_000)}
+    except SourceError as error:
+        if "Overlapped entries" not in str(error):
+            raise
+        return  # newer Pythons refuse it themselves
     monkeypatch.setattr(limits, "BYTES_AT_ANY_RATIO", 1_500_000)
     with pytest.raises(SourceError, match="200 times its size"):
         read_bytes(data)
