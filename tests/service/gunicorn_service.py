@@ -1,10 +1,12 @@
 """The service alone, as gunicorn runs it, with processes and folders of the tests' own."""
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,31 @@ from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
 from graph.server.process import EmbeddedServer, RunningServer
 from scripts.sandbox import environment_of
+
+
+@dataclass(frozen=True)
+class Address:
+    """A server that is sent bytes."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def send(self, *pieces: bytes, pause: float = 0.0, seconds: float = 15) -> bytes:
+        """What comes back for bytes sent with pauses between, until the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            received = b""
+            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a body does not read it
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+            with suppress(ConnectionResetError):
+                while data := connection.recv(65536):
+                    received += data
+            return received
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,14 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import wait_until
+from gunicorn_service import Address
 
 from common.settings import ROOT
 from graph.server.ports import answers, free_ports
@@ -20,29 +19,10 @@ TEMPLATE = ROOT / "proxy" / "nginx.conf.template"
 
 
 @dataclass(frozen=True)
-class Nginx:
+class Nginx(Address):
     """A running nginx."""
 
-    port: int
     errors: Path
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def send(self, *pieces: bytes, pause: float = 0.0, seconds: float = 15) -> bytes:
-        """What comes back for bytes sent with pauses between, until the connection is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
-            received = b""
-            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a body does not read it
-                for piece in pieces:
-                    connection.sendall(piece)
-                    time.sleep(pause)
-            with suppress(ConnectionResetError):
-                while data := connection.recv(65536):
-                    received += data
-            return received
 
 
 def fill_in(**variables: str) -> str:

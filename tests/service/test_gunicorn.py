@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import wait_until
+from gunicorn_service import Address
 
 from common.budget import ARRIVAL
 from common.settings import ROOT, Settings
@@ -28,30 +29,12 @@ READ_PATH = "/openapi.json"
 
 
 @dataclass(frozen=True)
-class Processes:
+class Processes(Address):
     """A master and two workers."""
 
-    port: int
     keys_file: Path
     output: Path
     key: str
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def send(self, *pieces: bytes, pause: float = 0.0, seconds: float = 15) -> bytes:
-        """What comes back for bytes sent with pauses between, until the connection is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
-            received = b""
-            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a body does not read it
-                for piece in pieces:
-                    connection.sendall(piece)
-                    time.sleep(pause)
-            with suppress(ConnectionResetError):
-                while data := connection.recv(65536):
-                    received += data
-            return received
 
     def head(self, *headers: str) -> bytes:
         """The head of a POST of events that is let in."""
