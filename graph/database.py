@@ -75,6 +75,7 @@ class Database:
         self.name = name
         self._read_seconds = budget.read if budget else None
         self._write_seconds = budget.write if budget else None
+        self._unknown = None if isinstance(password, str) else password
         connect = budget.connect if budget else CONNECT_SECONDS
         self._driver = GraphDatabase.driver(
             uri,
@@ -116,6 +117,7 @@ class Database:
         def run(transaction: ManagedTransaction) -> Result:
             return work(Transaction(transaction))
 
+        self._require_password()
         with _translated_errors(), self._driver.session(database=self.name) as session:
             return session.execute_write(run)
 
@@ -150,6 +152,12 @@ class Database:
         """Close all connections."""
         self._driver.close()
 
+    def _require_password(self) -> None:
+        """Raise at once what there is to say of an unknown password: the driver asks for it once it has connected."""
+        if self._unknown is not None:
+            self._unknown()
+            self._unknown = None
+
     def __enter__(self) -> Self:
         return self
 
@@ -159,6 +167,7 @@ class Database:
     def _execute(
         self, text: str, parameters: dict[str, Any], routing: RoutingControl, seconds: float | None = None
     ) -> list[Record]:
+        self._require_password()
         with _translated_errors():
             return self._driver.execute_query(
                 Query(text, timeout=seconds),
