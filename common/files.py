@@ -30,7 +30,7 @@ def write_durably(file: Path, text: str, mode: int = 0o666) -> None:
 
 @contextmanager
 def exclusive(file: Path, taken: str | None = None) -> Iterator[None]:
-    """Hold a lock file. Another holder is waited for, or, given what to tell then, refused with LockedError."""
+    """Hold a lock file. Another holder is waited for, or, given the text of the error, refused with LockedError."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as stream:
         try:

@@ -16,7 +16,7 @@ from graph.repositories.movies import MovieFilter, Movies, NamedMovie
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
 from graph.shapes import Shape, Timestamp
 
-# Of a list, unless told otherwise; those that are stored and pushed are as long.
+# Of a list, unless another length is asked for; those that are stored and pushed are as long.
 LIST_LENGTH = 10
 REASONS = 3
 # Variety is sought among so many of the best.
