@@ -29,7 +29,7 @@ from loader.runs import timed
 
 logger = logging.getLogger(__name__)
 
-IMPORTED, CARRYING, READY = "imported", "carrying", "ready"
+IMPORTED, STARTED, READY = "imported", "started", "ready"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class NextDatabase:
     """A database being built: its own home beside the serving one, its store among that one's stores.
 
     The file `state.json` tells how far it is, so that a killed load goes on there: after the import, or, if it serves
-    already, after the exchange. Between these it is made anew, since what it took over of the live edges grows old.
+    already, after the exchange. Between these it is made anew: Neo4j may not start a store whose first start was
+    cut off, and what it took over of the live edges grows old.
     """
 
     server: EmbeddedServer
@@ -79,6 +80,7 @@ class NextDatabase:
         ):  # nothing to spare, nothing to take over: its own start will do
             self._set_state(READY)
             return
+        self._set_state(STARTED)
         logger.info("building the indexes")
         with self._aside().temporarily_up(Memory.of_machine().halved()) as database:
             self._verify(database, self.counts)
@@ -116,7 +118,6 @@ class NextDatabase:
     def _carry(self, database: Database) -> None:
         """Take over who is erased, and what is live."""
         state = self._read_live()
-        self._set_state(CARRYING)  # a killed load begins again with the import: edges would come twice
         self._carry_erasures(database, state.tombstones if state else [])
         if state is None:
             return

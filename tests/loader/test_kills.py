@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from conftest import wait_until
 from loader_tools import WRONG_STATISTICS, load_apart, read, start_loader, whole_graph, write_netflix
 
 from common.settings import ROOT, Settings
+from graph.server.home import Home
 from graph.server.process import EmbeddedServer
 from scripts.sandbox import environment_of, sandbox_settings
 
@@ -73,6 +75,19 @@ def test_a_killed_bulk_load_changes_nothing_and_goes_on(apart: Settings, tmp_pat
         assert not (apart.neo4j_home / "incoming").exists()
         assert len(list((apart.neo4j_home / "stores").iterdir())) == 1
     assert killed >= KILLS * 0.8
+
+
+def test_a_store_whose_first_start_was_cut_off_is_imported_anew(apart: Settings, tmp_path: Path) -> None:
+    inputs = [write_netflix(tmp_path / name, users=300, movies=60, seed=seed) for seed, name in enumerate("ab")]
+    load_apart(apart, "bulk", tmp_path / "a")
+    process = start_loader(apart, "bulk", tmp_path / "b")
+    aside = server(apart).beside(Home(apart.neo4j_home).incoming)
+    wait_until(lambda: aside.running() is not None, 120)
+    assert kill_after(process, 0)
+    aside.down()
+    shutil.rmtree(aside.home.data / "transactions" / "neo4j")  # as a cut off start has left it
+    load_apart(apart, "bulk", tmp_path / "b")
+    assert read(apart, "MATCH ()-[r:RATED]->() RETURN count(r)") == [(len(inputs[1]),)]
 
 
 def test_a_killed_addition_goes_on_where_it_was(apart: Settings, tmp_path: Path) -> None:
