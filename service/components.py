@@ -11,7 +11,6 @@ from flask import Flask, current_app
 
 from common.background import BackgroundLoops
 from common.settings import Settings
-from common.times import NEVER
 from graph.database import Database
 from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
@@ -32,7 +31,7 @@ from stream.event_log import open_log
 from stream.event_log.base import EventLog
 from stream.events import Event
 from stream.viewings import FinishRules
-from stream.writer import apply_events
+from stream.writer import Applied, apply_events
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +106,8 @@ class Components:
         """The event log. Raises EventLogError if it cannot be opened."""
         return self._log.get()
 
-    def apply(self, events: list[Event]) -> int:
-        """Bring logged events into the graph at once; returns how many edges were taken back."""
+    def apply(self, events: list[Event]) -> Applied:
+        """Bring logged events into the graph at once."""
         return self.ingest.transact(lambda batch: apply_events(batch, events, self._rules))
 
     def close(self) -> None:
@@ -122,18 +121,16 @@ class Components:
         self.database.close()
         logger.info("all connections are closed")
 
-    def _commit(self, writes: list[Write]) -> set[int]:
-        """Commit a group; returns which users of its events are erased, so that nothing of them was kept."""
+    def _commit(self, writes: list[Write]) -> Applied:
+        """Commit a group; returns what became of its events."""
         events = [event for write in writes for event in write.events]
         lists = [entry for write in writes for entry in write.lists]
 
-        def work(batch: IngestTransaction) -> set[int]:
-            if events:
-                apply_events(batch, events, self._rules)
+        def work(batch: IngestTransaction) -> Applied:
+            applied = apply_events(batch, events, self._rules) if events else Applied()
             if lists:
                 batch.store_lists(lists)
-            until = batch.find_erased({event.user_id for event in events if event.user_id})
-            return {user_id for user_id, moment in until.items() if moment == NEVER}
+            return applied
 
         return self.ingest.transact(work)
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 from common.times import to_utc
-from graph.repositories.interactions import LARGEST_ID
+from graph.repositories.interactions import LARGEST_ID, KnownEvent
 
 FEED = "feed"
 API = "api"
@@ -48,6 +48,19 @@ class EventType(StrEnum):
     ERASED = "erased"
 
 
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    APPLIED = "applied"  # the graph has changed
+    REPEATED = "repeated"  # what it says is in the graph already
+    OUTDATED = "outdated"  # something newer is stored, or came with it
+    UNDONE = "undone"  # it was taken back, perhaps before it came
+    ERASED = "erased"  # of a user of whom nothing is kept
+    CONFLICT = "conflict"  # its id is another event's
+    LOGGED = "logged"  # on the durable log, to be applied once Neo4j answers
+
+
+SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}
 WITHOUT_MOVIE = {EventType.POLLED, EventType.UNDONE, EventType.ERASED}
 
 
@@ -83,6 +96,11 @@ class Event(BaseModel):
         if (self.type is EventType.RATED) != (self.rating is not None):
             raise ValueError("a rated event, and no other, has a rating")
         return self
+
+    def as_known(self) -> KnownEvent:
+        """What the graph knows of it once it is applied; the moment, which a client may leave out, is no part."""
+        kind = EventType.STARTED if self.type in SIGHTINGS else self.type
+        return KnownEvent(kind, self.user_id, self.movie_id, self.value if self.rating is None else self.rating)
 
     @property
     def key(self) -> str:

@@ -13,9 +13,7 @@ from typing import Self
 
 from common.settings import Settings
 from graph.repositories.interactions import Viewing
-from stream.events import Event, EventType
-
-SIGHTINGS = {EventType.WATCHING, EventType.STARTED, EventType.PROGRESS}
+from stream.events import SIGHTINGS, Event, EventType
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class ViewingTracker:
         self._before = {viewing.event_id: viewing for viewing in viewings}
         self._now = dict(self._before)
         self._of_user: dict[int, set[str]] = defaultdict(set)
+        self._changed = False
         for viewing in self._before.values():
             self._of_user[viewing.user_id].add(viewing.event_id)
 
@@ -58,14 +57,16 @@ class ViewingTracker:
         ended = {v.event_id for v in self.updated if self._before[v.event_id].ended_at != v.ended_at}
         return ended | {viewing.event_id for viewing in self.begun}
 
-    def apply(self, event: Event) -> None:
-        """Take one event into account; events that say nothing of viewings change nothing."""
+    def apply(self, event: Event) -> bool:
+        """Take one event into account; events that say nothing of viewings change nothing. Returns whether it did."""
+        self._changed = False
         if event.type is EventType.POLLED:
             self._end_poll(event)
         elif event.type in SIGHTINGS:
             self._see(event)
         elif event.type is EventType.FINISHED:
             self._finish(event)
+        return self._changed
 
     def _see(self, event: Event) -> None:
         viewing = self._viewing_at(event)
@@ -132,4 +133,5 @@ class ViewingTracker:
         self._of_user[viewing.user_id].add(viewing.event_id)
 
     def _put(self, viewing: Viewing) -> None:
+        self._changed = self._changed or self._now.get(viewing.event_id) != viewing
         self._now[viewing.event_id] = viewing

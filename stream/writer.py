@@ -1,16 +1,17 @@
 """From the log into the graph: each batch's edges and the offset move in one transaction."""
 
 import logging
+from dataclasses import dataclass, field
 
 from common.errors import RecommenderError
 from graph.errors import ContentRefusedError
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
-from graph.repositories.interactions import Interaction
+from graph.repositories.interactions import Interaction, KnownEvent
 from stream.event_log.base import EventLog
-from stream.events import FEED, LATEST, Event, EventType
+from stream.events import FEED, LATEST, SIGHTINGS, Event, EventType, Outcome
 from stream.metrics import EVENTS_APPLIED
-from stream.viewings import SIGHTINGS, FinishRules, ViewingTracker
+from stream.viewings import FinishRules, ViewingTracker
 
 logger = logging.getLogger(__name__)
 
@@ -115,19 +116,36 @@ def _require_content(error: Exception) -> None:
         raise error
 
 
+@dataclass
+class Applied:
+    """What became of events: of each, by its identity, and how many edges were taken back."""
+
+    removed: int = 0
+    _outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def outcome(self, event: Event) -> Outcome:
+        """What became of one."""
+        return self._outcomes[id(event)]
+
+    def note(self, event: Event, outcome: Outcome) -> None:
+        """Remember what became of one."""
+        self._outcomes[id(event)] = outcome
+
+
 def apply_events(
     batch: IngestTransaction, events: list[Event], rules: FinishRules, part: tuple[int, int] = (0, 1)
-) -> int:
+) -> Applied:
     """Apply events, in their order, within an open batch. Applying one twice is the same as once.
 
-    `part`: which partition of how many a poll's marker among them is of. Returns how many edges were taken back.
+    `part`: which partition of how many a poll's marker among them is of.
     """
+    applied = Applied()
     batch.write_erasures(
         {event.user_id: event.at for event in events if event.type is EventType.ERASED and event.user_id}
     )
-    events = _without_erased(batch, events)
-    removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
-    standing = _standing(batch, events)
+    events = _without_erased(batch, events, applied)
+    applied.removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
+    standing = _standing(batch, events, applied)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
     user_ids = {event.user_id for event in about if event.user_id}
     batch.create_nodes({event.movie_id: (event.title, event.year) for event in about if event.movie_id}, user_ids)
@@ -136,33 +154,53 @@ def apply_events(
         since = min((event.at for event in about), default=LATEST)
         tracker = ViewingTracker(batch.read_viewings(user_ids, since, FEED if polled else None, part), rules)
         for event in standing:
-            tracker.apply(event)
+            changed = tracker.apply(event)
+            applied.note(event, Outcome.APPLIED if changed else Outcome.REPEATED)
         batch.create_viewings(tracker.begun)
         batch.update_viewings(tracker.updated, tracker.told)
-    batch.write_interactions([item for event in about if (item := _interaction(event))])
-    return removed
+    marks = [(event, item) for event in about if (item := _interaction(event))]
+    written = batch.write_interactions([item for _, item in marks])
+    for event, item in marks:
+        applied.note(event, Outcome.APPLIED if item.event_id in written else Outcome.OUTDATED)
+    return applied
 
 
-def _without_erased(batch: IngestTransaction, events: list[Event]) -> list[Event]:
+def _without_erased(batch: IngestTransaction, events: list[Event], applied: Applied) -> list[Event]:
     """The events that may be kept: of an erased user only those from after that was lifted."""
     erased = batch.find_erased({event.user_id for event in events if event.user_id})
-    return [
-        event
-        for event in events
-        if event.type is not EventType.ERASED and not (event.user_id in erased and event.at <= erased[event.user_id])
-    ]
-
-
-def _standing(batch: IngestTransaction, events: list[Event]) -> list[Event]:
-    """The events that can change something: of those with one id the first, if it is not known already."""
-    first: dict[str, Event] = {}
+    kept = []
     for event in events:
-        if event.user_id is not None:
-            first.setdefault(event.key, event)
-    known = batch.find_known_events(sorted(first))
-    return [
-        event for event in events if event.user_id is None or (event is first[event.key] and event.key not in known)
-    ]
+        if event.user_id in erased and event.at <= erased[event.user_id]:
+            applied.note(event, Outcome.ERASED)
+        elif event.type is not EventType.ERASED:
+            kept.append(event)
+    return kept
+
+
+def _standing(batch: IngestTransaction, events: list[Event], applied: Applied) -> list[Event]:
+    """The events that can change something: of those with one id the first, if it is not known already."""
+    about = [event for event in events if event.user_id is not None]
+    known = batch.find_known_events(sorted({event.key for event in about}))
+    standing = []
+    for event in events:
+        if event.user_id is None:
+            standing.append(event)
+        elif (other := known.get(event.key)) is None:
+            known[event.key] = event.as_known()
+            standing.append(event)
+        else:
+            applied.note(event, _outcome_beside(event, other))
+    return standing
+
+
+def _outcome_beside(event: Event, known: KnownEvent) -> Outcome:
+    """What becomes of an event whose id is known."""
+    if known.kind == EventType.UNDONE:
+        return Outcome.UNDONE
+    if event.as_known() == known:
+        return Outcome.REPEATED
+    logger.warning("event %s is dropped: its id is that of another event (%s)", event.key, known.kind)
+    return Outcome.CONFLICT
 
 
 def _interaction(event: Event) -> Interaction | None:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from common.settings import Settings
 from graph.database import Database, Transaction
-from graph.repositories.ingest_transaction import IngestTransaction
+from graph.repositories.ingest_transaction import IngestTransaction, read_known_events
+from graph.repositories.interactions import KnownEvent
 from graph.repositories.recommendations import RecommendationList
 from graph.shapes import Shape, Timestamp
 
@@ -103,6 +104,10 @@ class Ingest:
         """The next offset to apply, by partition; of those of which something is applied."""
         records = self._database.read("read_offsets", source=source)
         return {record["partition"]: record["offset"] for record in records}
+
+    def find_known_events(self, event_ids: list[str]) -> dict[str, KnownEvent]:
+        """What some events are in the graph, of those that left something there."""
+        return read_known_events(self._database.read("find_known_events", eventIds=event_ids, undone=False))
 
     def read_finishes_since(self, after: int, until: int) -> list[Finish]:
         """The latest finish of each user in the batches after one up to another, which is known to be whole."""

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
+from neo4j import Record
+
 from common.times import NEVER, moment_after, text_of, utc_now
 from graph.database import Transaction, native
 from graph.recency import COUNTED_FROM
-from graph.repositories.interactions import Interaction, Viewing
+from graph.repositories.interactions import Interaction, KnownEvent, Viewing
 from graph.repositories.recency import Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
 
@@ -96,13 +98,16 @@ class IngestTransaction:
             self._recency.write_viewings("update_viewings", rows, self.sequence)
             self.note_change({viewing.user_id for viewing in viewings})
 
-    def write_interactions(self, interactions: list[Interaction]) -> None:
+    def write_interactions(self, interactions: list[Interaction]) -> set[str]:
         """Write interactions that are newer than what is stored; of several of one kind and pair the latest counts.
+
+        Returns the event ids of those that were written.
 
         Of ratings the last but one is kept, too, however they come: taking back the last brings it back.
         """
         latest: dict[tuple[str, int, int], Interaction] = {}
         replaced = []
+        written: set[str] = set()
         for item in sorted(interactions, key=lambda item: (item.at, item.event_id)):
             key = item.kind, item.user_id, item.movie_id
             if item.kind == "rated" and key in latest:
@@ -112,19 +117,23 @@ class IngestTransaction:
                 self._recency.see(item.at)
         for kind in ("rated", *MARK_QUERIES):
             if rows := [latest[key].to_row() for key in sorted(latest) if key[0] == kind]:
-                written = self._write(kind, rows)
-                if written:
+                found = self._write(kind, rows)
+                if found:
                     self.note_change({row["userId"] for row in rows})
-                if kind == "rated" and written < len(rows):
+                if kind == "rated" and len(found) < len(rows):
                     replaced += rows
+                written |= found
         if replaced:
             self._transaction.run("keep_replaced_ratings", rows=replaced)
+        return written
 
-    def _write(self, kind: str, rows: list[dict[str, Any]]) -> int:
+    def _write(self, kind: str, rows: list[dict[str, Any]]) -> set[str]:
+        """Event ids of the rows that were written."""
         if kind == "rated":
-            return self._recency.write_ratings(rows)
+            pairs = self._recency.write_ratings(rows)
+            return {row["eventId"] for row in rows if (row["userId"], row["movieId"]) in pairs}
         [record] = self._transaction.run(MARK_QUERIES[kind], rows=rows)
-        return int(record["written"])
+        return set(record["written"])
 
     def undo_events(self, event_ids: list[str]) -> int:
         """Take back events, those that are yet to come included; returns how many edges that took, now or before."""
@@ -182,10 +191,11 @@ class IngestTransaction:
             self.note_change(None)
         return int(record["edges"])
 
-    def find_known_events(self, event_ids: list[str]) -> set[str]:
+    def find_known_events(self, event_ids: list[str]) -> dict[str, KnownEvent]:
         """Those of some events that change nothing any more: taken back, or in the graph already."""
-        records = self._transaction.run("find_known_events", eventIds=event_ids, undone=self._has_undone)
-        return {record["eventId"] for record in records}
+        return read_known_events(
+            self._transaction.run("find_known_events", eventIds=event_ids, undone=self._has_undone)
+        )
 
     def put_movie(self, movie_id: int, title: str, year: int | None, genres: list[str], available: bool) -> bool:
         """Make a movie, or change all that is told of it; returns whether it is new."""
@@ -228,6 +238,16 @@ class IngestTransaction:
             named = self._about is not None and len(self._about) <= NAMED_USERS
             user_ids = sorted(self._about or ()) if named else None
             self._transaction.run("move_sequence", value=self.sequence, userIds=user_ids, keep=KEPT_CHANGES)
+
+
+def read_known_events(records: list[Record]) -> dict[str, KnownEvent]:
+    """Known events by id, from the records of `find_known_events`: what was taken back is that alone."""
+    known: dict[str, KnownEvent] = {}
+    for record in records:
+        found = KnownEvent(record["kind"], record["userId"], record["movieId"], record["value"])
+        if record["kind"] == "undone" or record["eventId"] not in known:
+            known[record["eventId"]] = found
+    return known
 
 
 def _listed_user(entry: tuple[str, RecommendationList]) -> int:

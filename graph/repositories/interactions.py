@@ -57,6 +57,19 @@ class Viewing:
 
 
 @dataclass(frozen=True)
+class KnownEvent:
+    """What an event is in the graph: whose, about which movie, of which kind, and with which stars or like.
+
+    A viewing's beginning is `started`, however it came to be known; of an `undone` event nothing else is known.
+    """
+
+    kind: str
+    user_id: int | None = None
+    movie_id: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class Interaction:
     """A rating (1 to 5 stars as `value`), like (1 or -1), listing or click."""
 

@@ -70,8 +70,8 @@ class Recency:
             finishes.append((pair, datetime.fromisoformat(finished_at)))
         self.add_finishes(finishes)
 
-    def write_ratings(self, rows: Sequence[dict[str, Any]]) -> int:
-        """Write ratings that are newer than what is stored (cypher/write_ratings.cypher); returns how many."""
+    def write_ratings(self, rows: Sequence[dict[str, Any]]) -> set[Pair]:
+        """Write ratings that are newer than what is stored (cypher/write_ratings.cypher); returns whose of what."""
         [record] = self._transaction.run("write_ratings", rows=rows)
         for user_id, movie_id, stars, at, before, before_at, finished_at in record["written"]:
             pair, finished, rated = (user_id, movie_id), moment_of(finished_at), _rated(stars, at)
@@ -79,7 +79,7 @@ class Recency:
                 self._before[pair] = newest_of(finished, _rated(before, before_at))
             self._now[pair] = newest_of(finished, rated)
             self.see(rated)
-        return len(record["written"])
+        return {(row[0], row[1]) for row in record["written"]}
 
     def move(self, moves: Iterable[tuple[int, list[tuple[str | None, str | None]]]]) -> None:
         """Persons who were not looked up count with other moments for some movies: before and after, as text."""

@@ -48,6 +48,7 @@ PROBLEMS: Responses = {
         "headers": _RETRY,
     },
 }
+CONFLICT_PROBLEM: Responses = {"409": {"description": "An eventId is that of another event", "content": _CONTENT}}
 PATH_PROBLEMS: Responses = {"404": {"description": "There is no such thing", "content": _CONTENT}}
 BODY_PROBLEMS: Responses = {
     "413": {"description": "The body is too large", "content": _CONTENT},
@@ -113,6 +114,11 @@ def refuse_fields(errors: list[FieldProblem]) -> NoReturn:
     abort(_fields_response(errors))
 
 
+def refuse_conflicts(errors: list[FieldProblem]) -> NoReturn:
+    """Answer 409 for what contradicts something that was sent before."""
+    abort(_fields_response(errors, HTTPStatus.CONFLICT))
+
+
 def register_error_handlers(app: Flask) -> None:
     """Answer every error with a problem document."""
 
@@ -134,9 +140,9 @@ def register_error_handlers(app: Flask) -> None:
         return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the log has it")
 
 
-def _fields_response(errors: list[FieldProblem]) -> Response:
+def _fields_response(errors: list[FieldProblem], status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY) -> Response:
     detail = "; ".join(f"{field.name}: {field.detail}" for field in errors[:5])
-    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors[:LISTED_ERRORS])
+    return problem_response(status, detail, errors[:LISTED_ERRORS])
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -10,7 +10,7 @@ from graph.repositories.recommendations import RecommendationList
 from graph.shapes import Shape
 from service.schemas.base import Body
 from service.schemas.parameters import MovieId, UserId
-from stream.events import API, FEED, Event, EventType, Moment
+from stream.events import API, FEED, Event, EventType, Moment, Outcome
 
 DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 
@@ -113,9 +113,24 @@ class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_le
     def _as_list(cls, body: object) -> object:
         return [body] if isinstance(body, dict) else body
 
+    def places_of_ids(self) -> dict[str, list[int]]:
+        """Where in the request each eventId is that the client gave."""
+        places: dict[str, list[int]] = {}
+        for place, event in enumerate(self.root):
+            if event.event_id is not None:
+                places.setdefault(event.event_id, []).append(place)
+        return places
+
     def places_after(self, latest: datetime) -> list[int]:
         """Which events have a later moment."""
         return [place for place, event in enumerate(self.root) if event.at is not None and event.at > latest]
+
+
+OUTCOMES = (
+    "applied: the graph has changed; repeated: what it says is in the graph already; outdated: something newer is "
+    "stored, or came with it; undone: it was taken back, perhaps before it came; erased: nothing is kept of its user; "
+    "logged: Neo4j is away, and it will be applied; conflict: its id was given to another event at the same moment"
+)
 
 
 class EventResult(Shape):
@@ -123,9 +138,8 @@ class EventResult(Shape):
 
     event_id: str
     received: Literal[True] = Field(True, description="It is on the durable log")
-    applied: bool = Field(
-        description="It is in the graph; false while Neo4j is away, then it will follow, and for an erased user"
-    )
+    applied: bool = Field(description="It changed the graph just now, or is in it already")
+    outcome: Outcome = Field(description=OUTCOMES)
     recommendations: RecommendationList | None = Field(None, description="Fresh ones, for a finished event")
     recommendations_url: str | None = Field(None, description="Where they are, for users past the first 20")
 

@@ -16,40 +16,45 @@ from service.capacity.executor import DeadlineError, OverloadedError
 from service.capacity.single_flight import NoAnswerError, result_of
 from service.components import Components, Write, components
 from service.http.policy import writes
-from service.http.problems import refuse_fields
+from service.http.problems import CONFLICT_PROBLEM, refuse_conflicts, refuse_fields
 from service.http.responses import Reply, reply
-from stream.events import API, Event, EventType
+from stream.events import API, Event, EventType, Outcome
+from stream.writer import Applied
 
 logger = logging.getLogger(__name__)
 
 # What is on the log by then is applied by the worker, or becomes a dead letter.
 NOT_APPLIED = (DatabaseUnavailableError, DatabaseRefusedError, ContentRefusedError)
+IN_GRAPH = {Outcome.APPLIED, Outcome.REPEATED}
 # Lists are made for so many users of one request; for the others the answer says where to get them.
 LISTED_USERS = 20
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")])
 
 
-@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults})
+@blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults, **CONFLICT_PROBLEM})
 @writes(leads_to={"events_undo": {"eventId": "/results/0/eventId"}})
 def receive(body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 
-    200: in the graph. 202: on the durable log while Neo4j is away; it will be applied. 422: nothing of the request is
-    taken. The same eventId twice is one event.
+    200: what became of each. 202: on the durable log while Neo4j is away; it will be applied. The same eventId with the
+    same content, `at` aside, is one event. 409: with other content. 409 and 422: nothing of the request is taken.
     """
     access = components()
     now = utc_now()
     _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
-    events = access.log.append([event.to_event(now, str(uuid.uuid4())) for event in body.root])
+    new = [event.to_event(now, str(uuid.uuid4())) for event in body.root]
+    _refuse_conflicts(access, body, new)
+    events = access.log.append(new)
     try:
-        erased = access.writes.write(Write(events=events), access.budget.apply)
+        applied = access.writes.write(Write(events=events), access.budget.apply)
     except NOT_APPLIED as error:
         logger.warning("events are logged, not applied yet: %s", error)
-        return reply(schemas.EventResults(results=[_result(event, applied=False) for event in events]), 202)
-    lists = _recommend(access, [event for event in events if event.user_id not in erased])
-    results = [_result(event, applied=event.user_id not in erased, lists=lists) for event in events]
+        return reply(schemas.EventResults(results=[_result(event, Outcome.LOGGED) for event in events]), 202)
+    outcomes = [applied.outcome(event) for event in events]
+    lists = _recommend(access, [event for event, outcome in zip(events, outcomes, strict=True) if outcome in IN_GRAPH])
+    results = [_result(event, outcome, lists) for event, outcome in zip(events, outcomes, strict=True)]
     return reply(schemas.EventResults(results=results))
 
 
@@ -71,7 +76,7 @@ def undo(path: schemas.EventPath) -> Reply:
     )
     events = access.log.append([undone])
     try:
-        effects = access.apply(events)
+        effects = access.apply(events).removed
     except NOT_APPLIED as error:
         logger.warning("an event is taken back on the log, not in the graph yet: %s", error)
         return reply(schemas.UndoneEvent(event_id=path.event_id, applied=False, effects=None), 202)
@@ -86,6 +91,24 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
             "check the client's clock, or leave at out"
         )
         refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
+
+
+def _refuse_conflicts(access: Components, body: schemas.EventsBody, events: list[Event]) -> None:
+    """Refuse all events if one has an id of another one, be that in the graph or in the same request."""
+    places = body.places_of_ids()
+    if not places:
+        return
+    try:
+        known = access.ingest.find_known_events(sorted(places))
+    except NOT_APPLIED:  # it is looked at again when they are applied
+        known = {}
+    conflicts = []
+    for event_id, own in places.items():
+        first = known.get(event_id, events[own[0]].as_known())
+        conflicts += [(place, event_id) for place in own if events[place].as_known() != first]
+    if conflicts:
+        detail = "eventId {!r} is that of another event: give this one an id of its own"
+        refuse_conflicts([schemas.FieldProblem(name=f"{p}.eventId", detail=detail.format(i)) for p, i in conflicts])
 
 
 def _require_room(access: Components) -> None:
@@ -122,20 +145,20 @@ def _list_after_finishes(access: Components, events: list[Event]) -> dict[int, s
     return lists
 
 
-def _log_failure(stored: Future[set[int]]) -> None:
+def _log_failure(stored: Future[Applied]) -> None:
     """What is not stored here the worker makes again."""
     if error := stored.exception():
         logger.warning("a list is answered, not stored: %s", error)
 
 
 def _result(
-    event: Event, *, applied: bool, lists: dict[int, schemas.RecommendationList] | None = None
+    event: Event, outcome: Outcome, lists: dict[int, schemas.RecommendationList] | None = None
 ) -> schemas.EventResult:
     user_id = event.user_id or 0
-    result = schemas.EventResult(event_id=event.key, applied=applied)
+    result = schemas.EventResult(event_id=event.key, applied=outcome in IN_GRAPH, outcome=outcome)
     if not _is_finish(event):
         return result
-    listed = (lists or {}).get(user_id)
+    listed = (lists or {}).get(user_id) if result.applied else None
     url = None if listed else url_for("users.recommend", userId=user_id)
     return result.model_copy(update={"recommendations": listed, "recommendations_url": url})
 

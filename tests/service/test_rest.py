@@ -227,6 +227,67 @@ def test_the_same_event_twice_is_one_event(get: Get, post: Get) -> None:
     assert [entry["eventId"] for entry in history].count("twice-8") == 1
 
 
+EVENTS_OF_ONE_ID = [
+    {"userId": 700_101, "movieId": 260, "type": "finished"},
+    {"userId": 700_102, "movieId": 260, "type": "finished"},
+    {"userId": 700_101, "movieId": 1, "type": "finished"},
+    {"userId": 700_101, "movieId": 260, "type": "started"},
+    {"userId": 700_101, "movieId": 260, "type": "rated", "rating": 4},
+    {"userId": 700_101, "movieId": 260, "type": "rated", "rating": 4.5},
+    {"userId": 700_101, "movieId": 260, "type": "liked"},
+    {"userId": 700_101, "movieId": 260, "type": "liked", "value": -1},
+    {"userId": 700_101, "movieId": 260, "type": "listed"},
+    {"userId": 700_101, "movieId": 260, "type": "clicked"},
+]
+
+
+@pytest.mark.parametrize("first", range(len(EVENTS_OF_ONE_ID)))
+def test_an_id_that_is_another_events_is_refused_and_nothing_is_taken(get: Get, post: Get, first: int) -> None:
+    """Whatever else differs: user, movie, type, stars or value."""
+    events = [event | {"eventId": f"one id {first}".replace(" ", "-")} for event in EVENTS_OF_ONE_ID]
+    known, others = events[first], events[:first] + events[first + 1 :]
+    [result] = post("/v1/events", known)["results"]
+    assert result["applied"]
+    bystander = {"userId": 700_102, "movieId": 318, "type": "finished"}
+    for other in others:
+        for body, name in ((other, "0.eventId"), ([bystander, other], "1.eventId")):
+            problem = post("/v1/events", body, status=409)
+            assert [error["name"] for error in problem["errors"]] == [name]
+            assert known["eventId"] in problem["detail"]
+            assert "recommendations" not in problem
+    assert 318 not in {entry["movieId"] for entry in get("/v1/users/{userId}/history", userId=700_102)["history"]}
+    [again] = post("/v1/events", known)["results"]
+    assert (again["applied"], again["outcome"]) == (True, "repeated")
+    if again["recommendations"]:
+        assert again["recommendations"]["userId"] == known["userId"]
+
+
+def test_two_events_of_one_id_in_a_request_are_refused(get: Get, post: Get) -> None:
+    events = [{"userId": user, "movieId": 260, "type": "finished", "eventId": "both"} for user in (700_103, 700_104)]
+    problem = post("/v1/events", events, status=409)
+    assert [error["name"] for error in problem["errors"]] == ["1.eventId"]
+    assert get("/v1/users/{userId}/history", userId=700_103)["history"] == []
+
+
+def test_each_event_says_what_became_of_it(contract: Contract, post: Get) -> None:
+    def outcomes(*events: dict[str, Any]) -> list[tuple[str, bool]]:
+        of_one = [{"userId": 700_105, "movieId": 260} | event for event in events]
+        return [(result["outcome"], result["applied"]) for result in post("/v1/events", of_one)["results"]]
+
+    late, early = ({"type": "rated", "rating": stars, "at": f"2026-0{stars}-01T00:00:00Z"} for stars in (5, 4))
+    finish = {"type": "finished", "eventId": "finish-105"}
+    assert outcomes(late, finish, finish) == [("applied", True), ("applied", True), ("repeated", True)]
+    assert outcomes(early, finish | {"at": "2026-11-01T20:00:00Z"}) == [("outdated", False), ("repeated", True)]
+    assert outcomes({"type": "clicked"}, {"type": "clicked", "at": "2026-01-01T00:00:00Z"}) == [
+        ("applied", True),
+        ("outdated", False),
+    ]
+    contract.call("delete", "/v1/events/in-advance")
+    assert outcomes({"type": "liked", "eventId": "in-advance"}) == [("undone", False)]
+    contract.call("delete", "/v1/users/700105")
+    assert outcomes({"type": "liked"}) == [("erased", False)]
+
+
 def test_not_interested_takes_effect_at_once(get: Get, post: Get) -> None:
     first = get(RECOMMENDATIONS, "?limit=1", userId=9)["recommendations"][0]["movieId"]
     post("/v1/events", {"userId": 9, "movieId": first, "type": "liked", "value": -1})

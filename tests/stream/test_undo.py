@@ -30,7 +30,7 @@ def apply(database: Database, *batches: list[Event]) -> int:
     """Effects of what the last batch took back."""
     effects = 0
     for events in batches:
-        effects = Ingest(database).transact(lambda batch: apply_events(batch, events, FinishRules()))  # noqa: B023
+        effects = Ingest(database).transact(lambda batch: apply_events(batch, events, FinishRules()).removed)  # noqa: B023
     return effects
 
 
