@@ -11,10 +11,11 @@ from engine.dataset import remove_other_datasets, use_dataset
 from engine.forgetting import forget_users
 from engine.training import fit_once
 from engine.versions import Archive
+from graph.backup import TAKEN
 from graph.contents import read_present
 from graph.server.process import EmbeddedServer
 from loader.database.next_database import NextDatabase, require_same_catalogue
-from loader.runs import TAKEN, only_load, timed
+from loader.runs import only_load, timed
 from loader.staging.report import Teller, stage_checked
 
 

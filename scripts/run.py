@@ -1,7 +1,7 @@
 """`make run`: everything on one machine, from ratings to live recommendations, until Ctrl-C.
 
 The parts are the same commands that docker-compose.yml runs. A part that dies is started again; parts that outlived
-a killed run are ended first.
+a killed run are ended first. A second run on the same folders is refused before it touches anything.
 """
 
 import json
@@ -11,10 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
-import psutil
 import requests
 
 from common.background import BackgroundLoops
@@ -23,7 +22,9 @@ from common.settings import ROOT, Settings
 from graph.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
+from scripts.parts import Part, end_leftovers, end_processes
 from scripts.rehearsal import rehearse_finish
+from scripts.run_lock import only_run
 from stream.simulator import PATH
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
@@ -46,36 +47,6 @@ Following the live feed; Ctrl-C stops everything.
 
 OPEN = "open: nobody needs a key (RECOMMENDER_OPEN=1)"
 CLOSED = "writes need a key, and once there is one, all else, too: python -m service keys add NAME --scope write"
-
-
-class Part:
-    """One process of the system, its output in a log file."""
-
-    def __init__(self, name: str, command: list[str], environment: dict[str, str], logs: Path) -> None:
-        self.name = name
-        self._command = command
-        self._environment = {**os.environ, **environment}
-        self.log = logs / f"{name}.log"
-        self.process = self._start()
-
-    def _start(self) -> psutil.Popen:
-        with self.log.open("ab") as log:
-            return psutil.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches this program alone, which stops the parts in order
-            )
-
-    def revive(self) -> bool:
-        """Start the process again if it has ended; returns whether it had."""
-        if self.process.poll() is None:
-            return False
-        self.process = self._start()
-        return True
 
 
 class System:
@@ -194,34 +165,6 @@ def await_ready(url: str, seconds: float, path: str = "/health/ready") -> None:
     raise RecommenderError(f"{url} is not ready after {seconds:g} s: see the log of the service")
 
 
-def end_leftovers(file: Path, seconds: float) -> None:
-    """End what an earlier run, killed itself, left running; by force after so many seconds."""
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return
-    left = []
-    for pid, created in known:
-        if psutil.pid_exists(pid) and abs((process := psutil.Process(pid)).create_time() - created) < 1:
-            left.append(process)
-    end_processes(left, seconds)
-    file.unlink()
-
-
-def end_processes(processes: list[psutil.Process], seconds: float) -> None:
-    """End processes and their children; by force after so many seconds."""
-    family = []
-    for process in processes:
-        try:
-            family += [process, *process.children(recursive=True)]
-            process.terminate()
-        except psutil.NoSuchProcess:
-            continue
-    _, alive = psutil.wait_procs(family, seconds)
-    for process in alive:
-        process.kill()
-
-
 def follow(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(kind, data) of all that the service pushes, for ever; reconnects and resumes by itself."""
     last = ""
@@ -279,22 +222,25 @@ def main() -> int:
     for name in (signal.SIGINT, signal.SIGTERM):  # a shell's background job begins with SIGINT ignored
         signal.signal(name, signal.default_int_handler)
     system: System | None = None
-    try:
-        system = System(Settings.from_environment())
-        system.start()
-        say(system.banner())
-        for kind, data in follow(system.url):
-            print(describe(kind, data), flush=True)
-    except KeyboardInterrupt:
-        say("\nStopping …")
-    except RecommenderError as error:
-        say(f"Error: {error}")
-        return 1
-    finally:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.SIG_IGN)
-        if system is not None:
-            system.stop()
+    with ExitStack() as lock:
+        try:
+            settings = Settings.from_environment()
+            lock.enter_context(only_run(settings))
+            system = System(settings)
+            system.start()
+            say(system.banner())
+            for kind, data in follow(system.url):
+                print(describe(kind, data), flush=True)
+        except KeyboardInterrupt:
+            say("\nStopping …")
+        except RecommenderError as error:
+            say(f"Error: {error}")
+            return 1
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(name, signal.SIG_IGN)
+            if system is not None:
+                system.stop()
     return 0
 
 

@@ -101,14 +101,19 @@ class Leadership:
     def __init__(self, log: EventLog, feed_url: str) -> None:
         self._log = log
         self._feed_url = feed_url
-        self._leads = False
+        self._leads: bool | None = None
 
     def step(self) -> float:
         """Ask once; returns the seconds until it must be asked again."""
-        if self._log.lead() is not self._leads:
-            self._leads = not self._leads
-            logger.info("this worker %s", f"leads: it polls {self._feed_url}" if self._leads else "leads no more")
+        before, self._leads = self._leads, self._log.lead()
+        if self._leads is not before:
+            logger.info("this worker %s", self._describe(before))
         return LEAD_SECONDS
+
+    def _describe(self, before: bool | None) -> str:
+        if self._leads:
+            return f"leads: it polls {self._feed_url}"
+        return "leads no more" if before else "stands by: it applies events, and leads when no other worker does"
 
 
 class Led:

@@ -19,7 +19,8 @@ from conftest import RunningSystem, wait_until
 
 from graph.database import Database
 from graph.server.process import EmbeddedServer
-from scripts.run import end_leftovers, follow
+from scripts.parts import end_leftovers
+from scripts.run import follow
 from service.push.change_feed import FRESH_SECONDS
 
 

@@ -93,6 +93,11 @@ class Home:
         """Held by a bulk load, backup or restore."""
         return self.path / "load.lock"
 
+    @property
+    def run_lock(self) -> Path:
+        """Held by `make run`, which stops the server in the end."""
+        return self.path / "run.lock"
+
     def store(self, name: str) -> Path:
         """One of the folders of databases that can be served."""
         return self.path / "stores" / name

@@ -11,6 +11,7 @@ import pytest
 from live_edges import LIVE, let_one_of_each_kind_happen
 from loader_tools import WRONG_STATISTICS, load, load_apart, read, run_loader, start_loader, write_netflix
 
+from common.files import exclusive
 from common.settings import Settings
 from graph.database import Database
 from graph.repositories.ingest import Ingest, Position
@@ -18,6 +19,7 @@ from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.process import EmbeddedServer
+from scripts.sandbox import sandbox_settings
 
 RATINGS = "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating, toString(r.at)"
 EVERYTHING = "MATCH (n) RETURN labels(n)[0], count(*)"
@@ -129,6 +131,15 @@ def test_an_import_that_fails_leaves_the_serving_database(
     assert "is full: free some room" in failed.stderr
     if before is not None:
         assert read(own, EVERYTHING) == before
+
+
+def test_a_load_beside_a_backup_or_restore_is_refused(tmp_path: Path, netflix: Path) -> None:
+    settings = sandbox_settings(tmp_path)
+    home = EmbeddedServer.of(settings).home
+    home.create()
+    with exclusive(home.load_lock):
+        refused = run_loader(settings, "bulk", netflix)
+    assert (refused.exit_code, "a load, backup or restore is running: wait" in refused.stderr) == (1, True)
 
 
 def test_a_second_load_at_once_is_refused_and_ctrl_c_stops_the_first(own: Settings, netflix: Path) -> None:
