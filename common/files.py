@@ -1,9 +1,14 @@
-"""Files that are whole or not there, and locks between processes: the system's, which end with the process."""
+"""Files that are private, files that are whole or not there, and locks between processes.
+
+What we keep tells who watched what, so nobody else may read it, whatever the umask. Locks are the system's: they end
+with the process.
+"""
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import RecommenderError
@@ -13,14 +18,34 @@ class LockedError(RecommenderError):
     """Another process does what only one may do."""
 
 
-def write_durably(file: Path, text: str, mode: int = 0o666) -> None:
-    """Write a whole file so that a reader, also after a crash, finds the old text or the new one.
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and the parents that it lacks, for ourselves alone. One that is there stays as it is."""
+    if not folder.is_dir():
+        make_private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
-    It has the mode (less the umask) before anything is in it.
+
+def keep_private(path: Path) -> None:
+    """Take a file or folder of an earlier version, or of other hands, away from group and others.
+
+    Nothing happens if it is not there or not ours, or if it is a folder that all share (sticky, as /tmp is).
     """
+    with suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077 and not mode & stat.S_ISVTX:
+            path.chmod(mode & 0o700)
+
+
+def open_privately(file: str, flags: int) -> int:
+    """The `opener` of files for ourselves alone."""
+    return os.open(file, flags, 0o600)
+
+
+def write_durably(file: Path, text: str) -> None:
+    """Write a whole file, private, so that a reader, also after a crash, finds the old text or the new one."""
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)
-    partial.touch(mode, exist_ok=False)
+    partial.touch(0o600, exist_ok=False)
     with partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -31,8 +56,8 @@ def write_durably(file: Path, text: str, mode: int = 0o666) -> None:
 @contextmanager
 def exclusive(file: Path, taken: str | None = None) -> Iterator[None]:
     """Hold a lock file. Another holder is waited for, or, given the text of the error, refused with LockedError."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as stream:
+    make_private_folder(file.parent)
+    with open(file, "a", opener=open_privately) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | (fcntl.LOCK_NB if taken else 0))
         except BlockingIOError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from common.budget import Budget
 from common.errors import SettingsError
+from common.files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -112,7 +113,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read and check the settings.
+        """Read and check the settings; a data folder that others can look into is closed to them.
 
         Raises SettingsError, naming each variable, for unknown `RECOMMENDER_*` names and values out of bounds.
         """
@@ -121,9 +122,11 @@ class Settings(BaseModel):
             name: value for name, value in environment.items() if name in known or name.startswith("RECOMMENDER_")
         }
         try:
-            return cls.model_validate({name: value for name, value in values.items() if value != ""})
+            settings = cls.model_validate({name: value for name, value in values.items() if value != ""})
         except ValidationError as error:
             raise SettingsError("; ".join(_explain(problem, known) for problem in error.errors())) from None
+        keep_private(settings.data)  # every program begins here
+        return settings
 
     @property
     def bolt_uri(self) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from tqdm import tqdm
 
 from common.errors import RecommenderError
+from common.files import make_private_folder
 from common.settings import Settings
 from common.times import utc_now
 from engine.backtest import Judge
@@ -47,7 +48,7 @@ class Archive:
 
     def save(self, fitted: FittedModel) -> None:
         """Keep a version's edges."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         unfinished = self._file(fitted.model.version).with_suffix(".part")
         fitted.edges.write_parquet(unfinished)
         unfinished.replace(self._file(fitted.model.version))

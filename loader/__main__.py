@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from common.commands import CommandGroup, progress_bar
+from common.files import open_privately
 from common.logs import start_logging
 from common.settings import Settings
 from common.times import utc_now
@@ -168,7 +169,8 @@ def synthesize_command(folder: Path, users: int, movies: int, ratings: int, seed
 def print_report(report: Report, rejects_file: Path | None, *, as_json: bool) -> None:
     """Print where all lines went, on stdout; name the first rejected ones, on stderr."""
     if rejects_file:
-        shutil.copyfile(report.rejects_file, rejects_file)
+        with report.rejects_file.open("rb") as kept, open(rejects_file, "wb", opener=open_privately) as copy:
+            shutil.copyfileobj(kept, copy)
     if as_json:
         accounts = {kind: asdict(account) for kind, account in sorted(report.accounts.items())}
         rejects = [asdict(reject) for reject in report.rejects]

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from common.commands import progress_bar
 from common.errors import RecommenderError
+from common.files import make_private_folder
 from common.settings import Settings
 from graph.database import Database
 from graph.repositories.export import Export
@@ -101,7 +102,8 @@ def _new_content(folder: Path) -> Iterator[Path]:
         raise RecommenderError(f"{folder} exists and is not empty: name another folder")
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    make_private_folder(partial.parent)
+    partial.mkdir(mode=0o700)
     try:
         yield partial
         partial.rename(folder)  # takes the place of an empty one

@@ -18,6 +18,7 @@ import requests
 
 from common.background import BackgroundLoops
 from common.errors import RecommenderError
+from common.files import make_private_folder
 from common.settings import ROOT, Settings
 from graph.contents import holds_ratings
 from graph.server.ports import require_free_port
@@ -115,7 +116,7 @@ class System:
 
     def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        make_private_folder(logs)
         self._parts += [
             Part(name, [sys.executable, "-m", *self._commands[name]], self._environment, logs) for name in names
         ]

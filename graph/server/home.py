@@ -1,13 +1,17 @@
 """The home folder of one embedded Neo4j: its configuration, password and process file."""
 
 import os
+import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from common.files import keep_private, make_private_folder, open_privately
 from graph.credentials import password_file, read_kept_password
 from graph.errors import ServerError
 
@@ -135,8 +139,9 @@ class Home:
             raise ServerError(
                 f"{self.path} is no home of ours (it has other files): set NEO4J_HOME to an empty or new folder"
             )
+        keep_private(self.path)
         for name in ("conf", "logs", "run", "plugins", "import"):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path / name)
         self._marker.touch()
         if not self.data.exists():
             if self.data.is_symlink():
@@ -144,7 +149,7 @@ class Home:
                     f"{self.data} leads to {self.data.resolve()}, which is gone: put it back, or load again"
                 )
             store = store or self.store(FIRST_STORE)
-            store.mkdir(parents=True)
+            make_private_folder(store)
             self.link_store(store)
         if not (file := password_file(self.path)).is_file():
             file.touch(mode=0o600)
@@ -153,7 +158,7 @@ class Home:
     def link_store(self, store: Path) -> None:
         """Let `data` lead to a store from now on. The server must be down."""
         if self.data.is_dir() and not self.data.is_symlink():  # as homes were made at first
-            self.store(FIRST_STORE).parent.mkdir(exist_ok=True)
+            make_private_folder(self.store(FIRST_STORE).parent)
             self.data.rename(self.store(FIRST_STORE))
         link = self.path / "data.next"
         link.unlink(missing_ok=True)
@@ -170,9 +175,24 @@ class Home:
         """The password of user `neo4j`. Raises ServerError if this home was never made."""
         return read_kept_password(self.path)
 
+    @contextmanager
+    def password_argument(self) -> Iterator[str]:
+        """The password for Neo4j's admin tool: an argument that names a file, since all can see a process's arguments.
+
+        The tool (picocli) reads a file of words, with quotes and backslashes; a first @ is doubled.
+        """
+        file = self.path / "first-password"
+        word = re.sub(r'(["\\])', r"\\\1", re.sub("^@", "@@", self.password()))
+        try:
+            with open(file, "w", encoding="utf-8", opener=open_privately) as stream:
+                stream.write(f'"{word}"')
+            yield f"@{file}"
+        finally:
+            file.unlink(missing_ok=True)
+
     def write_configuration(self, bolt_port: int, http_port: int, memory: Memory) -> None:
         """Write `neo4j.conf`."""
-        self.conf.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.conf)
         text = CONFIGURATION.format(
             bolt_port=bolt_port,
             http_port=http_port,

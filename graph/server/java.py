@@ -9,6 +9,10 @@ from pathlib import Path
 from graph.errors import ServerError
 
 SUPPORTED = (17, 21)
+OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+# The parallel collector: nobody waits for an answer, and it leaves a fifth more to the import.
+# Files of arguments are read as UTF-8.
+ADMIN_TOOL = ("-XX:+UseParallelGC", "-Dfile.encoding=UTF-8", "org.neo4j.cli.AdminTool")
 
 
 def find_java() -> Path:

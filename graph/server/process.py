@@ -20,7 +20,7 @@ from graph.errors import ServerError
 from graph.schema import SchemaError, apply_schema
 from graph.server.home import FIRST_STORE, MEGABYTE, Home, Memory
 from graph.server.jars import class_archive, ensure_jars
-from graph.server.java import find_java
+from graph.server.java import ADMIN_TOOL, OPENED_PACKAGES, find_java
 from graph.server.ports import answers, free_ports, require_free_port
 
 START_SECONDS = 180
@@ -28,7 +28,6 @@ STOP_SECONDS = 120
 NO_PORT = 0  # of the admin tool
 LEAST_ROOM = 128 * MEGABYTE
 FULL_DISK = ("No space left on device", "out of disk space")
-OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
 @dataclass(frozen=True)
@@ -150,8 +149,7 @@ class EmbeddedServer:
 
         It counts as what is running here, so that `down` ends it if we do not live to. Raises ServerError if it fails.
         """
-        # The parallel collector: nobody waits for an answer, and it leaves a fifth more to the import.
-        command = [*self._java(heap), "-XX:+UseParallelGC", "org.neo4j.cli.AdminTool", *arguments]
+        command = [*self._java(heap), *ADMIN_TOOL, *arguments]
         environment = {**os.environ, "NEO4J_HOME": str(self.home.path), "NEO4J_CONF": str(self.home.conf)}
         errors = self.home.path / "logs" / "admin.log"
         with (
@@ -176,7 +174,8 @@ class EmbeddedServer:
         memory = memory or Memory.of_machine()
         self.home.write_configuration(bolt_port, http_port, memory)
         if not (self.home.data / "databases" / "system").is_dir():
-            self.admin("dbms", "set-initial-password", "--", self.home.password())
+            with self.home.password_argument() as password:
+                self.admin("dbms", "set-initial-password", "--", password)
         server = self._spawn(bolt_port, http_port, memory)
         try:
             self._complete(server)
@@ -274,7 +273,7 @@ def _start_detached(command: list[str], console: Path) -> int:
     log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     files = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(console), log, 0o666),
+        (os.POSIX_SPAWN_OPEN, 1, str(console), log, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from common.files import open_privately
+
 LONGEST_LINE = 1 << 16
 # Signs of what is wrong that people are shown.
 LONGEST_SHOWN = 200
@@ -47,7 +49,9 @@ class Rejects:
 
     def __enter__(self) -> Self:
         self._stream = (
-            self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="") if self.path else None
+            open(self.path, "w", encoding="utf-8", errors="surrogateescape", newline="", opener=open_privately)
+            if self.path
+            else None
         )
         if self._stream:
             self._writer = csv.writer(self._stream)

@@ -12,6 +12,7 @@ import polars as pl
 
 from common.commands import progress_bar
 from common.errors import RecommenderError
+from common.files import make_private_folder
 from common.times import NEVER
 from engine.dataset import LAYOUT, Dataset, DatasetError, Manifest
 from engine.shards import Shard, write_movies, write_table
@@ -66,7 +67,7 @@ def partial_dataset(staging: Path) -> Iterator[Dataset]:
     """A data set to be written, which is removed in the end if it did not take another's place."""
     partial = Dataset(staging / PARTIAL)
     partial.remove()
-    partial.folder.mkdir(parents=True)
+    make_private_folder(partial.folder)
     try:
         yield partial
     finally:

@@ -142,4 +142,4 @@ def _read_if_there(file: Path) -> list[Key]:
 
 
 def _write_keys(file: Path, keys: Sequence[Key]) -> None:
-    write_durably(file, KeyFile(keys=list(keys)).model_dump_json(by_alias=True, indent=2) + "\n", mode=0o600)
+    write_durably(file, KeyFile(keys=list(keys)).model_dump_json(by_alias=True, indent=2) + "\n")

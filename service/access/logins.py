@@ -45,7 +45,7 @@ class Logins:
         try:
             with exclusive(self._secret_file.with_suffix(".lock")):
                 if not self._secret_file.exists():
-                    write_durably(self._secret_file, secrets.token_hex(32), mode=0o600)
+                    write_durably(self._secret_file, secrets.token_hex(32))
                 secret = self._secret_file.read_text(encoding="utf-8")
         except (OSError, UnicodeError) as error:
             raise KeysError(f"the secret that signs logins cannot be read: {error}") from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from common.files import make_private_folder
 from service.access.keys import MOST_KEYS, KeysError
 
 MINUTE = 60.0
@@ -66,7 +67,7 @@ class RateLimiter:
     def _opened(self) -> tuple[int, mmap.mmap]:
         size = MOST_KEYS * CELL.size
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._file.parent)
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.posix_fallocate(descriptor, 0, size)  # on a full disk an error now, not a signal later
             return descriptor, mmap.mmap(descriptor, size)

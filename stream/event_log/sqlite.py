@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from common.files import LockedError, exclusive
+from common.files import LockedError, exclusive, keep_private, make_private_folder
 from common.times import utc_now
 from stream.event_log.base import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
 from stream.events import Event
@@ -40,6 +40,10 @@ class SqliteEventLog:
         self._clock = clock
         self._lead: ExitStack | None = None
         try:
+            make_private_folder(path.parent)
+            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+            for file in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+                keep_private(file)
             # SQLite refuses, without waiting, the second who turns a new file into one with a WAL.
             with exclusive(path.with_name(f"{path.name}.lock")), self._connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")

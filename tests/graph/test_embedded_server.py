@@ -1,9 +1,11 @@
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -163,3 +165,29 @@ def test_a_server_that_ends_while_starting_tells_its_own_words(
 def test_without_a_home_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="python -m graph up"):
         Home(tmp_path / "nothing").password()
+
+
+def test_first_password_is_no_argument(server: EmbeddedServer) -> None:
+    password = "@p\"a's\\s #wörd€ -1"
+    seen: list[str] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    seen.extend(child.cmdline())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        running = server.up(*free_ports(2), password=password)
+        with server.connect(running) as database:
+            assert database.is_reachable()
+    finally:
+        ended.set()
+        watcher.join()
+        server.down()
+    assert "set-initial-password" in seen
+    assert not [argument for argument in seen if password in argument]
+    assert not list(server.home.path.glob("first-password*"))
