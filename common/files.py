@@ -1,6 +1,6 @@
 """Files that are private, files that are whole or not there, and locks between processes.
 
-What we keep tells who watched what, so nobody else may read it, whatever the umask. Locks are the system's: they end
+What we keep shows who watched what, so nobody else may read it, whatever the umask. Locks are the system's: they end
 with the process.
 """
 
