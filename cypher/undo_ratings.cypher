@@ -3,6 +3,7 @@
 UNWIND $eventIds AS eventId
 MATCH (event:Undone {eventId: eventId})
 MATCH (:User)-[rated:RATED {eventId: eventId}]->(movie:Movie)
+USING INDEX SEEK rated:RATED(eventId)
 SET event.effects = coalesce(event.effects, 0) + 1
 WITH rated, movie, rated.rating AS undone,
      CASE WHEN EXISTS { (:Undone {eventId: rated.priorEventId}) } THEN null ELSE rated.priorRating END AS prior

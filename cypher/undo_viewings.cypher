@@ -4,6 +4,7 @@ CALL () {
   UNWIND $eventIds AS eventId
   MATCH (undone:Undone {eventId: eventId})
   MATCH (user:User)-[viewing:WATCHED {eventId: eventId}]->(movie:Movie)
+  USING INDEX SEEK viewing:WATCHED(eventId)
   CALL (user, viewing, movie) {
     MATCH (user)-[hit:RECOMMENDED]->(movie)
     WHERE hit.hitAt = viewing.startedAt
@@ -19,6 +20,7 @@ CALL () {
   UNWIND $eventIds AS eventId
   MATCH (undone:Undone {eventId: eventId})
   MATCH (:User)-[viewing:WATCHED {finishId: eventId}]->(:Movie)
+  USING INDEX SEEK viewing:WATCHED(finishId)
   SET viewing.pollsSinceSeen = 0, undone.effects = coalesce(undone.effects, 0) + 1
   REMOVE viewing.finishedAt, viewing.finishId
   RETURN count(*) AS reopened

@@ -6,6 +6,7 @@
 //   counted for the movie, or null; moments as text)
 UNWIND $viewings AS row
 MATCH (user:User)-[viewing:WATCHED {eventId: row.eventId}]->(movie:Movie)
+USING INDEX SEEK viewing:WATCHED(eventId)
 CALL (row, user, movie) {
   WITH row, user, movie
   WHERE row.finishedAt IS NOT NULL

@@ -118,9 +118,10 @@ def _require_content(error: Exception) -> None:
 
 @dataclass
 class Applied:
-    """What became of events: of each, by its identity, and how many edges were taken back."""
+    """What became of events: of each, by its identity, which ids were known, and how many edges were taken back."""
 
     removed: int = 0
+    known: set[str] = field(default_factory=set)
     _outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def outcome(self, event: Event) -> Outcome:
@@ -181,6 +182,7 @@ def _standing(batch: IngestTransaction, events: list[Event], applied: Applied) -
     """The events that can change something: of those with one id the first, if it is not known already."""
     about = [event for event in events if event.user_id is not None]
     known = batch.find_known_events(sorted({event.key for event in about}))
+    applied.known = set(known)
     standing = []
     for event in events:
         if event.user_id is None:
@@ -198,7 +200,7 @@ def _outcome_beside(event: Event, known: KnownEvent) -> Outcome:
     if known.kind == EventType.UNDONE:
         return Outcome.UNDONE
     if event.as_known() == known:
-        return Outcome.REPEATED
+        return Outcome.OUTDATED if known.replaced else Outcome.REPEATED
     logger.warning("event %s is dropped: its id is that of another event (%s)", event.key, known.kind)
     return Outcome.CONFLICT
 

@@ -244,7 +244,9 @@ def read_known_events(records: list[Record]) -> dict[str, KnownEvent]:
     """Known events by id, from the records of `find_known_events`: what was taken back is that alone."""
     known: dict[str, KnownEvent] = {}
     for record in records:
-        found = KnownEvent(record["kind"], record["userId"], record["movieId"], record["value"])
+        found = KnownEvent(
+            record["kind"], record["userId"], record["movieId"], record["value"], replaced=record["replaced"]
+        )
         if record["kind"] == "undone" or record["eventId"] not in known:
             known[record["eventId"]] = found
     return known

@@ -1,6 +1,6 @@
 """What a user does with a movie, and how it travels to the graph and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -61,12 +61,14 @@ class KnownEvent:
     """What an event is in the graph: whose, about which movie, of which kind, and with which stars or like.
 
     A viewing's beginning is `started`, however it came to be known; of an `undone` event nothing else is known.
+    `replaced`: a newer event of its kind stands.
     """
 
     kind: str
     user_id: int | None = None
     movie_id: int | None = None
     value: float | None = None
+    replaced: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

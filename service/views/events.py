@@ -45,14 +45,14 @@ def receive(body: schemas.EventsBody) -> Reply:
     _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
     new = [event.to_event(now, str(uuid.uuid4())) for event in body.root]
-    _refuse_conflicts(access, body, new)
+    known = _refuse_conflicts(access, body, new)
     events = access.log.append(new)
     try:
         applied = access.writes.write(Write(events=events), access.budget.apply)
     except NOT_APPLIED as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, Outcome.LOGGED) for event in events]), 202)
-    outcomes = [applied.outcome(event) for event in events]
+    outcomes = _outcomes(events, applied, known)
     lists = _recommend(access, [event for event, outcome in zip(events, outcomes, strict=True) if outcome in IN_GRAPH])
     results = [_result(event, outcome, lists) for event, outcome in zip(events, outcomes, strict=True)]
     return reply(schemas.EventResults(results=results))
@@ -93,11 +93,14 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
         refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
 
 
-def _refuse_conflicts(access: Components, body: schemas.EventsBody, events: list[Event]) -> None:
-    """Refuse all events if one has an id of another one, be that in the graph or in the same request."""
+def _refuse_conflicts(access: Components, body: schemas.EventsBody, events: list[Event]) -> set[str]:
+    """Refuse all events if one has an id of another one, be that in the graph or in the same request.
+
+    Returns the ids that the graph knows.
+    """
     places = body.places_of_ids()
     if not places:
-        return
+        return set()
     try:
         known = access.ingest.find_known_events(sorted(places))
     except NOT_APPLIED:  # it is looked at again when they are applied
@@ -109,6 +112,21 @@ def _refuse_conflicts(access: Components, body: schemas.EventsBody, events: list
     if conflicts:
         detail = "eventId {!r} is that of another event: give this one an id of its own"
         refuse_conflicts([schemas.FieldProblem(name=f"{p}.eventId", detail=detail.format(i)) for p, i in conflicts])
+    return set(known)
+
+
+def _outcomes(events: list[Event], applied: Applied, known: set[str]) -> list[Outcome]:
+    """What became of each event; `known` were the ids before the events were logged.
+
+    The worker may have applied an event from the log before this process did: it is no repetition of another one.
+    """
+    outcomes, seen = [], set(known)
+    for event in events:
+        outcome = applied.outcome(event)
+        ours = event.key in applied.known and event.key not in seen
+        outcomes.append(Outcome.APPLIED if ours and outcome is Outcome.REPEATED else outcome)
+        seen.add(event.key)
+    return outcomes
 
 
 def _require_room(access: Components) -> None:

@@ -20,6 +20,9 @@ SCANS |= {"DirectedRelationshipTypeScan", "UndirectedRelationshipTypeScan"}
 # Labels with a handful of nodes, the catalogue, whose size is bounded, or those who asked to be forgotten.
 SMALL_LABELS = {"Model", "StarsModel", "Catalogue", "Sequence", "IngestOffset", "Movie", "Erased"}
 
+# A match of edges by a property: the edge's name, its type, the property and the line after.
+EDGE_BY_PROPERTY = re.compile(r"^ *MATCH .*\[(\w*):(\w+) \{(\w+): .*\n(.*)", re.MULTILINE)
+
 
 @pytest.fixture(scope="module")
 def sample(system: RunningSystem) -> Iterator[Database]:
@@ -63,6 +66,22 @@ def test_a_query_states_its_parameters(name: str) -> None:
     comment = "\n".join(line for line in text.splitlines() if line.startswith("//"))
     for parameter in parameters_of(text):
         assert re.search(rf"\b{parameter}\b", comment), f"cypher/{name}.cypher does not tell of ${parameter}"
+
+
+def test_edges_are_found_by_index_seeks_that_the_query_asks_for(sample: Database) -> None:
+    """A plan made while an index has hardly any entries reads all of it for each row, also when it has grown."""
+    rows = sample.run_text(
+        "SHOW INDEXES YIELD entityType, labelsOrTypes, properties "
+        "WHERE entityType = 'RELATIONSHIP' AND properties IS NOT NULL"
+    )
+    indexed = {(row["labelsOrTypes"][0], row["properties"][0]) for row in rows}
+    found = 0
+    for name in SERVED:
+        for edge, kind, key, rest in EDGE_BY_PROPERTY.findall(query(name)):
+            if (kind, key) in indexed:
+                found += 1
+                assert f"USING INDEX SEEK {edge}:{kind}({key})" in rest, f"cypher/{name}.cypher: {kind}.{key}"
+    assert found > 10
 
 
 @pytest.mark.parametrize("name", [*SERVED, *JOBS, *LOOKED])
