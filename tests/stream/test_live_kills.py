@@ -196,7 +196,7 @@ class Setting:
         assert len(found) == len(set(found))
         return set(found)
 
-    def await_all_applied(self, seconds: float = 300) -> None:
+    def await_all_applied(self) -> None:
         with Database.from_settings(self.settings) as database:
             ingest = Ingest(database)
             ends = {partition: self.log.end(partition) for partition in range(self.log.partitions)}
@@ -208,7 +208,7 @@ class Setting:
                     >= max([finish.sequence for finish in ingest.read_finishes_since(0, 2**62)], default=0)
                 )
 
-            wait_until(applied, seconds)
+            wait_until(applied, 300)
 
     def check_equal_to_undisturbed(self) -> None:
         disturbed = self.interactions()
@@ -290,7 +290,7 @@ def test_a_frozen_neo4j_costs_nothing_but_time(setting: Setting) -> None:
         traffic.send(EVENTS)
         time.sleep(60)
     begin = time.monotonic()
-    setting.await_all_applied(60)
+    setting.await_all_applied()
     print(f"backlog of {EVENTS} events drained within {time.monotonic() - begin:.1f} s")
     assert worker.stop() < 5
     setting.check_equal_to_undisturbed()
