@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from common.errors import RecommenderError
@@ -53,13 +53,22 @@ def write_durably(file: Path, text: str) -> None:
     partial.replace(file)
 
 
+def exclusive(file: Path, taken: str | None = None) -> AbstractContextManager[None]:
+    """Hold a lock file alone. Another holder is waited for, or, given the text of the error, refused: LockedError."""
+    return _locked(file, fcntl.LOCK_EX, taken)
+
+
+def shared(file: Path, taken: str) -> AbstractContextManager[None]:
+    """Hold a lock file beside others who share it. Raises LockedError with that text if somebody holds it alone."""
+    return _locked(file, fcntl.LOCK_SH, taken)
+
+
 @contextmanager
-def exclusive(file: Path, taken: str | None = None) -> Iterator[None]:
-    """Hold a lock file. Another holder is waited for, or, given the text of the error, refused with LockedError."""
+def _locked(file: Path, kind: int, taken: str | None) -> Iterator[None]:
     make_private_folder(file.parent)
     with open(file, "a", opener=open_privately) as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (fcntl.LOCK_NB if taken else 0))
+            fcntl.flock(stream, kind | (fcntl.LOCK_NB if taken else 0))
         except BlockingIOError:
             raise LockedError(taken) from None
         yield

@@ -39,7 +39,7 @@ from engine.stars_evaluation import (
 from engine.stars_training import CHOSEN, refit_stars
 from engine.timeline import TIME
 from engine.versions import MARGIN, refit, roll_back
-from graph.database import Database
+from graph.contents import working_on
 from graph.repositories.models import Models
 from graph.repositories.stars import Stars
 from graph.schema import require_known_schema
@@ -154,7 +154,7 @@ def _alone(settings: Settings) -> Iterator[tuple[Models, Stars]]:
     with (
         translated_system_failures(),
         exclusive(settings.data / "load.lock", taken),
-        Database.from_settings(settings) as database,
+        working_on(settings) as database,
     ):
         require_known_schema(database)
         yield Models(database), Stars(database)

@@ -62,8 +62,10 @@ def up() -> None:
 
 @main.command()
 def down() -> None:
-    """Stop Neo4j and wait until it has ended."""
-    stopped = EmbeddedServer.of(Settings.from_environment()).down()
+    """Stop Neo4j and wait until it has ended. A `make run` that uses it is to be ended instead."""
+    server = EmbeddedServer.of(Settings.from_environment())
+    server.home.require_no_run()
+    stopped = server.down()
     click.echo("Neo4j is down." if stopped else "Neo4j was not running.")
 
 

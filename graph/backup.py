@@ -20,7 +20,7 @@ from typing import Any
 
 from common.commands import progress_bar, translated_system_failures
 from common.errors import RecommenderError
-from common.files import exclusive
+from common.files import exclusive, shared
 from common.settings import Settings
 from common.times import utc_now
 from graph.contents import Present, read_present
@@ -37,7 +37,9 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "neo4j.dump"
-TAKEN = "a load, backup or restore is running: wait for its end; then run the same command again"
+AGAIN = "wait for its end; then run the same command again"
+TAKEN = f"a load, backup or restore is running: {AGAIN}"
+WORKED_ON = f"a load, fit, backup or restore is running: {AGAIN}"
 PIECE = 1 << 22
 
 
@@ -61,7 +63,8 @@ def back_up(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
     server = _embedded_server(settings)
     if not (server.home.is_ours and server.home.has_database):
         raise BackupError(f"{server.home.path} holds no database of ours to back up: is NEO4J_HOME right?")
-    with translated_system_failures(), _new_file(file) as partial, _aside(server) as aside:
+    in_place = shared(server.home.load_lock, TAKEN)
+    with translated_system_failures(), _new_file(file) as partial, in_place, _aside(server) as aside:
         made_at = utc_now()
         aside.home.create(server.home.password())
         begin = time.monotonic()
@@ -84,7 +87,8 @@ def restore(settings: Settings, file: Path, *, quiet: bool = False) -> BackupMan
     server = _embedded_server(settings)
     manifest = read_manifest(file)
     server.home.create(settings.own_password)
-    with translated_system_failures(), _aside(server) as aside:
+    alone = exclusive(server.home.load_lock, WORKED_ON)
+    with translated_system_failures(), alone, _aside(server) as aside:
         present = read_present(settings)
         store = server.home.store(f"{utc_now():%Y%m%dT%H%M%S%f}")
         aside.home.create(server.home.password(), store)
@@ -146,9 +150,9 @@ def _new_file(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def _aside(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
-    """A server of a home beside, which goes afterwards; nobody loads meanwhile."""
+    """A server of a home beside, which goes afterwards."""
     aside = server.beside(server.home.aside)
-    with exclusive(server.home.load_lock, TAKEN):
+    with exclusive(server.home.aside_lock, TAKEN):
         _remove(aside, server)  # what a killed one left
         try:
             yield aside

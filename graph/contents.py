@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from common.settings import Settings
@@ -27,6 +27,18 @@ def open_present(settings: Settings) -> Iterator[Database | None]:
     server.up(settings.neo4j_bolt_port, settings.neo4j_http_port)
     with Database.from_settings(settings) as database:
         yield database
+
+
+@contextmanager
+def working_on(settings: Settings) -> Iterator[Database]:
+    """The database, for what takes a while; if it is the embedded one, no load or restore exchanges it meanwhile.
+
+    Raises LockedError if one is under way.
+    """
+    with ExitStack() as stack:
+        if not settings.neo4j_uri:
+            stack.enter_context(EmbeddedServer.of(settings).in_place())
+        yield stack.enter_context(Database.from_settings(settings))
 
 
 def holds_ratings(settings: Settings, *, start: bool = True) -> bool:

@@ -16,6 +16,20 @@ Timestamp = Annotated[
 ]
 
 
+def own_id(owner: str | None, event_id: str) -> str:
+    """An event's id as it is stored: it belongs to the name of the API key that gave it. A client's has no spaces."""
+    return f"{owner} {event_id}" if owner else event_id
+
+
+def show_id(event_id: str) -> str:
+    """A stored id as its client gave it."""
+    return event_id.rpartition(" ")[2]
+
+
+# Stored with its owner, sent as its client gave it.
+EventId = Annotated[str, PlainSerializer(show_id, return_type=str)]
+
+
 class Shape(BaseModel):
     """Named in camelCase by Cypher and JSON, in snake_case by Python."""
 

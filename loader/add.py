@@ -12,7 +12,7 @@ from common.settings import Settings
 from common.times import milliseconds_of
 from engine.dataset import Dataset, DatasetError, remove_other_datasets, use_dataset
 from engine.forgetting import forget_users
-from graph.database import Database
+from graph.contents import working_on
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.models import WRITE_ROWS, Models
@@ -35,7 +35,7 @@ def add_ratings(
     `tell` gets the account of all lines before anything is changed. Raises RecommenderError; the same call again goes
     on after the last batch that was written.
     """
-    with only_load(settings), Database.from_settings(settings) as database:
+    with only_load(settings), working_on(settings) as database:
         require_known_schema(database)
         dataset = stage_checked(path, settings, tolerance, tell, quiet=quiet)
         models = Models(database)

@@ -71,6 +71,16 @@ def test_a_second_run_says_which_one_runs_and_touches_nothing(
     assert count_restarts(system) == restarts
 
 
+def test_neo4j_is_not_stopped_under_a_run(system: RunningSystem) -> None:
+    command = [sys.executable, "-m", "graph", "down"]
+    environment = environment_of(system.settings)
+    before = processes_of(system)
+    refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    assert refused.returncode == 1
+    assert f"{system.url} (process {system.process.pid})" in refused.stderr
+    assert processes_of(system) == before
+
+
 def test_a_killed_run_holds_no_lock_though_its_parts_live(tmp_path: Path) -> None:
     settings = sandbox_settings(tmp_path)
 

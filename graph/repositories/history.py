@@ -4,7 +4,7 @@ from typing import Literal
 
 from graph.database import Database
 from graph.repositories.movies import NamedMovie
-from graph.shapes import Shape, Timestamp
+from graph.shapes import EventId, Shape, Timestamp
 
 
 class HistoryEntry(Shape):
@@ -19,7 +19,7 @@ class HistoryEntry(Shape):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     source: str | None
-    event_id: str | None
+    event_id: EventId | None
 
 
 class History:

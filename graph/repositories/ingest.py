@@ -12,7 +12,7 @@ from graph.database import Database, Transaction
 from graph.repositories.ingest_transaction import IngestTransaction, read_known_events
 from graph.repositories.interactions import KnownEvent
 from graph.repositories.recommendations import RecommendationList
-from graph.shapes import Shape, Timestamp
+from graph.shapes import EventId, Shape, Timestamp
 
 Result = TypeVar("Result")
 
@@ -43,7 +43,7 @@ class ViewingChange(Shape):
     year: int | None
     status: Literal["started", "finished", "abandoned"]
     at: Timestamp
-    event_id: str
+    event_id: EventId
 
 
 @dataclass(frozen=True)

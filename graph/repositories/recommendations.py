@@ -14,7 +14,7 @@ from graph.database import Database, Transaction
 from graph.diversity import diversify
 from graph.repositories.movies import MovieFilter, Movies, NamedMovie
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
-from graph.shapes import Shape, Timestamp
+from graph.shapes import EventId, Shape, Timestamp
 
 # Of a list, unless another length is asked for; those that are stored and pushed are as long.
 LIST_LENGTH = 10
@@ -97,7 +97,7 @@ class StoredBatch(Shape):
 
     sequence: int = Field(exclude=True)  # its place among all changes
     user_id: int
-    batch_id: str
+    batch_id: EventId
     basis: Basis
     model_version: str | None
     at: Timestamp

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from common.files import keep_private, make_private_folder, open_privately
+from common.files import exclusive, keep_private, make_private_folder, open_privately
 from graph.credentials import password_file, read_kept_password
 from graph.errors import ServerError
 
@@ -94,12 +94,17 @@ class Home:
 
     @property
     def load_lock(self) -> Path:
-        """Held by a bulk load, backup or restore."""
+        """Held alone by what puts another database in place, a bulk load or restore; shared by what works on one."""
         return self.path / "load.lock"
 
     @property
+    def aside_lock(self) -> Path:
+        """Held by a backup or restore, which have the home beside to themselves."""
+        return self.path / "aside.lock"
+
+    @property
     def run_lock(self) -> Path:
-        """Held by `make run`, which stops the server in the end."""
+        """Held by `make run`, which names itself in it and stops the server in the end."""
         return self.path / "run.lock"
 
     def store(self, name: str) -> Path:
@@ -129,6 +134,13 @@ class Home:
     def has_database(self) -> bool:
         """Whether there are a database's files."""
         return (self.data / "databases" / "neo4j").is_dir()
+
+    def require_no_run(self) -> None:
+        """Raise LockedError if a `make run` uses this Neo4j: it would start it again."""
+        if self.is_ours:
+            run = self.run_lock.read_text() if self.run_lock.exists() else ""
+            with exclusive(self.run_lock, f"`make run` uses this Neo4j: {run}: end that (Ctrl-C), which stops both"):
+                pass
 
     def create(self, password: str | None = None, store: Path | None = None) -> None:
         """Make the folder, its password and the link to its store (by default one of its own), unless they are there.

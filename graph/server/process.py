@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from common.files import LockedError, exclusive
+from common.files import LockedError, exclusive, shared
 from common.settings import Settings
 from graph.database import Database
 from graph.errors import ServerError
@@ -85,6 +85,14 @@ class EmbeddedServer:
                 self._complete(server)
                 return server
             return self._start(bolt_port, http_port, memory)
+
+    def in_place(self) -> contextlib.AbstractContextManager[None]:
+        """While no load or restore puts another database in place, where what is written meanwhile would be missing.
+
+        Raises LockedError if one is under way.
+        """
+        taken = "a load or restore is putting another database in place: run the same command again when it has ended"
+        return shared(self.home.load_lock, taken) if self.home.is_ours else contextlib.nullcontext()
 
     def connect(self, server: RunningServer) -> Database:
         """The database of this server, which runs."""

@@ -89,6 +89,12 @@ def current_access() -> Access:
     return access
 
 
+def key_name() -> str | None:
+    """The name of the key that the request came with, or whose holder is logged in."""
+    name: str | None = g.get("key_name")
+    return name
+
+
 def read_presented_key() -> str | None:
     """The key that comes with the request, if any."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")

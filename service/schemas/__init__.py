@@ -17,6 +17,7 @@ from service.schemas.movies import GenreList, MovieBody, MovieList, RatingCounts
 from service.schemas.operations import Liveness, ModelVersions, Overrides, PartState, Readiness
 from service.schemas.parameters import (
     EventPath,
+    EventsHeader,
     ExplanationQuery,
     FeedbackQuery,
     FilterQuery,

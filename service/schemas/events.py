@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
 from graph.repositories.recommendations import RecommendationList
-from graph.shapes import Shape
+from graph.shapes import EventId, Shape, own_id
 from service.schemas.base import Body
 from service.schemas.parameters import MovieId, UserId
 from stream.events import API, FEED, Event, EventType, Moment, Outcome
@@ -82,14 +82,14 @@ class EventBody(Body):
             raise ValueError("only a liked event has a value")
         return self
 
-    def to_event(self, now: datetime, event_id: str) -> Event:
-        """The event for the log; `now` and `event_id` stand in for what the client left out."""
+    def to_event(self, now: datetime, event_id: str, owner: str | None) -> Event:
+        """The event for the log; `now` and `event_id` stand in for what the client left out. `owner`: of its id."""
         value = (self.value or 1) if self.type == "liked" else None
         return Event(
             type=EventType(self.type),
             source=API,
             at=self.at or now,
-            event_id=self.event_id or event_id,
+            event_id=own_id(owner, self.event_id or event_id),
             user_id=self.user_id,
             movie_id=self.movie_id,
             rating=self.rating,
@@ -113,14 +113,6 @@ class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_le
     def _as_list(cls, body: object) -> object:
         return [body] if isinstance(body, dict) else body
 
-    def places_of_ids(self) -> dict[str, list[int]]:
-        """Where in the request each eventId is that the client gave."""
-        places: dict[str, list[int]] = {}
-        for place, event in enumerate(self.root):
-            if event.event_id is not None:
-                places.setdefault(event.event_id, []).append(place)
-        return places
-
     def places_after(self, latest: datetime) -> list[int]:
         """Which events have a later moment."""
         return [place for place, event in enumerate(self.root) if event.at is not None and event.at > latest]
@@ -136,7 +128,7 @@ OUTCOMES = (
 class EventResult(Shape):
     """What became of an event."""
 
-    event_id: str
+    event_id: EventId
     received: Literal[True] = Field(True, description="It is on the durable log")
     applied: bool = Field(description="It changed the graph just now, or is in it already")
     outcome: Outcome = Field(description=OUTCOMES)
@@ -153,7 +145,7 @@ class EventResults(Shape):
 class UndoneEvent(Shape):
     """An event that does not count any more."""
 
-    event_id: str
+    event_id: EventId
     applied: bool = Field(description="The graph is without it; false while Neo4j is away, then it will be")
     effects: int | None = Field(description="How many viewings, ratings or marks it took back; 0 if it left none")
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from common.settings import Settings
 from graph.repositories.movies import MovieFilter
@@ -37,6 +37,21 @@ class EventPath(Request):
 
     event_id: str = Field(
         min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", json_schema_extra={"example": "order-4711"}
+    )
+
+
+class EventsHeader(BaseModel):
+    """Headers of a request that brings events."""
+
+    # Aliases as flask-openapi3 looks headers up.
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A retry with the same key and body counts once, for at least 24 hours, also without eventIds",
+        json_schema_extra={"example": "8e03978e-40d5-43dd-bc93-6894a57f9324"},
     )
 
 

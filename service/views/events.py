@@ -1,7 +1,7 @@
 """What clients tell: logged durably first, then applied at once, so that the answer reflects it."""
 
 import logging
-import uuid
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from datetime import datetime, timedelta
 
@@ -10,15 +10,20 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from common.times import utc_now
 from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
+from graph.repositories.interactions import KnownEvent
 from graph.repositories.recommendations import LIST_LENGTH
+from graph.shapes import own_id
 from service import schemas
+from service.access.guard import key_name
 from service.capacity.executor import DeadlineError, OverloadedError
 from service.capacity.single_flight import NoAnswerError, result_of
 from service.components import Components, Write, components
 from service.http.policy import writes
-from service.http.problems import CONFLICT_PROBLEM, refuse_conflicts, refuse_fields
+from service.http.problems import CONFLICT_PROBLEM, refuse_fields
 from service.http.responses import Reply, reply
-from stream.events import API, Event, EventType, Outcome
+from service.views.event_ids import NewEvents
+from stream.event_log.base import EventIdTakenError
+from stream.events import API, FEED, Event, EventType, Outcome
 from stream.writer import Applied
 
 logger = logging.getLogger(__name__)
@@ -34,25 +39,30 @@ blueprint = APIBlueprint("events", __name__, url_prefix="/v1/events", abp_tags=[
 
 @blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults, **CONFLICT_PROBLEM})
 @writes(leads_to={"events_undo": {"eventId": "/results/0/eventId"}})
-def receive(body: schemas.EventsBody) -> Reply:
+def receive(header: schemas.EventsHeader, body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 
-    200: what became of each. 202: on the durable log while Neo4j is away; it will be applied. The same eventId with the
-    same content, `at` aside, is one event. 409: with other content. 409 and 422: nothing of the request is taken.
+    200: what became of each. 202: on the durable log while Neo4j is away; it will be applied. The same eventId of the
+    same API key with the same content, `at` aside, is one event. 409: with other content. 409 and 422: nothing of the
+    request is taken.
     """
     access = components()
     now = utc_now()
     _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
-    new = [event.to_event(now, str(uuid.uuid4())) for event in body.root]
-    known = _refuse_conflicts(access, body, new)
-    events = access.log.append(new)
+    new = NewEvents.of(body, header.idempotency_key, key_name(), now)
+    known = _find_known(access, new.places) if new.places else {}
+    new.require_no_conflicts(known)
+    try:
+        events = access.log.append(new.events)
+    except EventIdTakenError as error:
+        new.refuse(error.event_ids, error.event_ids)
     try:
         applied = access.writes.write(Write(events=events), access.budget.apply)
     except NOT_APPLIED as error:
         logger.warning("events are logged, not applied yet: %s", error)
         return reply(schemas.EventResults(results=[_result(event, Outcome.LOGGED) for event in events]), 202)
-    outcomes = _outcomes(events, applied, known)
+    outcomes = new.outcomes(events, applied, known)
     lists = _recommend(access, [event for event, outcome in zip(events, outcomes, strict=True) if outcome in IN_GRAPH])
     results = [_result(event, outcome, lists) for event, outcome in zip(events, outcomes, strict=True)]
     return reply(schemas.EventResults(results=results))
@@ -61,18 +71,18 @@ def receive(body: schemas.EventsBody) -> Reply:
 @blueprint.delete("/<rest:eventId>", responses={200: schemas.UndoneEvent, 202: schemas.UndoneEvent})
 @writes()
 def undo(path: schemas.EventPath) -> Reply:
-    """Take back an event, also if it comes again; the rating that it replaced comes back.
+    """Take back one of the API key's own events, also if it comes again; the rating that it replaced comes back.
 
     An eventId that is not known is taken back in advance. 202: on the durable log while Neo4j is away.
     """
     access = components()
+    event_id = _find_own(access, path.event_id)
     undone = Event(
-        # A client's own ids have no spaces.
         type=EventType.UNDONE,
         source=API,
         at=utc_now(),
-        event_id=f"undo {path.event_id}",
-        undoes=path.event_id,
+        event_id=f"undo: {event_id}",  # the name of a key has no colon
+        undoes=event_id,
     )
     events = access.log.append([undone])
     try:
@@ -93,40 +103,21 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
         refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
 
 
-def _refuse_conflicts(access: Components, body: schemas.EventsBody, events: list[Event]) -> set[str]:
-    """Refuse all events if one has an id of another one, be that in the graph or in the same request.
-
-    Returns the ids that the graph knows.
-    """
-    places = body.places_of_ids()
-    if not places:
-        return set()
+def _find_known(access: Components, event_ids: Iterable[str]) -> dict[str, KnownEvent]:
+    """Those of some events that the graph knows; none while it does not answer: they are looked at when applied."""
     try:
-        known = access.ingest.find_known_events(sorted(places))
-    except NOT_APPLIED:  # it is looked at again when they are applied
-        known = {}
-    conflicts = []
-    for event_id, own in places.items():
-        first = known.get(event_id, events[own[0]].as_known())
-        conflicts += [(place, event_id) for place in own if events[place].as_known() != first]
-    if conflicts:
-        detail = "eventId {!r} is that of another event: give this one an id of its own"
-        refuse_conflicts([schemas.FieldProblem(name=f"{p}.eventId", detail=detail.format(i)) for p, i in conflicts])
-    return set(known)
+        return access.ingest.find_known_events(sorted(event_ids))
+    except NOT_APPLIED:
+        return {}
 
 
-def _outcomes(events: list[Event], applied: Applied, known: set[str]) -> list[Outcome]:
-    """What became of each event; `known` were the ids before the events were logged.
-
-    The worker may have applied an event from the log before this process did: it is no repetition of another one.
-    """
-    outcomes, seen = [], set(known)
-    for event in events:
-        outcome = applied.outcome(event)
-        ours = event.key in applied.known and event.key not in seen
-        outcomes.append(Outcome.APPLIED if ours and outcome is Outcome.REPEATED else outcome)
-        seen.add(event.key)
-    return outcomes
+def _find_own(access: Components, event_id: str) -> str:
+    """An id as it is stored: the caller's own, else one of a time when ids had no owners."""
+    own = own_id(key_name(), event_id)
+    if own == event_id or event_id.startswith(f"{FEED}:"):
+        return own
+    known = _find_known(access, [own, event_id])
+    return event_id if event_id in known and own not in known else own
 
 
 def _require_room(access: Components) -> None:

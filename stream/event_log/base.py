@@ -13,6 +13,15 @@ class EventLogError(RecommenderError):
     """The event log cannot be written or read."""
 
 
+class EventIdTakenError(EventLogError):
+    """Events have ids that are those of other events on the log."""
+
+    def __init__(self, event_ids: list[str]) -> None:
+        """`event_ids`: which."""
+        super().__init__(f"these ids are those of other events: {', '.join(event_ids)}")
+        self.event_ids = event_ids
+
+
 # Of a dead letter; what is longer is cut.
 LONGEST_BODY = 100_000
 
@@ -51,6 +60,8 @@ class EventLog(Protocol):
 
     def append(self, events: list[Event], *, again: bool = False) -> list[Event]:
         """Store events durably; returns them as stored. Raises EventLogError if not all of them are known to be.
+
+        A log that finds events by their ids raises EventIdTakenError, and stores none, if one is another event's.
 
         `again`: also those that are on the log already, since they could not be applied there.
         """

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from common.files import LockedError, exclusive, keep_private, make_private_folder
 from common.times import utc_now
-from stream.event_log.base import LONGEST_BODY, DeadLetter, EventLogError, digest_letter
+from stream.event_log.base import LONGEST_BODY, DeadLetter, EventIdTakenError, EventLogError, digest_letter
 from stream.events import Event
 
 SCHEMA = """
@@ -107,6 +107,10 @@ class SqliteEventLog:
                 ids = [(event.event_id,) for event in events]
                 connection.executemany("UPDATE events SET event_id = NULL WHERE event_id = ?", ids)
             stored = [_append(connection, event) for event in events]
+            if taken := [
+                event.key for event, first in zip(events, stored, strict=True) if first.as_known() != event.as_known()
+            ]:
+                raise EventIdTakenError(taken)
             connection.commit()
         return stored
 

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from live_edges import LIVE, let_one_of_each_kind_happen
 from loader_tools import WRONG_STATISTICS, load, load_apart, read, run_loader, start_loader, write_netflix
 
-from common.files import exclusive
+from common.files import LockedError, exclusive
 from common.settings import Settings
+from engine.__main__ import main as engine
 from graph.database import Database
 from graph.repositories.ingest import Ingest, Position
 from graph.repositories.live import SEQUENCE_GAP
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.server.process import EmbeddedServer
-from scripts.sandbox import sandbox_settings
+from scripts.sandbox import environment_of, sandbox_settings
 
 RATINGS = "MATCH (u)-[r:RATED]->(m) RETURN u.userId, m.movieId, r.rating, toString(r.at)"
 EVERYTHING = "MATCH (n) RETURN labels(n)[0], count(*)"
@@ -140,6 +142,29 @@ def test_a_load_beside_a_backup_or_restore_is_refused(tmp_path: Path, netflix: P
     with exclusive(home.load_lock):
         refused = run_loader(settings, "bulk", netflix)
     assert (refused.exit_code, "a load, backup or restore is running: wait" in refused.stderr) == (1, True)
+
+
+def test_what_works_on_a_database_beside_a_restore_is_refused(tmp_path: Path, netflix: Path) -> None:
+    """It would write into the one that is about to be replaced."""
+    settings = sandbox_settings(tmp_path)
+    home = EmbeddedServer.of(settings).home
+    home.create()
+    with exclusive(home.load_lock):
+        refused = [run_loader(settings, "add", netflix)]
+        environment = {**dict.fromkeys(os.environ), **environment_of(settings)}
+        refused += [CliRunner().invoke(engine, [command], env=environment) for command in ("fit", "fit-stars")]
+    for one in refused:
+        assert (one.exit_code, "a load or restore is putting another database in place" in one.stderr) == (1, True)
+
+
+def test_a_fit_and_a_backup_work_on_a_database_side_by_side(tmp_path: Path) -> None:
+    settings = sandbox_settings(tmp_path)
+    server = EmbeddedServer.of(settings)
+    server.home.create()
+    with server.in_place(), server.in_place():
+        assert (server.home.path / "load.lock").exists()
+        with pytest.raises(LockedError), exclusive(server.home.load_lock, "held"):
+            pass
 
 
 def test_a_second_load_at_once_is_refused_and_ctrl_c_stops_the_first(own: Settings, netflix: Path) -> None:

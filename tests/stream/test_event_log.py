@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from common.settings import ROOT
 from common.times import utc_now
 from graph.repositories.interactions import LARGEST_ID
-from stream.event_log.base import EventLogError
+from stream.event_log.base import EventIdTakenError, EventLogError
 from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, EARLIEST, FEED, LATEST, Event, EventType
 
@@ -96,10 +96,18 @@ def test_every_event_comes_back_as_it_was(event: Event) -> None:
 
 
 def test_of_an_event_id_that_comes_twice_the_first_version_stays(log: SqliteEventLog) -> None:
+    later = rated("a", 1.0).model_copy(update={"at": LATEST})
     assert log.append([rated("a", 1.0), rated("b", 2.0)]) == [rated("a", 1.0), rated("b", 2.0)]
-    again = log.append([rated("c", 3.0), rated("a", 5.0), rated("c", 4.0)])
-    assert again == [rated("c", 3.0), rated("a", 1.0), rated("c", 3.0)]
+    assert log.append([rated("c", 3.0), later, rated("c", 3.0)]) == [rated("c", 3.0), rated("a", 1.0), rated("c", 3.0)]
     assert all_events(log) == [rated("a", 1.0), rated("b", 2.0), rated("c", 3.0)]
+
+
+def test_an_event_id_of_another_event_is_refused_and_nothing_is_stored(log: SqliteEventLog) -> None:
+    log.append([rated("a", 1.0)])
+    with pytest.raises(EventIdTakenError) as raised:
+        log.append([rated("b", 2.0), rated("a", 5.0)])
+    assert raised.value.event_ids == ["a"]
+    assert all_events(log) == [rated("a", 1.0)]
 
 
 def test_events_without_an_id_are_all_kept(log: SqliteEventLog) -> None:
