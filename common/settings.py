@@ -48,6 +48,12 @@ class Settings(BaseModel):
         pattern=r"^(https?://[\w.:\[\]-]+(,https?://[\w.:\[\]-]+)*)?$",
         description="Origins whose pages may use the API, separated by commas: https://example.org",
     )
+    streams_per_key: int = Field(
+        500, ge=1, le=1024, description="Listeners of /v1/stream that an API key may have in each service process"
+    )
+    streams_per_address: int = Field(
+        100, ge=1, le=1024, description="Listeners of /v1/stream that an address may have in each service process"
+    )
     workers: int = Field(2, ge=1, le=64, description="Service processes")
     deadline: float = Field(
         2.0, gt=0.1, le=60, description="Seconds that an answer of the service may take; the same for all commands"

@@ -22,6 +22,10 @@ class OverloadedError(RecommenderError):
     """More is asked for than can be answered in time."""
 
 
+class ShareError(RecommenderError):
+    """One client asks for more than its share."""
+
+
 class BoundedExecutor:
     """Does work in threads of its own, so that what hangs holds up neither the answer nor the rest of the process."""
 

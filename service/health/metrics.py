@@ -17,6 +17,7 @@ REQUEST_SECONDS = Histogram(
     "recommender_http_request_seconds", "From a request to its answer", ["method", "route"], buckets=SECONDS
 )
 LISTENERS = Gauge("recommender_stream_listeners", "Listeners of /v1/stream", multiprocess_mode="livesum")
+GAPS = Counter("recommender_stream_gaps_total", "Listeners of /v1/stream that had fallen too far behind")
 CACHE_HITS = Counter("recommender_cache_hits_total", "Answers from the memory of a process")
 CACHE_MISSES = Counter("recommender_cache_misses_total", "Answers that had to be computed")
 SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused because there were too many")

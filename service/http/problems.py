@@ -14,7 +14,7 @@ from common.logs import REQUEST_ID
 from graph.errors import ContentRefusedError, DatabaseUnavailableError, ServerError
 from graph.schema import SchemaError
 from service.access.keys import KeysError
-from service.capacity.executor import DeadlineError, OverloadedError
+from service.capacity.executor import DeadlineError, OverloadedError, ShareError
 from service.capacity.single_flight import NoAnswerError
 from service.schemas import FieldProblem, Problem
 from stream.event_log.base import EventLogError
@@ -40,7 +40,10 @@ PROBLEMS: Responses = {
         "description": "A parameter is wrong, and named, or Neo4j refuses what was sent",
         "content": _CONTENT,
     },
-    "429": {"description": "The key has used its requests; wait as long as Retry-After says", "content": _CONTENT},
+    "429": {
+        "description": "The key has used its requests, or follows as many streams as it may; wait for Retry-After",
+        "content": _CONTENT,
+    },
     "500": {"description": "An error on our side, which the service's log has", "content": _CONTENT},
     "503": {
         "description": "Neo4j, the event log or the keys cannot be asked now, or too many ask; try again",
@@ -70,6 +73,7 @@ NOT_NOW = HTTPStatus.SERVICE_UNAVAILABLE  # with Retry-After: the same request m
 ERROR_ANSWERS: dict[type[RecommenderError], ErrorAnswer] = {
     DeadlineError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
     OverloadedError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
+    ShareError: ErrorAnswer(HTTPStatus.TOO_MANY_REQUESTS, None, logging.WARNING),
     DatabaseUnavailableError: ErrorAnswer(NOT_NOW, "Neo4j does not answer now; try again", logging.WARNING),
     ServerError: ErrorAnswer(NOT_NOW, "Neo4j is not set up yet (`python -m graph up`); try again", logging.WARNING),
     SchemaError: ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, None),
@@ -96,7 +100,7 @@ def problem_response(status: int, detail: str, errors: list[FieldProblem] | None
         type="about:blank", title=title, status=status, detail=detail, errors=errors, requestId=request_id
     )
     response = Response(problem.model_dump_json(by_alias=True, exclude_none=True), status, content_type=MEDIA_TYPE)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):  # a limiter knows better, and sets it
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

@@ -10,20 +10,28 @@ from itertools import groupby
 from common.background import UNTIL_WOKEN, BackgroundLoops
 from graph.repositories.ingest import Ingest, ViewingChange
 from graph.repositories.recommendations import Recommendations, StoredBatch
-from service.capacity.executor import OverloadedError
-from service.health.metrics import LISTENERS
+from service.capacity.executor import OverloadedError, ShareError
+from service.health.metrics import GAPS, LISTENERS
 from service.push.change_feed import ChangeFeed
 
 # How long the loop waits at a time for something new.
 AWAIT_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = ": still here\n\n"
-# A listener this slow is dropped; it comes back with its Last-Event-ID.
+# The stream of a listener this slow ends; it comes back with its Last-Event-ID.
 BUFFERED_BATCHES = 1000
 # Each keeps one of gunicorn's threads, some of which must be left for the others.
 MOST_LISTENERS = 1024
-# Who comes back later than so many batches ago is told only of the latest ones.
+# Who comes back later than so many batches ago is sent a `gap` and the latest ones.
 RESUMED_BATCHES = 1000
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody whose listeners are counted: an API key or an address, and how many it may have in this process."""
+
+    name: str
+    most: int
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,26 @@ def encode_batch(pushes: list[Push]) -> str:
     return "".join([*messages[:-1], f"id: {pushes[-1].sequence}\n", messages[-1]])
 
 
+def encode_gap(after: int, until: int) -> str:
+    """A message in place of those of the batches `after` < number ≤ `until`, which are not sent."""
+    GAPS.inc()
+    return f'event: gap\ndata: {{"after": {after}, "until": {until}}}\nid: {until}\n\n'
+
+
 class Listener:
     """Somebody who follows; a bounded buffer, closed when it overflows."""
 
-    def __init__(self, user_id: int | None) -> None:
+    def __init__(self, user_id: int | None, holders: tuple[Holder, ...] = ()) -> None:
+        """`holders`: whose it is."""
+        self.holders = holders
         self._user_id = user_id
         self._first: list[str] = []
         self._batches: queue.Queue[str | None] = queue.Queue(BUFFERED_BATCHES + 1)
 
-    def begin_with(self, batches: list[list[Push]]) -> None:
+    def begin_with(self, batches: list[list[Push]], gap: str = "") -> None:
         """What happened before all that is offered; to be called before the messages are read."""
-        self._first = [encode_batch(wanted) for batch in batches if (wanted := self._wanted(batch))]
+        wanted = (self._wanted(batch) for batch in batches)
+        self._first = [*([gap] if gap else []), *(encode_batch(batch) for batch in wanted if batch)]
 
     def offer(self, batch: list[Push]) -> bool:
         """Hand over what this listener wants of a batch; False if it is too slow and must go."""
@@ -110,24 +127,27 @@ class Broadcaster:
         self._ended = False
         self._sequence = 0
 
-    def listen(self, user_id: int | None, after: int | None, recent: int = 0) -> Listener:
+    def listen(
+        self, user_id: int | None, after: int | None, recent: int = 0, holders: tuple[Holder, ...] = ()
+    ) -> Listener:
         """A new listener, who is sent what happens until `leave`; `after`: the last number it saw, if it comes back.
 
         One that is new begins with so many `recent` batches.
 
-        Raises OverloadedError if too many listen.
+        Raises OverloadedError if too many listen, ShareError if too many of one of the `holders` do.
         """
-        listener = Listener(user_id)
+        listener = Listener(user_id, holders)
         begins = self._add(listener, self._changes.get_sequence())
         if after is None and recent > 0:
             after = max(0, begins - recent)
         if after is not None:
+            resumed = max(after, begins - RESUMED_BATCHES)
             try:
-                batches = self._read_changes(max(after, begins - RESUMED_BATCHES), begins)
+                batches = self._read_changes(resumed, begins)
             except Exception:
                 self._remove(listener)
                 raise
-            listener.begin_with(batches)
+            listener.begin_with(batches, encode_gap(after, resumed) if after < resumed else "")
         LISTENERS.inc()
         return listener
 
@@ -148,6 +168,9 @@ class Broadcaster:
         with self._lock:
             if len(self._listeners) >= MOST_LISTENERS:
                 raise OverloadedError("too many follow the stream; try again, another process may have room")
+            for holder in listener.holders:
+                if sum(holder in other.holders for other in self._listeners) >= holder.most:
+                    raise ShareError(f"{holder.name} follows {holder.most} streams already: end one first")
             if not self._following:
                 self._following, self._sequence = True, sequence
                 self._loop.wake()

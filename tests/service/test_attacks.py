@@ -44,7 +44,8 @@ def server(own: Settings) -> EmbeddedServer:
 @pytest.fixture
 def service(own: Settings, server: EmbeddedServer, tmp_path: Path) -> Iterator[GunicornService]:
     """The service as it is delivered: two processes, 2 s for an answer."""
-    settings = own.model_copy(update={"data": tmp_path / "data", "deadline": 2.0, "log_format": "json"})
+    one_address = {"streams_per_address": 1024}  # all listeners come from here
+    settings = own.model_copy(update={"data": tmp_path / "data", "deadline": 2.0, "log_format": "json", **one_address})
     with serving(settings, tmp_path) as service:
         crowd = Crowd(settings.port, ask_anew, clients=4)
         with crowd.asking():  # Neo4j warms up

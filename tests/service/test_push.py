@@ -7,7 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 
 import pytest
+from apps import open_app
 from conftest import wait_until
+from werkzeug.test import TestResponse
 
 from common.background import BackgroundLoops
 from common.settings import Settings
@@ -15,8 +17,10 @@ from graph.database import Database
 from graph.repositories.ingest import Changes, Ingest, ViewingChange
 from graph.repositories.interactions import Viewing
 from graph.repositories.recommendations import Recommendations
+from service.access.keys import add_key
+from service.capacity.executor import ShareError
 from service.components import Components
-from service.push.broadcaster import HEARTBEAT, Broadcaster, Listener
+from service.push.broadcaster import HEARTBEAT, Broadcaster, Holder, Listener
 from service.push.change_feed import FRESH_SECONDS, ChangeFeed
 
 NOON = datetime(2026, 1, 1, 12)
@@ -160,3 +164,56 @@ def test_who_comes_back_misses_nothing_and_gets_nothing_twice(ingest: Ingest, br
     told = [next(messages) for _ in range(3)]
     assert [f'"movieId":{movie}' in message for movie, message in zip((7, 8, 9), told, strict=True)] == [True] * 3
     broadcaster.leave(listener)
+
+
+def test_who_is_too_far_behind_gets_a_gap_and_the_latest(
+    ingest: Ingest, broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.push.broadcaster.RESUMED_BATCHES", 2)
+    for movie in (6, 7, 8, 9):
+        watch(ingest, movie)
+    known = ingest.get_sequence()
+    for behind, messages in ((2, 2), (3, 3), (4, 3)):
+        listener = broadcaster.listen(None, known - behind)
+        broadcaster.leave(listener)
+        listener.end()
+        found = list(listener.messages())[1:]
+        assert len(found) == messages
+        gap = f'event: gap\ndata: {{"after": {known - behind}, "until": {known - 2}}}\nid: {known - 2}\n\n'
+        assert (found[0] == gap) is (behind > 2)
+        assert '"movieId":9' in found[-1]
+
+
+def test_one_client_leaves_streams_to_others(ingest: Ingest, broadcaster: Broadcaster) -> None:
+    address, other, key = Holder("the address 192.0.2.7", 2), Holder("the address 192.0.2.8", 2), Holder("'app'", 3)
+    first = broadcaster.listen(None, None, holders=(address, key))
+    broadcaster.listen(None, None, holders=(address, key))
+    with pytest.raises(ShareError, match=r"the address 192\.0\.2\.7 follows 2 streams"):
+        broadcaster.listen(None, None, holders=(address, key))
+    broadcaster.listen(None, None, holders=(other, key))
+    with pytest.raises(ShareError, match="'app' follows 3 streams"):
+        broadcaster.listen(None, None, holders=(other, key))
+    broadcaster.listen(None, None, holders=(other,))
+    broadcaster.leave(first)
+    broadcaster.listen(None, None, holders=(address, key))
+
+
+def test_too_many_streams_of_an_address_are_refused_by_name(database: Database, settings: Settings) -> None:
+    settings = settings.model_copy(update={"open": True, "streams_per_address": 1, "streams_per_key": 1})
+    keys = [add_key(settings.keys_path, name, "read", 1000) for name in ("app", "site")]
+    Ingest(database).read_changes(0)
+    with open_app(settings) as app:
+        client = app.test_client()
+
+        def follow(address: str, key: str | None = None) -> TestResponse:
+            headers = {"X-API-Key": key} if key else {}
+            return client.get("/v1/stream", headers=headers, environ_base={"REMOTE_ADDR": address})
+
+        streams = [follow("192.0.2.7"), follow("192.0.2.8", keys[0]), follow("192.0.2.9", keys[1])]
+        assert [stream.status_code for stream in streams] == [200] * 3
+        refused = {"192.0.2.7": follow("192.0.2.7", keys[0]), "'app'": follow("192.0.2.10", keys[0])}
+        for name, answer in refused.items():
+            assert (answer.status_code, name in answer.get_json()["detail"]) == (429, True)
+            assert int(answer.headers["Retry-After"]) > 0
+        streams[0].close()
+        assert follow("192.0.2.7").status_code == 200

@@ -24,6 +24,7 @@ function follow() {
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
   };
   stream.addEventListener("watch", (message) => take(seen, JSON.parse(message.data)));
+  stream.addEventListener("gap", () => connected("open", "Connected; some of what happened meanwhile is not shown"));
   stream.addEventListener("recommendations", (message) => take(listed, JSON.parse(message.data)));
 }
 
