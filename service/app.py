@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     if settings.open and settings.is_loopback and ":" not in settings.host:
         app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", settings.host]
     request_log.install(app)
-    bodies.install(app)
+    bodies.install(app, settings.budget.admission)
     register_request_checks(app)
     guard.install(app, settings)
     headers.install(app, settings)

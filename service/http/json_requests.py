@@ -7,10 +7,9 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Request, abort, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import IntegerConverter, PathConverter
 
-from service.http.bodies import LARGEST_BODY
+from service.http.bodies import read_body
 from service.http.problems import refuse_fields
 from service.schemas import FieldProblem
 
@@ -33,18 +32,11 @@ class RestConverter(PathConverter):
 class JsonRequest(Request):
     """A request whose body is JSON in UTF-8 and not too large, or it is refused."""
 
-    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> bytes:  # type: ignore[override]
-        """The body. Werkzeug cuts one that came in chunks, without a length, silently at the limit."""
-        data: bytes = super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
-        if self.content_length is None and len(data) >= LARGEST_BODY:
-            raise RequestEntityTooLarge
-        return data
-
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body's value, an object or a list. `silent`, as flask-openapi3 asks, would hide what is wrong with it."""
         if self.mimetype != "application/json":
             abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json")
-        value = _read_json(self.get_data())
+        value = _read_json(read_body(self.stream))
         if not isinstance(value, dict | list):
             _refuse("body", "must be an object or a list")
         return value
