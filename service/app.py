@@ -11,7 +11,7 @@ from service import components
 from service.access import guard
 from service.capacity import load_shedding
 from service.health import readiness
-from service.http import bodies, caching, headers, request_log
+from service.http import bodies, caching, compression, headers, request_log
 from service.http.document import complete_document
 from service.http.json_requests import register_request_checks
 from service.http.policy import OPEN, SHOWN, adopt_view, enforce_deadlines
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     readiness.install(app)
     for module in (users, batch, movies, sessions, events, push, stats, health):
         app.register_api(module.blueprint)
+    compression.install(app)
     caching.install(app)
     app.register_blueprint(login.blueprint)
     app.register_blueprint(pages.blueprint)

@@ -11,7 +11,7 @@ from common.times import utc_now
 from service.capacity.answer_cache import Answer
 from service.components import components
 from service.health.metrics import CACHE_HITS, CACHE_MISSES
-from service.http.policy import About, requested_policy
+from service.http.policy import SAFE_METHODS, About, requested_policy
 from service.http.responses import Reply
 
 GENERATED_AT = re.compile(rb'"generatedAt":"[^"]*"')
@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def serve_again() -> Response | None:
-        if request.method != "GET" or requested_policy(app, request).kept is None:
+        if request.method not in SAFE_METHODS or requested_policy(app, request).kept is None:
             return None
         g.known_version = components().changes.await_fresh()
         answer = components().cache.get(request.full_path)
@@ -39,8 +39,8 @@ def install(app: Flask) -> None:
     def keep(response: Response) -> Response:
         if request.path.startswith("/v1/") and "Cache-Control" not in response.headers:
             # To be kept by the one who asked, and asked for again each time: an event may change it at any moment.
-            response.headers["Cache-Control"] = "private, no-cache" if request.method == "GET" else "no-store"
-        if request.method != "GET" or response.status_code != 200 or response.is_streamed:
+            response.headers["Cache-Control"] = "private, no-cache" if request.method in SAFE_METHODS else "no-store"
+        if request.method not in SAFE_METHODS or response.status_code != 200 or response.is_streamed:
             return response
         if "ETag" not in response.headers:
             response.set_etag(_digest(response.data), weak=True)
