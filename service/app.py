@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         adopt_view(app, endpoint, policy)
     made = components.components_of(app)
     enforce_deadlines(app, made.views)
-    load_shedding.install(app, made.budget.admission)
+    load_shedding.install(app, made.budget.admission, settings)
     return app
 
 

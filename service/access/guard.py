@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, after_this_request, current_app, g, redirect, request
+from flask import Flask, Response, abort, after_this_request, current_app, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
@@ -14,6 +14,7 @@ from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
 from service.access.rate_limiter import RateLimiter, Verdict
 from service.access.same_origin import require_own_page
+from service.access.stream_tokens import PARAMETER, StreamTokens
 from service.http.policy import SAFE_METHODS, requested_policy
 from service.http.problems import problem_response
 
@@ -25,9 +26,16 @@ MAKE_A_KEY = "`python -m service keys add NAME --scope write` makes one"
 SECURITY_SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key"},
+    "streamToken": {
+        "type": "apiKey",
+        "in": "query",
+        "name": PARAMETER,
+        "description": "Of `POST /v1/stream/tokens`, for `/v1/stream` alone",
+    },
 }
 # One of them, or none where the service is open.
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {}]
+STREAM_SECURITY: list[dict[str, list[str]]] = [{"streamToken": []}, *SECURITY]
 
 
 class Access:
@@ -37,14 +45,18 @@ class Access:
         self._open = settings.open
         self.ring = KeyRing(settings.keys_path, required=settings.keys is not None)
         self.logins = Logins(settings.data / "login-secret", self.ring)
+        self.stream_tokens = StreamTokens(settings.data / "stream-secret", self.ring)
         self._limits = RateLimiter(settings.data / "rate-limits")
 
     def check(self) -> ResponseReturnValue | None:
         """Nothing if the request may go on; else the answer that refuses it."""
-        scope = requested_policy(current_app, request).scope
-        if request.method == "OPTIONS" or scope is None:
+        policy = requested_policy(current_app, request)
+        if request.method == "OPTIONS" or policy.scope is None:
             return None
-        return self._check_key(scope, read_presented_key())
+        presented, token = read_presented_key(), request.args.get(PARAMETER)
+        if policy.by_token and presented is None and token is not None:
+            return self._check_token(token)
+        return self._check_key(policy.scope, presented)
 
     def recognise_login(self) -> Key | None:
         """The key of who is logged in."""
@@ -60,10 +72,15 @@ class Access:
             return refuse_scope(key, scope)
         if presented is None and scope == WRITE:
             require_own_page()
-        g.key_name = key.name
+        g.key = key
         return self._count(key)
 
+    def _check_token(self, token: str) -> ResponseReturnValue | None:
+        key = self.stream_tokens.recognise(token)
+        return refuse_token() if key is None else self._count(key)
+
     def _count(self, key: Key) -> Response | None:
+        g.key_name = key.name
         verdict = self._limits.admit(key.slot, key.per_minute)
         if verdict.admitted:
             after_this_request(_tell_limit(key, verdict))
@@ -95,6 +112,14 @@ def key_name() -> str | None:
     return name
 
 
+def require_key() -> Key:
+    """The key of the current request; 401 without one, also where nobody needs one."""
+    key = g.get("key")
+    if not isinstance(key, Key):
+        abort(make_response(ask_for_key(READ, presented=False)))
+    return key
+
+
 def read_presented_key() -> str | None:
     """The key that comes with the request, if any."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -109,6 +134,13 @@ def ask_for_key(scope: Scope, presented: bool) -> ResponseReturnValue:
     response = problem_response(401, "there is no such API key" if presented else f"this {wanted}; {MAKE_A_KEY}")
     failure = ', error="invalid_token"' if presented else ""
     response.headers["WWW-Authenticate"] = f'Bearer realm="recommender"{failure}'
+    return response
+
+
+def refuse_token() -> Response:
+    """401: the token opens nothing, or no longer."""
+    response = problem_response(401, "the token is too old, wrong, or its key has gone: get a new one")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="recommender", error="invalid_token"'
     return response
 
 

@@ -18,15 +18,18 @@ SECURITY_HEADERS = {
 }
 CORS_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, Last-Event-ID, X-API-Key",
-    "Access-Control-Expose-Headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
+    # What the service reads, and what browsers' clients send of their own accord: tracing, and no caches between.
+    "Access-Control-Allow-Headers": "Authorization, baggage, Cache-Control, Content-Type, Idempotency-Key, "
+    "If-None-Match, Last-Event-ID, Pragma, traceparent, tracestate, X-API-Key, X-Request-ID",
+    "Access-Control-Expose-Headers": "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    "WWW-Authenticate, X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
 
 
 def install(app: Flask, settings: Settings) -> None:
     """Add the headers to every answer of an app."""
-    origins = set(filter(None, settings.cors_origins.split(",")))
+    origins = listed_origins(settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -38,8 +41,15 @@ def install(app: Flask, settings: Settings) -> None:
 def allow_origin(response: Response, origins: set[str]) -> Response:
     """Let a listed origin's page read the answer; with its key, never with a login's cookie."""
     response.vary.add("Origin")
-    origin = request.headers.get("Origin")
-    if origin in origins:
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers.update(CORS_HEADERS)
+    response.headers.update(cors_headers(request.headers.get("Origin"), origins))
     return response
+
+
+def cors_headers(origin: str | None, origins: set[str]) -> dict[str, str]:
+    """What lets a page of that origin read an answer, if it is listed."""
+    return {"Access-Control-Allow-Origin": origin, **CORS_HEADERS} if origin in origins and origin else {}
+
+
+def listed_origins(settings: Settings) -> set[str]:
+    """Origins whose pages may use the API."""
+    return set(filter(None, settings.cors_origins.split(",")))

@@ -34,6 +34,7 @@ class Policy:
     kept: About | None = None  # whether answers are kept, and whose changes end them
     deadline: bool = False  # the view is done by the executor, within the deadline; else it sees to its time itself
     shed: bool = False  # refused where more is asked for than can be answered
+    by_token: bool = False  # a stream token opens it, too
     leads_to: Links = field(default_factory=dict)
 
     def __call__(self, view: View) -> View:
@@ -59,6 +60,8 @@ def writes(*, deadline: bool = False, leads_to: Links | None = None) -> Policy:
 
 # What asks nothing of the graph, or for longer than a deadline: pages, documents, metrics, the stream.
 SHOWN = Policy(READ)
+# The stream alone: browsers open it without headers of ours.
+FOLLOWED = Policy(READ, by_token=True)
 # What everybody may see: whether the service lives, and what the login page needs.
 OPEN = Policy(None)
 

@@ -14,7 +14,7 @@ from service.schemas.events import (
     UndoneEvent,
 )
 from service.schemas.movies import GenreList, MovieBody, MovieList, RatingCounts
-from service.schemas.operations import Liveness, ModelVersions, Overrides, PartState, Readiness
+from service.schemas.operations import Liveness, ModelVersions, Overrides, PartState, Readiness, StreamToken
 from service.schemas.parameters import (
     EventPath,
     EventsHeader,

@@ -44,3 +44,10 @@ class Liveness(Shape):
     """The process answers."""
 
     live: Literal[True] = True
+
+
+class StreamToken(Shape):
+    """What opens the stream in the place of a key."""
+
+    token: str = Field(description="For `/v1/stream?token=`")
+    expires_in: int = Field(description="Seconds until it opens no more streams", json_schema_extra={"example": 300})

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from common.settings import Settings
 from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import LIST_LENGTH
+from service.access.stream_tokens import LONGEST as LONGEST_TOKEN
 from service.schemas.base import Current, GenreName, Request
 from stream.events import EntityId, Year
 
@@ -135,6 +136,13 @@ class StreamQuery(Request):
         le=100,
         description="Begin with so many of the latest batches of changes",
         json_schema_extra={"example": 0},
+    )
+    # A wrong one is answered before this is looked at.
+    token: str | None = Field(
+        None,
+        max_length=LONGEST_TOKEN,
+        description="Of `POST /v1/stream/tokens`, in the place of a key",
+        json_schema_extra={"example": "WyJ3ZWIiLCI…"},
     )
 
 

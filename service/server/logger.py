@@ -1,5 +1,7 @@
 """Gunicorn's log lines in the format of all others."""
 
+from typing import Any
+
 from gunicorn import glogging
 from gunicorn.config import Config
 
@@ -16,3 +18,10 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         start_logging(Settings.from_environment())
         self.error_log.handlers.clear()
         self.error_log.propagate = True
+
+    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
+        """What an access log may have of a request, if there is one: not its query, which may hold a token."""
+        path = environ["RAW_URI"].partition("?")[0]
+        shown = {**environ, "RAW_URI": path, "QUERY_STRING": ""}
+        atoms: dict[str, Any] = super().atoms(resp, req, shown, request_time)
+        return atoms

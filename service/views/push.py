@@ -1,13 +1,15 @@
-"""The stream of server-sent events."""
+"""The stream of server-sent events, and the tokens that open it."""
 
 from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
-from service.access.guard import key_name
+from service.access.guard import STREAM_SECURITY, current_access, key_name, require_key
+from service.access.stream_tokens import TOKEN_SECONDS
 from service.components import components
-from service.http.policy import SHOWN
+from service.http.policy import FOLLOWED, SHOWN
+from service.http.responses import Reply, reply
 from service.push.broadcaster import Holder
-from service.schemas import StreamQuery
+from service.schemas import StreamQuery, StreamToken
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -17,14 +19,16 @@ blueprint = APIBlueprint("push", __name__, url_prefix="/v1", abp_tags=[Tag(name=
 @blueprint.get(
     "/stream",
     responses={200: {"description": "Server-sent events", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+    security=STREAM_SECURITY,
 )
-@SHOWN
+@FOLLOWED
 def stream(query: StreamQuery) -> Response:
     """Follow viewings (`watch`) and fresh recommendations (`recommendations`) as they happen.
 
     Send the last id seen as `Last-Event-ID` to miss nothing after a lost connection (browsers do so by themselves). Who
     is too far behind gets a `gap` in place of the batches from after one number until another. 429: the key or the
     address follows as many streams as it may.
+    Another site's EventSource, which can send no key, opens it with a `token`.
     """
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 19 else None
@@ -35,6 +39,18 @@ def stream(query: StreamQuery) -> Response:
     # Not where the messages end: an answer to HEAD never begins them.
     response.call_on_close(lambda: broadcaster.leave(listener))
     return response
+
+
+@blueprint.post("/stream/tokens", responses={200: StreamToken})
+@SHOWN
+def issue_token() -> Reply:
+    """A token with which another site's page opens `/v1/stream`, and nothing else, for some minutes.
+
+    A server gets it with its key and gives it to the page. It ends with the key, and its requests count as the key's. A
+    stream that is open stays so. 401 also where nobody needs a key: there the stream needs no token.
+    """
+    token = current_access().stream_tokens.issue(require_key())
+    return reply(StreamToken(token=token, expires_in=TOKEN_SECONDS))
 
 
 def _find_holders() -> tuple[Holder, ...]:

@@ -351,8 +351,36 @@ def test_other_sites_read_nothing_unless_they_are_listed(open_client: Open, keys
         assert ("X-API-Key" in preflight.headers.get("Access-Control-Allow-Headers", "")) == bool(allowed)
 
 
+SENT = {"Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"}
+SENT |= {"traceparent", "tracestate", "X-API-Key", "X-Request-ID"}
+READ = {"ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+
+
+def test_a_listed_sites_clients_send_and_read_what_they_need(open_client: Open, keys: dict[str, str]) -> None:
+    client = open_client(cors_origins="https://app.example")
+    origin = {"Origin": "https://app.example"}
+    for path, method in (
+        ("/v1/events", "POST"),
+        ("/v1/events/x", "DELETE"),
+        ("/v1/stream", "GET"),
+        ("/v1/movies/1", "HEAD"),
+    ):
+        wanted = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": ",".join(sorted(SENT))}
+        preflight = client.options(path, headers=origin | wanted)
+        assert preflight.status_code == 200
+        allowed = set(preflight.headers["Access-Control-Allow-Headers"].split(", "))
+        assert allowed >= SENT
+        assert method in preflight.headers["Access-Control-Allow-Methods"].split(", ")
+    for headers in (bearer(keys["read"]), bearer("wrong"), {}):
+        answer = client.get(READ_PATH, headers=origin | headers)
+        exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        assert exposed >= READ
+
+
 def test_the_document_tells_how_to_get_in(client: FlaskClient) -> None:
     document = client.get(READ_PATH).get_json()
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey", "streamToken"}
     assert document["security"] == [{"bearer": []}, {"apiKey": []}, {}]
+    stream = document["paths"]["/v1/stream"]["get"]["security"]
+    assert stream == [{"streamToken": []}, *document["security"]]
     assert {"401", "403", "429"} <= set(document["paths"]["/v1/events"]["post"]["responses"])

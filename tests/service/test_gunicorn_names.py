@@ -5,6 +5,7 @@ import re
 from importlib.metadata import version
 
 import pytest
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from common.settings import ROOT
@@ -27,6 +28,13 @@ def test_the_methods_are_there_and_take_what_we_give(name: str, signature: str) 
 def test_nothing_else_is_overridden() -> None:
     own = {name for name in vars(Worker) if not name.startswith("__")}
     assert own & set(dir(ThreadWorker)) == {"init_process", "notify", "set_accept_enabled", "handle_error"}
+
+
+def test_lines_of_an_access_log_are_made_of_what_we_leave_out_of_requests() -> None:
+    assert str(inspect.signature(Logger.atoms)) == "(self, resp, req, environ, request_time)"
+    assert {"RAW_URI", "QUERY_STRING"} <= set(
+        re.findall(r"environ[.\[(get]*['\"](\w+)", inspect.getsource(Logger.atoms))
+    )
 
 
 def test_the_attributes_are_set() -> None:

@@ -59,6 +59,22 @@ def test_those_for_whom_there_is_no_room_are_refused_soon(slow: Slow) -> None:
     assert Client(shedder).get("/v1/movies/2").status_code == 200, "there is room again"
 
 
+def test_a_listed_sites_page_can_read_that_it_is_refused(slow: Slow) -> None:
+    shedder, answers = LoadShedder(slow, lambda _: True, PATIENCE, room=1, origins={"https://app.example"}), list[int]()
+    thread = ask_aside(shedder, answers)
+    assert slow.inside.acquire(timeout=5)
+    for origin, allowed in (("https://app.example", "https://app.example"), ("https://evil.example", None)):
+        for method, has_body in (("GET", True), ("HEAD", False)):
+            refused = Client(shedder).open("/", method=method, headers={"Origin": origin})
+            assert refused.status_code == 503
+            assert refused.headers.get("Access-Control-Allow-Origin") == allowed
+            assert ("Retry-After" in refused.headers.get("Access-Control-Expose-Headers", "")) is bool(allowed)
+            assert bool(refused.data) is has_body
+            assert int(refused.headers["Content-Length"]) > 0
+    slow.may_end.set()
+    thread.join()
+
+
 def test_what_is_not_shed_takes_no_room(slow: Slow) -> None:
     shedder, answers = LoadShedder(slow, is_read, PATIENCE, room=1), list[int]()
     threads = [ask_aside(shedder, answers, method="POST") for _ in range(3)]

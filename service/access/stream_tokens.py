@@ -1,0 +1,62 @@
+"""Tokens that open the stream for other sites' EventSource, which can send neither a key nor a login's cookie."""
+
+import hashlib
+import hmac
+import secrets
+from functools import cached_property
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from common.files import exclusive, write_durably
+from service.access.keys import Key, KeyRing, KeysError, digest_of
+
+PARAMETER = "token"
+TOKEN_SECONDS = 300
+# No token is longer, also of a key with the longest name.
+LONGEST = 300
+
+
+class StreamTokens:
+    """Makes and recognises signed values that stand for a key. The secret is in a file that all processes share."""
+
+    def __init__(self, secret_file: Path, ring: KeyRing) -> None:
+        self._secret_file = secret_file
+        self._ring = ring
+
+    def issue(self, key: Key) -> str:
+        """A token for the holder of a key. Raises KeysError."""
+        return self._serializer.dumps([key.name, _fingerprint(key)])
+
+    def recognise(self, token: str) -> Key | None:
+        """The key of a token; None if that is forged or too old, or the key has gone or is another one."""
+        try:
+            name, fingerprint = self._serializer.loads(token, max_age=TOKEN_SECONDS)
+        except (BadData, TypeError, ValueError):
+            return None
+        key = next((key for key in self._ring.keys() or () if key.name == name), None)
+        return key if key and hmac.compare_digest(_fingerprint(key), str(fingerprint)) else None
+
+    @cached_property
+    def _serializer(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(
+            self._read_secret(),
+            salt="stream",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def _read_secret(self) -> str:
+        try:
+            with exclusive(self._secret_file.with_suffix(".lock")):
+                if not self._secret_file.exists():
+                    write_durably(self._secret_file, secrets.token_hex(32))
+                secret = self._secret_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeError) as error:
+            raise KeysError(f"the secret that signs stream tokens cannot be read: {error}") from error
+        if len(secret) < 64:
+            raise KeysError(f"{self._secret_file} is broken: remove it, and all stream tokens end")
+        return secret
+
+
+def _fingerprint(key: Key) -> str:
+    return digest_of(key.sha256)[:32]
