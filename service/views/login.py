@@ -38,7 +38,7 @@ def log_in() -> ResponseReturnValue:
     response = redirect(local_path(target), 303)
     response.set_cookie(
         COOKIE,
-        access.logins.issue(key),
+        access.logins.begin(key, request.cookies.get(COOKIE)),
         max_age=LOGIN_SECONDS,
         secure=request.is_secure,
         httponly=True,
@@ -50,8 +50,10 @@ def log_in() -> ResponseReturnValue:
 @blueprint.post("/logout")
 @OPEN
 def log_out() -> ResponseReturnValue:
-    """Forget the cookie."""
+    """End the login, and have the browser forget the cookie."""
     require_own_page()
+    if cookie := request.cookies.get(COOKIE):
+        current_access().logins.end(cookie)
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
     return response

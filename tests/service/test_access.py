@@ -1,7 +1,10 @@
 """Who may do what. No Neo4j is needed: a write that is let in is told that its body is wrong."""
 
+import json
 import logging
 import re
+import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,12 +16,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from common.settings import Settings
-from service.access.keys import add_key, remove_key
-from service.access.logins import COOKIE
+from service.access.keys import add_key, digest_of, remove_key
+from service.access.logins import COOKIE, LOGIN_SECONDS
 from service.views.login import local_path
 
 PROBLEM = "application/problem+json"
 READ_PATH = "/openapi.json"
+# Of a version that signed them.
+EARLIER_COOKIE = (
+    "WyJ3cml0ZXIiLCIwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZiJd.aSvKPQ.7mDfv4oPzHq0cQ3sY2u1xw8ZkJ5nR6tB9aL0eVgUiXs"
+)
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 WRITES = [("POST", "/v1/events"), ("DELETE", "/v1/events/x"), ("PUT", "/v1/movies/1"), ("PATCH", "/v1/nothing")]
 Open = Callable[..., FlaskClient]
@@ -66,6 +73,15 @@ def bearer(key: str) -> dict[str, str]:
 
 def log_in(client: FlaskClient, key: str, **fields: str) -> TestResponse:
     return client.post("/login", data={"key": key, **fields}, headers=OWN_PAGE)
+
+
+def log_in_anew(client: FlaskClient, key: str) -> str:
+    """The cookie of a login from a browser that had none."""
+    client.delete_cookie(COOKIE)
+    log_in(client, key)
+    cookie = client.get_cookie(COOKIE)
+    assert cookie is not None
+    return cookie.value
 
 
 def check_refusal(answer: TestResponse, status: int) -> str:
@@ -230,8 +246,8 @@ def test_forged_and_old_cookies_are_no_login(
     client: FlaskClient, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cookie = log_in(client, keys["write"]).headers["Set-Cookie"].split(";")[0].partition("=")[2]
-    payload, _, signature = cookie.partition(".")
-    forged = ["", "x", "..", payload, f"{payload}.{signature[:-2]}", f"x{cookie}", "é.é", cookie[::-1], "A" * 4000]
+    forged = ["", "x", "..", cookie[:-1], f"x{cookie}", cookie.swapcase(), "é.é", cookie[::-1], "A" * 4000]
+    forged += [EARLIER_COOKIE, digest_of(cookie), "null"]
     for value in forged:
         client.set_cookie(COOKIE, value)
         check_refusal(client.get(READ_PATH), 401)
@@ -246,6 +262,57 @@ def test_who_logs_out_is_out(client: FlaskClient, keys: dict[str, str]) -> None:
     assert "reader" in client.get("/login").text
     assert client.post("/logout", headers=OWN_PAGE).status_code == 303
     check_refusal(client.get(READ_PATH), 401)
+
+
+def test_a_login_ends_on_the_server_and_others_of_the_key_go_on(client: FlaskClient, keys: dict[str, str]) -> None:
+    first, second = (log_in_anew(client, keys["read"]) for _ in range(2))
+    assert first != second
+    client.set_cookie(COOKIE, first)
+    client.post("/logout", headers=OWN_PAGE)
+    client.set_cookie(COOKIE, first)
+    check_refusal(client.get(READ_PATH), 401)
+    client.set_cookie(COOKIE, second)
+    assert client.get(READ_PATH).status_code == 200
+
+
+def test_who_logs_in_again_leaves_no_login_behind(client: FlaskClient, keys: dict[str, str]) -> None:
+    first = log_in_anew(client, keys["read"])
+    client.set_cookie(COOKIE, first)
+    log_in(client, keys["write"])
+    client.set_cookie(COOKIE, first)
+    check_refusal(client.get(READ_PATH), 401)
+
+
+def test_the_file_of_logins_is_private_bounded_and_cannot_log_in(
+    client: FlaskClient, keys: dict[str, str], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.access.logins.MOST_LOGINS", 3)
+    other = log_in_anew(client, keys["write"])
+    cookies = [log_in_anew(client, keys["read"]) for _ in range(5)]
+    file = data / "logins.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    assert not any(secret in text for secret in (*cookies, other, *keys.values()))
+    assert len(json.loads(text)["logins"]) == 4
+    for cookie, status in zip([other, *cookies], [200, 401, 401, 200, 200, 200], strict=True):
+        client.set_cookie(COOKIE, cookie)
+        assert client.get(READ_PATH).status_code == status
+    later = time.time() + LOGIN_SECONDS
+    monkeypatch.setattr("service.access.logins.time.time", lambda: later)
+    log_in_anew(client, keys["read"])
+    assert len(json.loads(file.read_text())["logins"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("break_it", "status"), [(lambda file: file.write_text("{"), 503), (lambda file: file.unlink(), 401)]
+)
+def test_a_broken_file_of_logins_lets_nobody_in(
+    client: FlaskClient, keys: dict[str, str], data: Path, break_it: Callable[[Path], object], status: int
+) -> None:
+    log_in(client, keys["read"])
+    break_it(data / "logins.json")
+    check_refusal(client.get(READ_PATH), status)
+    assert client.get(READ_PATH, headers=bearer(keys["read"])).status_code == 200
 
 
 @pytest.mark.usefixtures("keys")
