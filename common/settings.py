@@ -8,13 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from common.budget import Budget
 from common.errors import SettingsError
 from common.files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _environment_name(field: str) -> str:
@@ -53,6 +55,9 @@ class Settings(BaseModel):
     )
     streams_per_address: int = Field(
         100, ge=1, le=1024, description="Listeners of /v1/stream that an address may have in each service process"
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses and networks of proxies whose `X-Forwarded-*` count, separated by commas"
     )
     workers: int = Field(2, ge=1, le=64, description="Service processes")
     deadline: float = Field(
@@ -117,6 +122,12 @@ class Settings(BaseModel):
         5_000_000, ge=1000, description="Events that may wait on the event log before no more are taken"
     )
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        _read_networks(value)
+        return value
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read and check the settings; a data folder that others can look into is closed to them.
@@ -168,6 +179,11 @@ class Settings(BaseModel):
             return self.host == "localhost"
 
     @property
+    def trusted_networks(self) -> list[Network]:
+        """Whose word counts for where a request came from."""
+        return _read_networks(self.trusted_proxies)
+
+    @property
     def keys_path(self) -> Path:
         """File of the API keys."""
         return self.keys or self.data / "keys.json"
@@ -188,6 +204,10 @@ class Settings(BaseModel):
                 f"RECOMMENDER_EVENT_LOG: {self.event_log!r} is not of the form sqlite:///PATH or kafka://HOST:PORT/TOPIC"
             )
         return Path(path)
+
+
+def _read_networks(text: str) -> list[Network]:
+    return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def _explain(problem: Mapping[str, object], known: set[str]) -> str:

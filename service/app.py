@@ -11,7 +11,7 @@ from service import components
 from service.access import guard
 from service.capacity import load_shedding
 from service.health import readiness
-from service.http import bodies, caching, compression, headers, request_log
+from service.http import bodies, caching, compression, forwarding, headers, request_log
 from service.http.document import complete_document
 from service.http.json_requests import register_request_checks
 from service.http.policy import OPEN, SHOWN, adopt_view, enforce_deadlines
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     made = components.components_of(app)
     enforce_deadlines(app, made.views)
     load_shedding.install(app, made.budget.admission, settings)
+    forwarding.install(app, settings)
     return app
 
 

@@ -17,6 +17,9 @@ worker_class = "service.server.worker.Worker"  # gthread; docs/benchmarks.md, "W
 threads = 1152  # made when needed; the listeners of /v1/stream (push.MOST_LISTENERS) keep one each
 worker_connections = 2000
 keepalive = 650  # longer than load balancers keep theirs, or they send requests to where nobody listens any more
+# What gunicorn itself reads of proxies: SCRIPT_NAME, and the scheme. The rest is service/http/forwarding.py's.
+forwarded_allow_ips = ",".join(map(str, _settings.trusted_networks))
+forwarder_headers = "SCRIPT_NAME"
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 4096

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
 from common.settings import Settings
+from service.access.failed_logins import FailedLogins
 from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
 from service.access.rate_limiter import RateLimiter, Verdict
@@ -46,6 +47,7 @@ class Access:
         self.ring = KeyRing(settings.keys_path, required=settings.keys is not None)
         self.stream_tokens = StreamTokens(settings.data / "stream-secret", self.ring)
         self.logins = Logins(settings.data / "logins.json", self.ring)
+        self.failures = FailedLogins(settings.data)
         self._limits = RateLimiter(settings.data / "rate-limits")
 
     def check(self) -> ResponseReturnValue | None:
@@ -65,9 +67,12 @@ class Access:
 
     def _check_key(self, scope: Scope, presented: str | None) -> ResponseReturnValue | None:
         key = self.recognise_login() if presented is None else self.ring.find(presented)
+        if key is None and presented is not None:
+            wait = self.failures.add("api")
+            return refuse_tries(wait) if wait else refuse_key()
         if key is None:
             strangers = self._open or (scope == READ and self.ring.keys() is None)
-            return None if presented is None and strangers else ask_for_key(scope, presented is not None)
+            return None if strangers else ask_for_key(scope)
         if not key.allows(scope):
             return refuse_scope(key, scope)
         if presented is None and scope == WRITE:
@@ -116,7 +121,7 @@ def require_key() -> Key:
     """The key of the current request; 401 without one, also where nobody needs one."""
     key = g.get("key")
     if not isinstance(key, Key):
-        abort(make_response(ask_for_key(READ, presented=False)))
+        abort(make_response(ask_for_key(READ)))
     return key
 
 
@@ -126,14 +131,27 @@ def read_presented_key() -> str | None:
     return key.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key")
 
 
-def ask_for_key(scope: Scope, presented: bool) -> ResponseReturnValue:
+def ask_for_key(scope: Scope) -> ResponseReturnValue:
     """401; browsers are sent to the login page."""
-    if not presented and request.method in SAFE_METHODS and "text/html" in request.headers.get("Accept", ""):
+    if request.method in SAFE_METHODS and "text/html" in request.headers.get("Accept", ""):
         return redirect("/login?" + urlencode({"next": request.full_path.removesuffix("?")}))
     wanted = f"needs an API key with the scope {scope}, as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
-    response = problem_response(401, "there is no such API key" if presented else f"this {wanted}; {MAKE_A_KEY}")
-    failure = ', error="invalid_token"' if presented else ""
-    response.headers["WWW-Authenticate"] = f'Bearer realm="recommender"{failure}'
+    response = problem_response(401, f"this {wanted}; {MAKE_A_KEY}")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="recommender"'
+    return response
+
+
+def refuse_key() -> Response:
+    """401: there is no such key."""
+    response = problem_response(401, "there is no such API key")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="recommender", error="invalid_token"'
+    return response
+
+
+def refuse_tries(seconds: int) -> Response:
+    """429: too many wrong keys came from the client's address."""
+    response = problem_response(429, f"too many wrong keys came from this address; wait {seconds} s")
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -37,13 +37,17 @@ class Verdict:
 class RateLimiter:
     """The limits kept in a file. The clock must be the same for all processes and not be set: a monotonic one."""
 
-    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic, slots: int = MOST_KEYS) -> None:
         self._file = file
         self._clock = clock
+        self._slots = slots
         self._threads = threading.Lock()
 
-    def admit(self, slot: int, per_minute: int) -> Verdict:
-        """Count a request of a key. So many are admitted at once, and after that so many a minute, evenly."""
+    def admit(self, slot: int, per_minute: int, *, count: bool = True) -> Verdict:
+        """Count a request of a key. So many are admitted at once, and after that so many a minute, evenly.
+
+        Without `count` nothing changes: the verdict is what a request would get now.
+        """
         interval = MINUTE / per_minute
         with self._threads:
             descriptor, cells = self._opened
@@ -54,7 +58,7 @@ class RateLimiter:
                 (stored,) = CELL.unpack_from(cells, slot * CELL.size)
                 # The clock begins again when the machine does: what lies too far ahead is from before.
                 ahead = interval + (stored - now if now < stored <= now + MINUTE + ROUNDING else 0.0)
-                if ahead <= MINUTE + ROUNDING:
+                if count and ahead <= MINUTE + ROUNDING:
                     CELL.pack_into(cells, slot * CELL.size, now + ahead)
             finally:
                 fcntl.lockf(descriptor, fcntl.LOCK_UN, CELL.size, slot * CELL.size)
@@ -65,7 +69,7 @@ class RateLimiter:
 
     @cached_property
     def _opened(self) -> tuple[int, mmap.mmap]:
-        size = MOST_KEYS * CELL.size
+        size = self._slots * CELL.size
         try:
             make_private_folder(self._file.parent)
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -22,6 +22,7 @@ CACHE_HITS = Counter("recommender_cache_hits_total", "Answers from the memory of
 CACHE_MISSES = Counter("recommender_cache_misses_total", "Answers that had to be computed")
 SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused because there were too many")
 MISSED_DEADLINES = Counter("recommender_missed_deadlines_total", "Requests given up because they took too long")
+FAILED_LOGINS = Counter("recommender_failed_logins_total", "Wrong keys", ["way", "outcome"])
 
 ATTEMPTS = 5
 LOOP_FAILING = "recommender_worker_loop_failing"  # stream.metrics

@@ -41,7 +41,7 @@ PROBLEMS: Responses = {
         "content": _CONTENT,
     },
     "429": {
-        "description": "The key has used its requests, or follows as many streams as it may; wait for Retry-After",
+        "description": "Too many requests or streams of the key, or wrong keys of the address; wait for Retry-After",
         "content": _CONTENT,
     },
     "500": {"description": "An error on our side, which the service's log has", "content": _CONTENT},

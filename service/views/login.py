@@ -32,9 +32,13 @@ def log_in() -> ResponseReturnValue:
     require_own_page()
     access = current_access()
     target = request.form.get("next", START)
+    if wait := access.failures.seconds_to_wait():
+        access.failures.count_refused("page")
+        return refuse_tries(target, wait)
     key = access.ring.find(request.form.get("key", "").strip())
     if key is None:
-        return render_form(target, failed=True), 401
+        wait = access.failures.add("page")
+        return refuse_tries(target, wait) if wait else (render_form(target, failed=True), 401)
     response = redirect(local_path(target), 303)
     response.set_cookie(
         COOKIE,
@@ -64,8 +68,13 @@ def local_path(target: str) -> str:
     return target if LOCAL_PATH.fullmatch(target) else START
 
 
-def render_form(target: str, *, failed: bool = False, key: Key | None = None) -> Response:
+def refuse_tries(target: str, seconds: int) -> ResponseReturnValue:
+    """429: too many wrong keys came from the visitor's address."""
+    return render_form(target, wait=seconds), 429, {"Retry-After": str(seconds)}
+
+
+def render_form(target: str, *, failed: bool = False, wait: int = 0, key: Key | None = None) -> Response:
     """The login page; never kept by caches."""
-    page = make_response(render_template("login.html", target=local_path(target), failed=failed, key=key))
+    page = make_response(render_template("login.html", target=local_path(target), failed=failed, wait=wait, key=key))
     page.headers["Cache-Control"] = "no-store"
     return page

@@ -48,7 +48,7 @@ class Proxied:
 @pytest.fixture(scope="module")
 def proxied(neo4j: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     folder = tmp_path_factory.mktemp("proxied")
-    settings = service_settings(neo4j, folder / "data")
+    settings = service_settings(neo4j, folder / "data").model_copy(update={"trusted_proxies": "127.0.0.1"})
     key = add_key(settings.keys_path, "w", "write", 100_000)
     with serving(settings, folder) as service, proxying(settings.port, folder / "nginx") as nginx:
         yield Proxied(service, nginx, key)
@@ -216,6 +216,9 @@ def test_what_clients_say_of_the_way_they_came_is_not_believed(
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Ssl": "on",
         "X-Forwarded-Protocol": "ssl",
+        "X-Forwarded-Prefix": "/evil",
+        "X-Forwarded-Host": "evil.example",
+        "Forwarded": "for=192.0.2.1;proto=https;host=evil.example",
         "SCRIPT_NAME": "/evil",
         "Script-Name": "/evil",
     }

@@ -1,0 +1,105 @@
+"""What trusted proxies say of a request: who sent it, by which scheme, to which host.
+
+The headers of all others have no effect. A trusted proxy must set or remove each of them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import parse_http_list
+
+from flask import Flask
+
+from common.settings import Network, Settings
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """What the headers of one request say. Of what several proxies appended, the nearest one's is the last."""
+
+    hops: Sequence[str] = ()  # who sent the request to the first proxy, to the second, …
+    scheme: str = ""
+    host: str = ""
+
+
+class ForwardedRequests:
+    """A WSGI application that lets another one see requests as their clients sent them."""
+
+    def __init__(self, application: Application, trusted: Sequence[Network]) -> None:
+        self._application = application
+        self._trusted = trusted
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request."""
+        forwarded = Forwarded()
+        peer = parse_address(environ.get("REMOTE_ADDR", ""))
+        if peer is not None:
+            if is_trusted(peer, self._trusted):
+                forwarded = read_headers(environ)
+            environ["REMOTE_ADDR"] = str(find_client(peer, forwarded.hops, self._trusted))
+        if forwarded.scheme in {"http", "https"}:
+            environ["wsgi.url_scheme"] = forwarded.scheme
+        if HOST.fullmatch(forwarded.host):
+            environ["HTTP_HOST"] = forwarded.host
+        return self._application(environ, start_response)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Read forwarded requests before anything else does; to be called last."""
+    app.wsgi_app = ForwardedRequests(app.wsgi_app, settings.trusted_networks)  # type: ignore[method-assign]
+
+
+def read_headers(environ: Environ) -> Forwarded:
+    """`X-Forwarded-*`; `Forwarded` (RFC 7239) where there is none of them."""
+    names = ("FOR", "PROTO", "HOST")
+    listed = {name: _split(environ.get(f"HTTP_X_FORWARDED_{name}", "")) for name in names}
+    if not any(listed.values()):
+        elements = [_read_pairs(element) for element in parse_http_list(environ.get("HTTP_FORWARDED", ""))]
+        listed = {name: [pairs[name] for pairs in elements if name in pairs] for name in names}
+    scheme, host = ("".join(listed[name][-1:]) for name in names[1:])
+    return Forwarded(listed["FOR"], scheme.lower(), host)
+
+
+def find_client(peer: IpAddress, hops: Sequence[str], trusted: Sequence[Network]) -> IpAddress:
+    """The nearest hop that is not a trusted proxy; where a hop cannot be read, the proxy that names it."""
+    client = peer
+    for hop in reversed(hops):
+        told = parse_address(hop) if is_trusted(client, trusted) else None
+        if told is None:
+            break
+        client = told
+    return client
+
+
+def is_trusted(address: IpAddress, trusted: Sequence[Network]) -> bool:
+    """Whether an address is a trusted proxy's."""
+    return any(address in network for network in trusted)
+
+
+def parse_address(text: str) -> IpAddress | None:
+    """An address, perhaps with a port; None if it is none."""
+    found = WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address((found[1] or found[2] if found else text).partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _split(header: str) -> list[str]:
+    return [part.strip() for part in header.split(",") if part.strip()]
+
+
+def _read_pairs(element: str) -> dict[str, str]:
+    """`for=192.0.2.1;proto=https`."""
+    pairs = (pair.partition("=") for pair in element.split(";"))
+    return {name.strip().upper(): value.strip().strip('"') for name, _, value in pairs}
