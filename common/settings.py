@@ -15,6 +15,8 @@ from common.errors import SettingsError
 from common.files import keep_private
 
 ROOT = Path(__file__).resolve().parent.parent
+# Of nothing, or of segments that a browser changes nothing about.
+PATH_PREFIX = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -58,6 +60,9 @@ class Settings(BaseModel):
     )
     trusted_proxies: str = Field(
         "", description="Addresses and networks of proxies whose `X-Forwarded-*` count, separated by commas"
+    )
+    path_prefix: str = Field(
+        "", pattern=PATH_PREFIX, description="Path below which the service is reached if no proxy says so: /reco"
     )
     workers: int = Field(2, ge=1, le=64, description="Service processes")
     deadline: float = Field(

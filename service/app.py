@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Response, redirect, url_for
+from flask import Response, redirect, request, url_for
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 
@@ -74,7 +74,7 @@ def register_documentation(app: OpenAPI) -> None:
     @app.route("/openapi.json")
     @SHOWN
     def openapi() -> dict[str, object]:
-        return document
+        return {**document, "servers": [{"url": request.script_root or "/"}]}
 
     @app.route("/docs")
     @SHOWN

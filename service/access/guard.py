@@ -133,8 +133,9 @@ def read_presented_key() -> str | None:
 
 def ask_for_key(scope: Scope) -> ResponseReturnValue:
     """401; browsers are sent to the login page."""
+    root = request.script_root
     if request.method in SAFE_METHODS and "text/html" in request.headers.get("Accept", ""):
-        return redirect("/login?" + urlencode({"next": request.full_path.removesuffix("?")}))
+        return redirect(f"{root}/login?" + urlencode({"next": root + request.full_path.removesuffix("?")}))
     wanted = f"needs an API key with the scope {scope}, as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
     response = problem_response(401, f"this {wanted}; {MAKE_A_KEY}")
     response.headers["WWW-Authenticate"] = 'Bearer realm="recommender"'

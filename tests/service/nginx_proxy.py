@@ -35,10 +35,17 @@ def proxying(
     service_port: int, folder: Path, prefix: str = "", scheme: str = "$scheme", connections: int = 4096
 ) -> Iterator[Nginx]:
     """An nginx with our configuration before a service, until the end of the block."""
-    folder.mkdir()
     [port] = free_ports(1)
     text = fill_in(LISTEN=f"127.0.0.1:{port}", SERVICE=f"127.0.0.1:{service_port}", PREFIX=prefix, SCHEME=scheme)
-    text = text.replace(" /tmp/", f" {folder}/").replace(" 4096;", f" {connections};")
+    with running_nginx(text.replace(" 4096;", f" {connections};"), port, folder) as nginx:
+        yield nginx
+
+
+@contextmanager
+def running_nginx(text: str, port: int, folder: Path) -> Iterator[Nginx]:
+    """An nginx with a configuration, until the end of the block."""
+    folder.mkdir()
+    text = text.replace(" /tmp/", f" {folder}/")
     configuration, errors = folder / "nginx.conf", folder / "errors.txt"
     configuration.write_text(text, encoding="utf-8")
     process_settings = "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # who may use the tests' folder

@@ -364,6 +364,14 @@ def test_a_login_leads_where_one_wanted_to_go(keys: dict[str, str]) -> None:
         assert local_path(target) == target
 
 
+def test_below_a_prefix_a_login_leads_nowhere_else_on_the_host() -> None:
+    for target in ("/reco/", "/reco/users/1?x=/../#/..", "/reco/a//b", "/reco/.../x"):
+        assert local_path(target, "/reco") == target
+    outside = ["/", "/reco", "/recovery/", "/other/reco/", "/reco/../other", "/reco/a/%2e%2E/../x", "/reco/%2e./x"]
+    for target in (*outside, "/reco/.", "/reco/..?x", "//reco/", "https://evil.example/reco/", "/reco/\\evil"):
+        assert local_path(target, "/reco") == "/reco/"
+
+
 def test_keys_are_never_logged(
     client: FlaskClient, keys: dict[str, str], caplog: pytest.LogCaptureFixture, data: Path
 ) -> None:

@@ -150,6 +150,28 @@ def test_schemes_that_are_none_are_passed_over(client: FlaskClient, key: str, pr
     assert (answer.status_code, "Secure" in answer.headers["Set-Cookie"]) == (303, False)
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "//evil.example",
+        "/\\evil",
+        "evil",
+        "https://evil.example",
+        "/..",
+        "/a/../b",
+        "/a//b",
+        "/ä",
+        '/"><script>',
+        "/a b",
+        "/",
+    ],
+)
+def test_prefixes_that_are_none_are_passed_over(client: FlaskClient, prefix: str) -> None:
+    headers = {**BROWSER, "X-Forwarded-Prefix": prefix.encode().decode("latin-1")}
+    answer = client.get("/docs", headers=headers, environ_overrides=come_from(PROXY))
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=%2Fdocs")
+
+
 def test_without_trusted_proxies_nobody_is_believed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     with open_app(Settings(data=tmp_path / "data", neo4j_uri="bolt://127.0.0.1:9")) as app:
@@ -167,6 +189,13 @@ def test_a_hop_is_believed_only_by_who_is_trusted() -> None:
 def test_what_is_no_network_is_refused_at_the_start(value: str, tmp_path: Path) -> None:
     environment = {"RECOMMENDER_TRUSTED_PROXIES": value, "RECOMMENDER_DATA": str(tmp_path)}
     with pytest.raises(SettingsError, match="RECOMMENDER_TRUSTED_PROXIES"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("value", ["reco", "/reco/", "//reco", "/..", "/a/../b", "/a b", "/é", "https://evil.example"])
+def test_what_is_no_prefix_is_refused_at_the_start(value: str, tmp_path: Path) -> None:
+    environment = {"RECOMMENDER_PATH_PREFIX": value, "RECOMMENDER_DATA": str(tmp_path)}
+    with pytest.raises(SettingsError, match="RECOMMENDER_PATH_PREFIX"):
         Settings.from_environment(environment)
 
 

@@ -1,5 +1,7 @@
 // Requests to the REST API.
 
+import { local } from "./paths.js";
+
 export class ApiError extends Error {
   constructor(status, detail) {
     super(detail);
@@ -11,13 +13,13 @@ export class ApiError extends Error {
 export async function get(path, query = {}, signal = undefined) {
   const wanted = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   const search = wanted.length ? `?${new URLSearchParams(wanted)}` : "";
-  return read(() => fetch(path + search, { headers: { Accept: "application/json" }, signal }));
+  return read(() => fetch(local(path) + search, { headers: { Accept: "application/json" }, signal }));
 }
 
 /** Tell what a user did; the result of the event. */
 export async function tell(event) {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  const answer = await read(() => fetch("/v1/events", { method: "POST", headers, body: JSON.stringify(event) }));
+  const answer = await read(() => fetch(local("/v1/events"), { method: "POST", headers, body: JSON.stringify(event) }));
   return answer.results[0];
 }
 
@@ -31,6 +33,6 @@ async function read(send) {
   }
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401) location.assign(local(`/login?next=${encodeURIComponent(location.pathname + location.search)}`));
   throw new ApiError(response.status, answer.detail ?? response.statusText);
 }

@@ -1,5 +1,7 @@
 // Making elements. Text is always text: nothing from an answer is ever read as HTML.
 
+import { local } from "./paths.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An HTML element; `on…` attributes are listeners, null ones are left out. */
@@ -30,11 +32,11 @@ export function titleOf(movie) {
 }
 
 export function movieLink(movie) {
-  return element("a", { href: `/movies/${movie.movieId}` }, titleOf(movie));
+  return element("a", { href: local(`/movies/${movie.movieId}`) }, titleOf(movie));
 }
 
 export function userLink(userId) {
-  return element("a", { href: `/users/${userId}` }, `User ${userId}`);
+  return element("a", { href: local(`/users/${userId}`) }, `User ${userId}`);
 }
 
 /** Why a movie is on a list: that it is current, where that adds most, and the movies of the history that lead to it. */

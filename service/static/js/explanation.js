@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { element, find, titleOf, weight } from "./dom.js";
 import { links } from "./links.js";
+import { local } from "./paths.js";
 import { empty, show } from "./states.js";
 
 let drawnLast = null;
@@ -32,7 +33,7 @@ function picture() {
   return [
     element("p", {}, element("b", {}, titleOf(answer)), ` scores ${weight(answer.score)}, ${told}.`),
     links(what, parts, answer, width),
-    element("p", { class: "hint" }, "The figures: ", element("a", { href: path }, `GET ${path}`)),
+    element("p", { class: "hint" }, "The figures: ", element("a", { href: local(path) }, `GET ${path}`)),
     element("details", {}, element("summary", {}, "Draw it in Neo4j Browser"), element("pre", { tabindex: 0, "aria-label": "Cypher of this explanation" }, answer.cypher)),
   ];
 }

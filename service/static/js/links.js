@@ -1,6 +1,7 @@
 // Pictures of weights: movies at the left, lines as thick as their weights, one movie at the right.
 
 import { drawn, titleOf, weight } from "./dom.js";
+import { local } from "./paths.js";
 
 const ROW = 30;
 const THICKEST = 9;
@@ -28,7 +29,7 @@ export function links(what, sources, target, width) {
     const thick = Math.max(1, (Math.abs(source.weight) / most) * THICKEST);
     const label = `${titleOf(source)}: ${weight(source.weight)}`;
     const isMovie = source.movieId !== undefined;
-    const kind = isMovie ? { href: `/movies/${source.movieId}`, class: "source", "data-movie": source.movieId } : { role: "img" };
+    const kind = isMovie ? { href: local(`/movies/${source.movieId}`), class: "source", "data-movie": source.movieId } : { role: "img" };
     return [
       drawn("path", { class: source.weight < 0 ? "link against" : isMovie ? "link" : "link now", d: `M${left} ${y}C${bend} ${y} ${bend} ${middle} ${right} ${middle}`, "stroke-width": thick }),
       drawn(

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { element, find, moment, movieLink, percent, reasons, userLink } from "./dom.js";
+import { local } from "./paths.js";
 import { bars, trail } from "./plots.js";
 
 const HOUR = 3_600_000;
@@ -17,7 +18,7 @@ const held = []; // what came during a pause
 let paused = false;
 
 function follow() {
-  const stream = new EventSource("/v1/stream?recent=40");
+  const stream = new EventSource(local("/v1/stream?recent=40"));
   stream.onopen = () => connected("open", "Connected");
   stream.onerror = () => {
     connected("lost", "Connection lost; trying again …");

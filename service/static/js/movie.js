@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { calmly, element, find, movieLink, number, titleOf } from "./dom.js";
 import { joinNeighbours, neighbourhood } from "./neighbours.js";
+import { local } from "./paths.js";
 import { bars, facts, roomIn } from "./plots.js";
 import { empty, show } from "./states.js";
 
@@ -50,7 +51,7 @@ function draw() {
 
 function walk(movie) {
   walked.push(shown.movie);
-  history.pushState({}, "", `/movies/${movie.movieId}`);
+  history.pushState({}, "", local(`/movies/${movie.movieId}`));
   drawTrail();
   open(movie.movieId);
   heading.focus({ preventScroll: true });

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { drawn, titleOf, weight } from "./dom.js";
 import { links, shorten } from "./links.js";
+import { local } from "./paths.js";
 
 const NARROW = 640;
 const HEIGHT = 400;
@@ -53,7 +54,7 @@ function node(source, [x, y], [centre], width, most) {
   const room = (onRight ? width - x : x) - 20;
   return drawn(
     "a",
-    { href: `/movies/${source.movieId}`, class: "source", "data-movie": source.movieId, "data-weight": source.weight, "aria-label": label },
+    { href: local(`/movies/${source.movieId}`), class: "source", "data-movie": source.movieId, "data-weight": source.weight, "aria-label": label },
     drawn("title", {}, label),
     drawn("circle", { class: "node", cx: x, cy: y, r: 5 + (source.weight / most) * 4 }),
     drawn("text", { class: onRight ? "" : "end", x: onRight ? x + 15 : x - 15, y: y + 4 }, shorten(titleOf(source), room)),

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { calmly, element, find, movieLink } from "./dom.js";
+import { local } from "./paths.js";
 import { empty, show } from "./states.js";
 
 const input = find("query");
@@ -12,7 +13,7 @@ function search() {
   asked?.abort();
   asked = new AbortController();
   const { signal } = asked;
-  history.replaceState({}, "", text ? `/search?${new URLSearchParams({ q: text })}` : "/search");
+  history.replaceState({}, "", local(text ? `/search?${new URLSearchParams({ q: text })}` : "/search"));
   return show(find("results"), async () => {
     const answer = text ? await get("/v1/movies", { query: text, limit: 20 }, signal) : await get("/v1/movies/popular", { limit: 20 }, signal);
     find("results-title").textContent = text ? `Titles like “${text}”` : "The most watched";

@@ -3,6 +3,7 @@
 import { get, tell } from "./api.js";
 import { calmly, element, find, moment, movieLink, number, reasons, titleOf, weight } from "./dom.js";
 import { explain, redraw } from "./explanation.js";
+import { local } from "./paths.js";
 import { empty, show } from "./states.js";
 
 const userId = Number(find("user").dataset.user);
@@ -148,7 +149,7 @@ filters.addEventListener("reset", () => {
 find("find").addEventListener("input", calmly((event) => search(event.target.value)));
 find("other-user").addEventListener("submit", (event) => {
   event.preventDefault();
-  location.assign(`/users/${Number(find("user-id").value)}`);
+  location.assign(local(`/users/${Number(find("user-id").value)}`));
 });
 window.addEventListener("resize", calmly(redraw));
 list();
