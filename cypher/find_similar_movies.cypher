@@ -3,7 +3,8 @@
 MATCH (catalogue:Catalogue)
 WITH catalogue.model AS current
 MATCH (:Movie {movieId: $movieId})-[similar:SIMILAR]->(movie:Movie)
-WHERE similar.version IN [current, 'incremental'] AND similar.weight > 0 AND coalesce(movie.available, true)
+WHERE similar.version IN [current, 'incremental'] AND similar.weight > 0
+  AND movie.title IS NOT NULL AND coalesce(movie.available, true)
 RETURN movie.movieId AS movieId, movie.title AS title, movie.year AS year, similar.weight AS score,
        true AS available
 ORDER BY score DESC, movieId

@@ -16,6 +16,7 @@ WHERE offer.basedOn >= applied.value - $reach AND offer.at >= $since
   }
 MATCH (user)-[edge:RECOMMENDED {batchId: offer.batchId}]->(movie:Movie)
 USING INDEX SEEK edge:RECOMMENDED(batchId) // an early plan was once to read the lists of all users
+WHERE movie.title IS NOT NULL AND coalesce(movie.available, true)
 CALL (edge) {
   UNWIND CASE WHEN size(edge.because) = 0 THEN [] ELSE range(0, size(edge.because) - 1) END AS position
   MATCH (reason:Movie {movieId: edge.because[position]})

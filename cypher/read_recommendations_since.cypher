@@ -1,8 +1,10 @@
-// Lists of recommendations that were stored in some batches. Parameters: after, until (sequence numbers; after is left out)
+// Lists of recommendations that were stored in some batches, without what may not be offered any more.
+// Parameters: after, until (sequence numbers; after is left out)
 // Returns: sequence, userId, batchId, basis, modelVersion, at,
 //   recommendations [{movieId, title, year, score, current, because [{movieId, title, contribution}]}]; oldest first
 MATCH (user:User)-[edge:RECOMMENDED]->(movie:Movie)
 WHERE edge.sequence > $after AND edge.sequence <= $until
+  AND movie.title IS NOT NULL AND coalesce(movie.available, true)
 CALL (edge) {
   UNWIND CASE WHEN size(edge.because) = 0 THEN [] ELSE range(0, size(edge.because) - 1) END AS position
   MATCH (reason:Movie {movieId: edge.because[position]})

@@ -64,7 +64,10 @@ class Webhook:
         """Deliver the next list, if there is one; returns the seconds to wait before the next call of this method."""
         if not self._waiting and not self._read_next():
             return IDLE_SECONDS
-        batch = self._waiting[0]
+        batch = self._offered_by_now(self._waiting[0])
+        if not batch.recommendations:
+            self._done()
+            return 0.0
         body = encode_message(batch)
         if self._clock() - batch.at > WORTH_DELIVERING:
             self._give_up(body, f"webhook: not delivered within {WORTH_DELIVERING}")
@@ -79,6 +82,12 @@ class Webhook:
             self._backoff.succeed()
             self._done()
         return wait
+
+    def _offered_by_now(self, batch: StoredBatch) -> StoredBatch:
+        """The list without what was withdrawn while it waited."""
+        offered = self._recommendations.find_offered([movie.movie_id for movie in batch.recommendations])
+        kept = [movie for movie in batch.recommendations if movie.movie_id in offered]
+        return batch.model_copy(update={"recommendations": kept})
 
     def _post(self, message_id: str, body: str) -> tuple[float, str | None]:
         """Seconds to wait before the message is tried again, 0 if it need not be; the status, if it was refused."""

@@ -8,6 +8,7 @@ from graph.errors import ContentRefusedError
 from graph.repositories.ingest import Ingest
 from graph.repositories.ingest_transaction import IngestTransaction
 from graph.repositories.interactions import Interaction, KnownEvent
+from graph.titles import title_of
 from stream.event_log.base import EventLog
 from stream.events import FEED, LATEST, SIGHTINGS, Event, EventType, Outcome
 from stream.metrics import EVENTS_APPLIED
@@ -149,7 +150,7 @@ def apply_events(
     standing = _standing(batch, events, applied)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
     user_ids = {event.user_id for event in about if event.user_id}
-    batch.create_nodes({event.movie_id: (event.title, event.year) for event in about if event.movie_id}, user_ids)
+    batch.create_nodes(_told_movies(about), user_ids)
     polled = any(event.type is EventType.POLLED for event in standing)
     if polled or any(event.type in VIEWING_TYPES for event in about):
         since = min((event.at for event in about), default=LATEST)
@@ -164,6 +165,16 @@ def apply_events(
     for event, item in marks:
         applied.note(event, Outcome.APPLIED if item.event_id in written else Outcome.OUTDATED)
     return applied
+
+
+def _told_movies(events: list[Event]) -> dict[int, tuple[str | None, int | None]]:
+    """Title and year of each movie, where any of the events has them: clients send none, the feed does."""
+    told: dict[int, tuple[str | None, int | None]] = {}
+    for event in events:
+        if event.movie_id is not None:
+            title, year = told.get(event.movie_id, (None, None))
+            told[event.movie_id] = title_of(event.title) or title, event.year or year
+    return told
 
 
 def _without_erased(batch: IngestTransaction, events: list[Event], applied: Applied) -> list[Event]:

@@ -4,6 +4,7 @@ All writers take the lock of the sequence first, so they apply one after the oth
 before it writes.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -16,6 +17,7 @@ from graph.recency import COUNTED_FROM
 from graph.repositories.interactions import Interaction, KnownEvent, Viewing
 from graph.repositories.recency import Recency
 from graph.repositories.recommendations import RecommendationList, store_recommendations
+from graph.titles import title_of
 
 MARK_QUERIES = {"liked": "write_likes", "listed": "write_listings", "clicked": "write_clicks"}
 BY_USER = attrgetter("user_id", "movie_id")
@@ -75,9 +77,15 @@ class IngestTransaction:
         )
         return [Viewing.from_row(row) for row in record["viewings"]]
 
-    def create_nodes(self, movies: dict[int, tuple[str | None, int | None]], user_ids: set[int]) -> None:
+    def create_nodes(
+        self,
+        movies: Mapping[int, tuple[str | None, int | None]],
+        user_ids: set[int],
+    ) -> None:
         """Make users and movies (id to title and year) that are not there yet."""
-        rows = [{"movieId": key, "title": title, "year": year} for key, (title, year) in sorted(movies.items())]
+        rows = [
+            {"movieId": key, "title": title_of(title), "year": year} for key, (title, year) in sorted(movies.items())
+        ]
         self._transaction.run("create_nodes", userIds=sorted(user_ids), movies=rows)
 
     def create_viewings(self, viewings: list[Viewing]) -> None:
@@ -207,7 +215,8 @@ class IngestTransaction:
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
         """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
-        self._transaction.run("jobs/add_movies", movies=movies)
+        rows = [{**movie, "title": title_of(movie["title"])} for movie in movies]
+        self._transaction.run("jobs/add_movies", movies=rows)
         self.note_change(None)
 
     def add_ratings(self, rows: list[tuple[int, int, float, int]]) -> int:

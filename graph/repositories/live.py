@@ -8,6 +8,7 @@ from typing import Any
 
 from graph.database import Database, Transaction
 from graph.repositories.recency import Recency
+from graph.titles import title_of
 from graph.tombstones import Tombstone
 
 BATCH_ROWS = 5_000
@@ -83,7 +84,10 @@ class LiveEdges:
 
 
 def _write(transaction: Transaction, kind: str, edges: list[dict[str, Any]]) -> None:
-    movies = {edge["movieId"]: {key: edge[key] for key in ("movieId", "title", "year")} for edge in edges}
+    movies = {
+        edge["movieId"]: {"movieId": edge["movieId"], "title": title_of(edge["title"]), "year": edge["year"]}
+        for edge in edges
+    }
     user_ids = sorted({edge["userId"] for edge in edges})
     transaction.run("create_nodes", userIds=user_ids, movies=[movies[key] for key in sorted(movies)])
     recency = Recency(transaction)

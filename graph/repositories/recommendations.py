@@ -183,6 +183,10 @@ class Recommendations:
         records = self._database.read("read_recommendations_since", after=after, until=until)
         return [StoredBatch.from_record(record) for record in records]
 
+    def find_offered(self, movie_ids: list[int]) -> set[int]:
+        """Those of some movies that may be offered by now: a stored list may have waited."""
+        return {record["movieId"] for record in self._database.read("find_offered_movies", movieIds=movie_ids)}
+
     def _diversify(self, movies: list[OfferedMovie], diversity: float) -> list[OfferedMovie]:
         movie_ids = [movie.movie_id for movie in movies]
         records = self._database.read("read_similar_among", movieIds=movie_ids)

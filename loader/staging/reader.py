@@ -10,6 +10,7 @@ import polars as pl
 
 from common.times import milliseconds_of
 from engine.dataset import TITLED_SCHEMA
+from graph.titles import title_of
 from loader.files.archives import Member
 from loader.formats.accounts import Account, Rejects
 from loader.formats.kernels import Records
@@ -98,5 +99,6 @@ class InputReader:
 
 def movie_frame(rows: list[MovieRow]) -> pl.DataFrame:
     """Movies by id; of an id that comes twice the first counts."""
-    frame = pl.DataFrame(rows, schema=TITLED_SCHEMA, orient="row")
+    titled = [(movie_id, title_of(title), *more) for movie_id, title, *more in rows]
+    frame = pl.DataFrame(titled, schema=TITLED_SCHEMA, orient="row")
     return frame.unique("movieId", keep="first", maintain_order=True).sort("movieId")

@@ -3,14 +3,27 @@
 from collections import Counter
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import CountedRatings, Genre, Movie, ScoredMovie
 from graph.shapes import Shape
+from graph.titles import title_of
 from service.schemas.base import Body, GenreName
 from stream.events import Year
 
-Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+def _require_title(text: str) -> str:
+    if title_of(text) is None:
+        raise ValueError("a title of which nothing can be seen is none")
+    return text
+
+
+Title = Annotated[
+    str,
+    # Of the pattern's three parts the middle one is a sign that is no space.
+    Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"),
+    AfterValidator(_require_title),
+]
 
 
 class MovieBody(Body):
@@ -20,7 +33,7 @@ class MovieBody(Body):
         json_schema_extra={"example": {"title": "Heat", "year": 1995, "genres": ["Crime"], "available": True}}
     )
 
-    title: Text
+    title: Title
     year: Year | None = Field(None)
     genres: list[GenreName] = Field([], max_length=30)
     available: bool = Field(True, description="Whether it may be recommended")
