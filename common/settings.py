@@ -88,6 +88,11 @@ class Settings(BaseModel):
         le=1440,
         description="Minutes that the moment of an event or rating may be ahead of this machine's clock",
     )
+    unknown_movies: str = Field(
+        "keep",
+        pattern=r"^(keep|refuse)$",
+        description="What becomes of a client's events for movies that no catalogue has: keep, or refuse (422)",
+    )
     feed_url: str = Field(
         "https://jedha-netflix-real-time-api.herokuapp.com/users-currently-watching-movie",
         pattern=r"^https?://",

@@ -15,6 +15,7 @@ from graph.database import Database
 from graph.errors import ServerError
 from graph.favourites import STYLE, write_favourites
 from graph.repositories.erasures import Erasures
+from graph.repositories.unknown_movies import UnknownMovies
 from graph.server.class_archive import archive_classes
 from graph.server.jars import ensure_jars
 from graph.server.process import EmbeddedServer, RunningServer
@@ -120,6 +121,16 @@ def favourites(file: Path) -> None:
     """Write FILE (favourites.zip), which adds our favourites to Neo4j Browser when it is dropped there."""
     count = write_favourites(file)
     click.echo(f"{file} holds {count} favourites. Drop it on Neo4j Browser's page, and {STYLE} too.")
+
+
+@main.command()
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
+def unknown(limit: int) -> None:
+    """Show movies that events speak of and no catalogue has, the most frequent first."""
+    with Database.from_settings(Settings.from_environment()) as database:
+        for movie in UnknownMovies(database).list(0, limit):
+            seen = f"  last {movie.last_seen_at:%Y-%m-%d %H:%M:%S}" if movie.last_seen_at else ""
+            click.echo(f"{movie.movie_id:10}  kept {movie.kept:6}  refused {movie.refused:6}{seen}")
 
 
 @main.group()

@@ -80,7 +80,7 @@ class _Addition:
 
         def write(batch: IngestTransaction) -> None:
             if batch.lock_offset(self._source, 0) == first:
-                kept = _without_erased(batch, rows)
+                kept = _without_deleted(batch, _without_erased(batch, rows))
                 batch.create_nodes({}, {row[0] for row in kept})
                 batch.add_ratings(kept)
                 batch.move_offset(self._source, 0, first + len(rows))
@@ -94,6 +94,13 @@ def _without_erased(batch: IngestTransaction, rows: Rows) -> Rows:
     erased = batch.find_erased({row[0] for row in rows})
     limits = {user_id: milliseconds_of(until) for user_id, until in erased.items()}
     return [row for row in rows if row[0] not in limits or row[3] > limits[row[0]]] if limits else rows
+
+
+def _without_deleted(batch: IngestTransaction, rows: Rows) -> Rows:
+    """The rows whose movie was not deleted, or was put back."""
+    deleted = batch.find_deleted({row[1] for row in rows})
+    gone = {movie_id for movie_id, deletion in deleted.items() if not deletion.lifted}
+    return [row for row in rows if row[1] not in gone] if gone else rows
 
 
 def _require_catalogue(dataset: Dataset, models: Models) -> None:

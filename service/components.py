@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -12,6 +13,7 @@ from flask import Flask, current_app
 from common.background import BackgroundLoops
 from common.settings import Settings
 from graph.database import Database
+from graph.repositories.deletions import Deletions
 from graph.repositories.erasures import Erasures
 from graph.repositories.history import History
 from graph.repositories.ingest import Ingest
@@ -20,6 +22,7 @@ from graph.repositories.models import Models
 from graph.repositories.movies import Movies
 from graph.repositories.recommendations import RecommendationList, Recommendations
 from graph.repositories.stars import Stars
+from graph.repositories.unknown_movies import UnknownMovies
 from service.capacity.answer_cache import AnswerCache
 from service.capacity.executor import BoundedExecutor
 from service.capacity.group_commit import GroupCommit
@@ -65,10 +68,11 @@ class Lazy(Generic[Made]):
 
 @dataclass(frozen=True)
 class Write:
-    """What one request writes: logged events, or lists under their batch ids."""
+    """What one request writes: logged events, lists under their batch ids, or of which movies events are refused."""
 
     events: Sequence[Event] = ()
     lists: Sequence[tuple[str, RecommendationList]] = ()
+    refused: Mapping[int, int] = field(default_factory=dict)
 
 
 class Components:
@@ -91,6 +95,8 @@ class Components:
         self.recommendations = Recommendations(self.database, settings.history_limit, settings.current)
         self.stars = Stars(self.database)
         self.ingest = Ingest(self.database, timedelta(days=settings.hit_window))
+        self.deletions = Deletions(self.database)
+        self.unknown_movies = UnknownMovies(self.database)
         self.erasures = Erasures(self.database, settings.erased_file)
         self.backlog = SingleFlight(lambda: measure_backlog(self.log, self.ingest), BACKLOG_SECONDS)
         self.changes = ChangeFeed(self.ingest, self.budget.freshness, self.loops)
@@ -125,11 +131,14 @@ class Components:
         """Commit a group; returns what became of its events."""
         events = [event for write in writes for event in write.events]
         lists = [entry for write in writes for entry in write.lists]
+        refused = sum((Counter(write.refused) for write in writes), Counter[int]())
 
         def work(batch: IngestTransaction) -> Applied:
             applied = apply_events(batch, events, self._rules) if events else Applied()
             if lists:
                 batch.store_lists(lists)
+            if refused:
+                batch.note_refused(refused)
             return applied
 
         return self.ingest.transact(work)

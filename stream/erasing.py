@@ -1,9 +1,10 @@
-"""Forgetting users: what the log's events of them led to is removed; later ones are dropped by the writer."""
+"""Forgetting users and deleted movies: what events of them led to is removed; the writer drops what comes again."""
 
 import logging
 from datetime import timedelta
 
 from common.times import utc_now
+from graph.repositories.deletions import Deletions
 from graph.repositories.erasures import Erasures, Removal
 from stream.deadletters import drop_letters_of
 from stream.event_log.base import EventLog
@@ -28,4 +29,12 @@ def finish_erasures(log: EventLog, erasures: Erasures) -> float:
     for user_id in erasures.find_unfinished(utc_now() - GRACE):
         removal = erase_user(log, erasures, user_id)
         logger.info("user %d is erased: %d edges", user_id, sum(removal.edges.values()))
+    return STEP_SECONDS
+
+
+def finish_deletions(deletions: Deletions) -> float:
+    """Remove deleted movies whose removal was interrupted; returns when to look again."""
+    for movie_id in deletions.find_unfinished(utc_now() - GRACE):
+        deletions.remove(movie_id)
+        logger.info("movie %d is deleted", movie_id)
     return STEP_SECONDS

@@ -56,6 +56,7 @@ class Outcome(StrEnum):
     OUTDATED = "outdated"  # something newer is stored, or came with it
     UNDONE = "undone"  # it was taken back, perhaps before it came
     ERASED = "erased"  # of a user of whom nothing is kept
+    DELETED = "deleted"  # with a movie that was deleted since
     CONFLICT = "conflict"  # its id is another event's
     LOGGED = "logged"  # on the durable log, to be applied once Neo4j answers
 

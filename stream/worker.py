@@ -12,12 +12,13 @@ from common.background import BackgroundLoops
 from common.errors import RecommenderError
 from common.settings import Settings
 from graph.database import Database
+from graph.repositories.deletions import Deletions
 from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.schema import SchemaError, apply_schema
-from stream.erasing import finish_erasures
+from stream.erasing import finish_deletions, finish_erasures
 from stream.event_log import open_log
 from stream.event_log.base import EventLog
 from stream.feed import FeedClient
@@ -73,6 +74,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
         loops.add("trimmer", partial(trim_log, log, ingest, settings))
         loops.add("retainer", Led(log, lambda: partial(retain_hourly, log, ingest, settings), idle=TRIM_SECONDS))
         loops.add("eraser", Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS))
+        deletions = Deletions(database)
+        loops.add("remover", Led(log, lambda: partial(finish_deletions, deletions), idle=FAILURE_SECONDS))
         if settings.webhook_url:
             deliver = partial(Webhook, settings, posting, ingest, recommendations, log)
             loops.add("webhook", Led(log, lambda: deliver().deliver_once, idle=FAILURE_SECONDS))

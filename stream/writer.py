@@ -145,12 +145,12 @@ def apply_events(
     batch.write_erasures(
         {event.user_id: event.at for event in events if event.type is EventType.ERASED and event.user_id}
     )
-    events = _without_erased(batch, events, applied)
+    events = _without_deleted(batch, _without_erased(batch, events, applied), applied)
     applied.removed = batch.undo_events(sorted({event.undoes for event in events if event.undoes}))
     standing = _standing(batch, events, applied)
     about = [event for event in standing if event.user_id is not None and event.movie_id is not None]
     user_ids = {event.user_id for event in about if event.user_id}
-    batch.create_nodes(_told_movies(about), user_ids)
+    batch.create_nodes(_told_movies(about), user_ids, {event.movie_id: event.at for event in about if event.movie_id})
     polled = any(event.type is EventType.POLLED for event in standing)
     if polled or any(event.type in VIEWING_TYPES for event in about):
         since = min((event.at for event in about), default=LATEST)
@@ -185,6 +185,18 @@ def _without_erased(batch: IngestTransaction, events: list[Event], applied: Appl
         if event.user_id in erased and event.at <= erased[event.user_id]:
             applied.note(event, Outcome.ERASED)
         elif event.type is not EventType.ERASED:
+            kept.append(event)
+    return kept
+
+
+def _without_deleted(batch: IngestTransaction, events: list[Event], applied: Applied) -> list[Event]:
+    """The events that may be kept: of a deleted movie only those from after that."""
+    deleted = batch.find_deleted({event.movie_id for event in events if event.movie_id})
+    kept = []
+    for event in events:
+        if event.movie_id in deleted and event.at <= deleted[event.movie_id].at:
+            applied.note(event, Outcome.DELETED)
+        else:
             kept.append(event)
     return kept
 

@@ -9,3 +9,5 @@ CREATE CONSTRAINT watched_event IF NOT EXISTS FOR ()-[watched:WATCHED]-() REQUIR
 CREATE CONSTRAINT change_sequence IF NOT EXISTS FOR (change:Change) REQUIRE change.sequence IS UNIQUE
 CREATE CONSTRAINT undone_event IF NOT EXISTS FOR (undone:Undone) REQUIRE undone.eventId IS UNIQUE
 CREATE CONSTRAINT erased_user IF NOT EXISTS FOR (erased:Erased) REQUIRE erased.userId IS UNIQUE
+CREATE CONSTRAINT deleted_movie IF NOT EXISTS FOR (deleted:DeletedMovie) REQUIRE deleted.movieId IS UNIQUE
+CREATE CONSTRAINT refused_movie IF NOT EXISTS FOR (note:RefusedMovie) REQUIRE note.movieId IS UNIQUE

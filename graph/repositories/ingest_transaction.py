@@ -4,9 +4,11 @@ All writers take the lock of the sequence first, so they apply one after the oth
 before it writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from neo4j import Record
@@ -24,6 +26,16 @@ BY_USER = attrgetter("user_id", "movie_id")
 # Notes of whom a batch was about: this many batches back, and for so many users by name.
 KEPT_CHANGES = 1000
 NAMED_USERS = 500
+# Movies of which it is known how many events were refused.
+NOTED_MOVIES = 10_000
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """When a movie was deleted, and whether it was put back since; what happened until then stays out all the same."""
+
+    at: datetime
+    lifted: bool
 
 
 class IngestTransaction:
@@ -36,6 +48,7 @@ class IngestTransaction:
         [record] = transaction.run("lock_sequence")
         self.sequence: int = record["value"] + 1
         self._has_erasures: bool = record["erasures"]
+        self._has_deletions: bool = record["deletions"]
         self._has_undone: bool = record["undone"]
         self.changed = False
         self._about: set[int] | None = set()
@@ -81,10 +94,12 @@ class IngestTransaction:
         self,
         movies: Mapping[int, tuple[str | None, int | None]],
         user_ids: set[int],
+        heard: Mapping[int, datetime] = MappingProxyType({}),
     ) -> None:
-        """Make users and movies (id to title and year) that are not there yet."""
+        """Make users and movies (id to title and year) that are not there yet; `heard`: when a movie was heard of."""
         rows = [
-            {"movieId": key, "title": title_of(title), "year": year} for key, (title, year) in sorted(movies.items())
+            {"movieId": key, "title": title_of(title), "year": year, "at": text_of(heard.get(key))}
+            for key, (title, year) in sorted(movies.items())
         ]
         self._transaction.run("create_nodes", userIds=sorted(user_ids), movies=rows)
 
@@ -192,6 +207,45 @@ class IngestTransaction:
         self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
         self.note_change({user_id})
 
+    def withdraw_movie(self, movie_id: int) -> bool:
+        """Delete a movie: it is offered to nobody any more, and removed later; returns whether there is one."""
+        found = self._transaction.run("withdraw_movie", movieId=movie_id, at=utc_now())
+        if found:
+            self._has_deletions = True
+            self.note_change(None)
+        return bool(found)
+
+    def find_deleted(self, movie_ids: Iterable[int]) -> dict[int, Deletion]:
+        """Those of some movies that are or were deleted."""
+        if not (self._has_deletions and (wanted := sorted(movie_ids))):
+            return {}
+        records = self._transaction.run("find_deleted_movies", movieIds=wanted)
+        return {record["movieId"]: Deletion(native(record["at"]) or NEVER, record["lifted"]) for record in records}
+
+    def remove_movie_edges(self, movie_id: int, limit: int) -> int:
+        """Remove some of a deleted movie's edges from before; returns how many."""
+        [found] = self._transaction.run("find_deleted_edges", movieId=movie_id, limit=limit)
+        user_ids = sorted(found["userIds"])
+        if not user_ids:
+            [record] = self._transaction.run("remove_movie_links", movieId=movie_id, limit=limit)
+            return int(record["removed"])
+        pairs = [(user_id, movie_id) for user_id in user_ids]
+        self._recency.look_up(pairs)
+        [record] = self._transaction.run("remove_movie_edges", movieId=movie_id, userIds=user_ids)
+        self._recency.look_again(pairs)
+        self.note_change(set(user_ids))
+        return int(record["removed"])
+
+    def remove_movie(self, movie_id: int) -> None:
+        """End the deletion of a movie whose edges are removed."""
+        self._transaction.run("remove_movie", movieId=movie_id, at=utc_now())
+        self.note_change(None)
+
+    def note_refused(self, events: Mapping[int, int]) -> None:
+        """Count events that were refused, by the movie that no catalogue has."""
+        rows = [{"movieId": movie_id, "events": count} for movie_id, count in sorted(events.items())]
+        self._transaction.run("note_refused_movies", rows=rows, at=utc_now(), most=NOTED_MOVIES)
+
     def retain(self, job: str, before: datetime, limit: int) -> int:
         """Close or remove some edges from before a moment (graph.repositories.retention); returns how many."""
         [record] = self._transaction.run(f"jobs/{job}", before=before, limit=limit, sequence=self.sequence)
@@ -214,8 +268,16 @@ class IngestTransaction:
         return bool(record["created"])
 
     def add_movies(self, movies: list[dict[str, Any]]) -> None:
-        """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over."""
-        rows = [{**movie, "title": title_of(movie["title"])} for movie in movies]
+        """Make movies (movieId, title, year, genres; by id) that are not there yet; what others lack is taken over.
+
+        Deleted ones stay away.
+        """
+        deleted = self.find_deleted(movie["movieId"] for movie in movies)
+        rows = [
+            {**movie, "title": title_of(movie["title"])}
+            for movie in movies
+            if movie["movieId"] not in deleted or deleted[movie["movieId"]].lifted
+        ]
         self._transaction.run("jobs/add_movies", movies=rows)
         self.note_change(None)
 

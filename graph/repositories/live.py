@@ -22,7 +22,8 @@ class LiveState:
     """One moment of a database: its live edges, and how far it had applied the event log just then.
 
     `edges`: type, userId, movieId, title, year and properties. `positions`: source, partition, offset and sequence.
-    `undone`: the ids of events that were taken back. `tombstones`: of users who are or were erased.
+    `undone`: the ids of events that were taken back. `tombstones`: of users who are or were erased. `deletions`: of
+    movies that are or were deleted (movieId, at as text, lifted).
     """
 
     edges: list[dict[str, Any]]
@@ -30,6 +31,7 @@ class LiveState:
     sequence: int
     undone: list[str] = field(default_factory=list)
     tombstones: list[Tombstone] = field(default_factory=list)
+    deletions: list[dict[str, Any]] = field(default_factory=list)
 
     def without_edges(self) -> "LiveState":
         """The positions alone: what was logged until now shall not come back."""
@@ -60,7 +62,8 @@ class LiveEdges:
             positions = [dict(record) for record in transaction.run("jobs/read_positions")]
             undone = [record["eventId"] for record in transaction.run("jobs/read_undone")]
             tombstones = [Tombstone.of(record) for record in transaction.run("jobs/read_erasures")]
-            return LiveState(edges, positions, int(sequence["value"]), undone, tombstones)
+            deletions = [dict(record) for record in transaction.run("jobs/read_deletions")]
+            return LiveState(edges, positions, int(sequence["value"]), undone, tombstones, deletions)
 
         state = self._database.transact(read)
         # Stored lists do not change any more, so nobody has to wait while they are read.
@@ -80,6 +83,7 @@ class LiveEdges:
                 progress(len(batch))
         for start in range(0, len(state.undone), BATCH_ROWS):
             self._database.write("write_undone", eventIds=state.undone[start : start + BATCH_ROWS])
+        self._database.write("jobs/copy_deletions", rows=state.deletions)
         self._database.write("jobs/copy_positions", positions=state.positions, sequence=state.sequence + SEQUENCE_GAP)
 
 

@@ -21,6 +21,9 @@ GAPS = Counter("recommender_stream_gaps_total", "Listeners of /v1/stream that ha
 CACHE_HITS = Counter("recommender_cache_hits_total", "Answers from the memory of a process")
 CACHE_MISSES = Counter("recommender_cache_misses_total", "Answers that had to be computed")
 SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused because there were too many")
+REFUSED_EVENTS = Counter(
+    "recommender_refused_events_total", "Events that were refused since no catalogue has their movie"
+)
 MISSED_DEADLINES = Counter("recommender_missed_deadlines_total", "Requests given up because they took too long")
 FAILED_LOGINS = Counter("recommender_failed_logins_total", "Wrong keys", ["way", "outcome"])
 

@@ -13,7 +13,7 @@ from service.schemas.events import (
     RemovedEdges,
     UndoneEvent,
 )
-from service.schemas.movies import GenreList, MovieBody, MovieList, RatingCounts
+from service.schemas.movies import DeletedMovie, GenreList, MovieBody, MovieList, RatingCounts, UnknownMovieList
 from service.schemas.operations import Liveness, ModelVersions, Overrides, PartState, Readiness, StreamToken
 from service.schemas.parameters import (
     EventPath,

@@ -121,6 +121,7 @@ class EventsBody(RootModel[Annotated[list[EventBody], Field(min_length=1, max_le
 OUTCOMES = (
     "applied: the graph has changed; repeated: what it says is in the graph already; outdated: something newer is "
     "stored, or came with it; undone: it was taken back, perhaps before it came; erased: nothing is kept of its user; "
+    "deleted: its movie was deleted after it happened; "
     "logged: Neo4j is away, and it will be applied; conflict: its id was given to another event at the same moment"
 )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import CountedRatings, Genre, Movie, ScoredMovie
+from graph.repositories.unknown_movies import UnknownMovie
 from graph.shapes import Shape
 from graph.titles import title_of
 from service.schemas.base import Body, GenreName
@@ -89,3 +90,16 @@ class MovieList(Shape):
     """Movies, the highest score first."""
 
     movies: list[ScoredMovie]
+
+
+class UnknownMovieList(Shape):
+    """Movies that are in no catalogue, the most frequent first."""
+
+    movies: list[UnknownMovie]
+
+
+class DeletedMovie(Shape):
+    """A movie that is offered to nobody any more."""
+
+    movie_id: int
+    applied: bool = Field(description="All is removed; false while that goes on")

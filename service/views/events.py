@@ -1,6 +1,7 @@
 """What clients tell: logged durably first, then applied at once, so that the answer reflects it."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from service.access.guard import key_name
 from service.capacity.executor import DeadlineError, OverloadedError
 from service.capacity.single_flight import NoAnswerError, result_of
 from service.components import Components, Write, components
+from service.health.metrics import REFUSED_EVENTS
 from service.http.policy import writes
 from service.http.problems import CONFLICT_PROBLEM, refuse_fields
 from service.http.responses import Reply, reply
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 # What is on the log by then is applied by the worker, or becomes a dead letter.
 NOT_APPLIED = (DatabaseUnavailableError, DatabaseRefusedError, ContentRefusedError)
 IN_GRAPH = {Outcome.APPLIED, Outcome.REPEATED}
+REFUSE = "refuse"  # RECOMMENDER_UNKNOWN_MOVIES
 # Lists are made for so many users of one request; for the others the answer says where to get them.
 LISTED_USERS = 20
 
@@ -44,12 +47,13 @@ def receive(header: schemas.EventsHeader, body: schemas.EventsBody) -> Reply:
 
     200: what became of each. 202: on the durable log while Neo4j is away; it will be applied. The same eventId of the
     same API key with the same content, `at` aside, is one event. 409: with other content. 409 and 422: nothing of the
-    request is taken.
+    request is taken. Events for movies that no catalogue has are kept, or refused (422), as the operator has set it.
     """
     access = components()
     now = utc_now()
     _refuse_future(body, now, access.settings.future_minutes)
     _require_room(access)
+    _refuse_unknown(access, body)
     new = NewEvents.of(body, header.idempotency_key, key_name(), now)
     known = _find_known(access, new.places) if new.places else {}
     new.require_no_conflicts(known)
@@ -101,6 +105,26 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
             "check the client's clock, or leave at out"
         )
         refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
+
+
+def _refuse_unknown(access: Components, body: schemas.EventsBody) -> None:
+    """Refuse all events if one is of a movie that no catalogue has, where the operator wants that."""
+    if access.settings.unknown_movies != REFUSE:
+        return
+    try:
+        unknown = access.unknown_movies.find(sorted({event.movie_id for event in body.root}))
+    except NOT_APPLIED:  # as always while Neo4j is away, events are taken
+        return
+    places = [(place, event.movie_id) for place, event in enumerate(body.root) if event.movie_id in unknown]
+    if not places:
+        return
+    REFUSED_EVENTS.inc(len(places))
+    access.writes.submit(Write(refused=Counter(movie_id for _, movie_id in places))).add_done_callback(_log_failure)
+    detail = (
+        "no catalogue has movie {0}: make it known first (PUT /v1/movies/{0}), or have such events kept "
+        "(RECOMMENDER_UNKNOWN_MOVIES=keep)"
+    )
+    refuse_fields([schemas.FieldProblem(name=f"{p}.movieId", detail=detail.format(i)) for p, i in places])
 
 
 def _find_known(access: Components, event_ids: Iterable[str]) -> dict[str, KnownEvent]:
@@ -155,9 +179,9 @@ def _list_after_finishes(access: Components, events: list[Event]) -> dict[int, s
 
 
 def _log_failure(stored: Future[Applied]) -> None:
-    """What is not stored here the worker makes again."""
+    """A list that is not stored here the worker makes again."""
     if error := stored.exception():
-        logger.warning("a list is answered, not stored: %s", error)
+        logger.warning("what was answered is not stored: %s", error)
 
 
 def _result(

@@ -1,5 +1,7 @@
 """The catalogue."""
 
+import time
+
 from flask import abort
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -8,6 +10,7 @@ from service import schemas
 from service.components import components
 from service.http.policy import About, reads, writes
 from service.http.responses import Reply, reply
+from service.push.change_feed import FRESH_SECONDS
 
 LISTED = {
     "movies_movie": {"movieId": "/movies/0/movieId"},
@@ -44,6 +47,14 @@ def genres() -> Reply:
     """The genres of the catalogue."""
     found = components().movies.list_genres()
     return reply(schemas.GenreList(genres=found))
+
+
+@blueprint.get("/unknown", responses={200: schemas.UnknownMovieList})
+@reads()
+def unknown(query: schemas.PageQuery) -> Reply:
+    """Movies that events speak of and no catalogue has, the most frequent first; none of them is offered."""
+    found = components().unknown_movies.list(query.offset, query.limit)
+    return reply(schemas.UnknownMovieList(movies=found))
 
 
 @blueprint.get("/<int:movieId>", responses={200: schemas.Movie})
@@ -84,6 +95,22 @@ def put(path: schemas.MoviePath, body: schemas.MovieBody) -> Reply:
         lambda batch: batch.put_movie(path.movie_id, body.title, body.year, body.genres, body.available)
     )
     return reply(_get_movie(path.movie_id), 201 if created else 200)
+
+
+@blueprint.delete("/<int:movieId>", responses={200: schemas.DeletedMovie, 202: schemas.DeletedMovie})
+@writes(deadline=True)
+def delete(path: schemas.MoviePath) -> Reply:
+    """Delete a movie and what happened with it. From the moment of the answer no process offers it to anybody.
+
+    200: removed. 202: withdrawn, and its ratings, viewings and marks are being removed; the worker sees to the rest.
+    What happens with it later counts as with any movie that is in no catalogue; PUT alone brings it back.
+    """
+    access = components()
+    if not access.deletions.withdraw(path.movie_id):
+        abort(404, f"there is no movie {path.movie_id}")
+    complete = access.deletions.remove(path.movie_id, access.budget.erase)
+    time.sleep(FRESH_SECONDS)  # other processes may know so late that what they have answered holds no more
+    return reply(schemas.DeletedMovie(movie_id=path.movie_id, applied=complete), 200 if complete else 202)
 
 
 def _get_movie(movie_id: int) -> Movie:

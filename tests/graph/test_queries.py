@@ -19,6 +19,7 @@ SCANS = {"AllNodesScan", "NodeByLabelScan", "DirectedAllRelationshipsScan", "Und
 SCANS |= {"DirectedRelationshipTypeScan", "UndirectedRelationshipTypeScan"}
 # Labels with a handful of nodes, the catalogue, whose size is bounded, or those who asked to be forgotten.
 SMALL_LABELS = {"Model", "StarsModel", "Catalogue", "Sequence", "IngestOffset", "Movie", "Erased"}
+SMALL_LABELS |= {"DeletedMovie", "RefusedMovie"}
 
 # A match of edges by a property: the edge's name, its type, the property and the line after.
 EDGE_BY_PROPERTY = re.compile(r"^ *MATCH .*\[(\w*):(\w+) \{(\w+): .*\n(.*)", re.MULTILINE)

@@ -2,20 +2,25 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 from apps import open_app
-from conftest import make_list
+from click.testing import CliRunner
+from conftest import make_list, wait_until
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 
 from common.settings import Settings
 from common.times import utc_now
+from graph.__main__ import main
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.models import Model, Models
 from graph.repositories.recommendations import Recommendations
 from graph.serving_rule import ServingRule
+from scripts.sandbox import environment_of
 from service.push.change_feed import FRESH_SECONDS
 from stream.events import FEED, Event, EventType
 from stream.viewings import FinishRules
@@ -152,3 +157,84 @@ def test_stored_lists_offer_only_what_may_be_offered_by_now(client: FlaskClient,
 def test_a_blank_title_is_refused_where_a_client_gives_it(client: FlaskClient, database: Database, title: str) -> None:
     answer = client.put("/v1/movies/77", json={"title": title})
     assert (answer.status_code, answer.get_json()["errors"][0]["name"]) == (422, "title")
+
+
+@pytest.fixture
+def refusing(client: FlaskClient, settings: Settings) -> Iterator[FlaskClient]:
+    """The same service where unknown movies are refused."""
+    update = {"open": True, "deadline": 20, "unknown_movies": "refuse"}
+    with open_app(settings.model_copy(update=update)) as app:
+        yield app.test_client()
+
+
+def listed(client: FlaskClient, query: str = "") -> list[tuple[int, int, int]]:
+    found = get(client, f"/v1/movies/unknown{query}")["movies"]
+    return [(movie["movieId"], movie["kept"], movie["refused"]) for movie in found]
+
+
+def test_an_operator_can_have_events_of_unknown_movies_refused(refusing: FlaskClient, database: Database) -> None:
+    before = Ingest(database).get_sequence()
+    counted = REGISTRY.get_sample_value("recommender_refused_events_total") or 0
+    problem = post(refusing, (5, 1), (5, UNKNOWN), (6, UNKNOWN), (5, 77), status=422)
+    assert [error["name"] for error in problem["errors"]] == ["1.movieId", "2.movieId", "3.movieId"]
+    detail = problem["errors"][0]["detail"]
+    for part in (str(UNKNOWN), f"PUT /v1/movies/{UNKNOWN}", "RECOMMENDER_UNKNOWN_MOVIES"):
+        assert part in detail
+    assert get(refusing, "/v1/users/5/history")["history"] == [], "nothing of the request is taken"
+    assert Ingest(database).get_sequence() == before
+    single = {"userId": 5, "movieId": 77, "type": "liked", "eventId": "of-77"}
+    assert refusing.post("/v1/events", json=single).status_code == 422
+    wait_until(lambda: listed(refusing) == [(77, 0, 2), (UNKNOWN, 0, 2)])
+    assert get(refusing, "/v1/movies/unknown")["movies"][0]["lastSeenAt"]
+    assert REGISTRY.get_sample_value("recommender_refused_events_total") == counted + 4
+    assert refusing.put("/v1/movies/77", json={"title": "Now known", "available": False}).status_code == 201
+    assert refusing.post("/v1/events", json=single).status_code == 200
+    assert listed(refusing) == [(UNKNOWN, 0, 2)]
+    assert refusing.delete("/v1/movies/77").status_code == 200
+    assert refusing.post("/v1/events", json={**single, "eventId": "another"}).status_code == 422
+
+
+def test_what_was_kept_is_refused_from_then_on(client: FlaskClient, refusing: FlaskClient) -> None:
+    post(client, (5, UNKNOWN))
+    post(refusing, (6, UNKNOWN), status=422)
+    wait_until(lambda: listed(client) == [(UNKNOWN, 1, 1)])
+
+
+def test_notes_of_what_was_refused_are_bounded(database: Database) -> None:
+    """The newest stay."""
+
+    def note(*movie_ids: int) -> None:
+        Ingest(database).transact(lambda batch: batch.note_refused(dict.fromkeys(movie_ids, 1)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graph.repositories.ingest_transaction.NOTED_MOVIES", 3)
+        note(1, 2, 3)
+        note(1)
+        note(4, 5)
+    rows = database.run_text("MATCH (note:RefusedMovie) RETURN note.movieId AS id, note.events AS events ORDER BY id")
+    assert [(row["id"], row["events"]) for row in rows] == [(1, 2), (4, 1), (5, 1)]
+
+
+def test_operators_see_which_unknown_movies_are_kept(client: FlaskClient, database: Database) -> None:
+    """With all kinds of events counted, the most frequent first; without those that have a title by now."""
+    assert listed(client) == []
+    began = utc_now()
+    events = [(5, UNKNOWN, "finished"), (6, UNKNOWN, "listed"), (5, 77, "clicked"), (7, 78, "started"), (8, 1, "liked")]
+    body = [{"userId": user, "movieId": movie, "type": kind} for user, movie, kind in events]
+    assert client.post("/v1/events", json=body).status_code == 200
+    assert listed(client) == [(UNKNOWN, 2, 0), (77, 1, 0), (78, 1, 0)]
+    assert listed(client, "?limit=1&offset=1") == [(77, 1, 0)]
+    assert (
+        datetime.fromisoformat(get(client, "/v1/movies/unknown")["movies"][0]["lastSeenAt"]).replace(tzinfo=None)
+        >= began
+    )
+    assert client.put(f"/v1/movies/{UNKNOWN}", json={"title": "Found"}).status_code == 200
+    assert listed(client) == [(77, 1, 0), (78, 1, 0)]
+    get(client, "/v1/movies/unknown?limit=201", 422)
+
+
+def test_a_command_lists_them_too(client: FlaskClient, settings: Settings) -> None:
+    post(client, (5, UNKNOWN), (6, UNKNOWN), (5, 77))
+    done = CliRunner().invoke(main, ["unknown", "--limit", "1"], env=environment_of(settings))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split()[:5] == [str(UNKNOWN), "kept", "2", "refused", "0"]
