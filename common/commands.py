@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 from tqdm import tqdm
 
+from common.disk import is_full
 from common.errors import RecommenderError
 
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -18,11 +19,15 @@ class CommandGroup(click.Group):
     """A group of commands that ends with one clear line and exit 1 where we know what went wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a RecommenderError becomes `Error: …` on stderr and exit 1."""
+        """Run the command; a RecommenderError, or a full disk, becomes `Error: …` on stderr and exit 1."""
         try:
             return super().invoke(ctx)
         except RecommenderError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if not is_full(error):
+                raise
+            raise click.ClickException(describe_full_disk(error)) from error
 
 
 @contextmanager
@@ -31,12 +36,17 @@ def translated_system_failures() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) or NO_SPACE in str(error):  # polars tells no number
-            raise RecommenderError(
-                f"the disk is full ({error}): free some room, or move RECOMMENDER_DATA and NEO4J_HOME; "
-                "then run the same command again"
-            ) from error
+        if is_full(error) or NO_SPACE in str(error):  # polars tells no number
+            raise RecommenderError(describe_full_disk(error)) from error
         raise RecommenderError(str(error)) from error
+
+
+def describe_full_disk(error: OSError) -> str:
+    """What to do about a full disk."""
+    return (
+        f"the disk is full ({error}): free some room, or move RECOMMENDER_DATA and NEO4J_HOME; "
+        "then run the same command again"
+    )
 
 
 def progress_bar(description: str, total: int, unit: str, *, quiet: bool) -> "tqdm[NoReturn]":

@@ -45,12 +45,16 @@ def write_durably(file: Path, text: str) -> None:
     """Write a whole file, private, so that a reader, also after a crash, finds the old text or the new one."""
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)
-    partial.touch(0o600, exist_ok=False)
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)
+    try:
+        partial.touch(0o600, exist_ok=False)
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError:  # a half would keep room on a disk that has none
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def exclusive(file: Path, taken: str | None = None) -> AbstractContextManager[None]:

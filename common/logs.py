@@ -5,7 +5,9 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TextIO
 
+from common.disk import is_full
 from common.settings import Settings
 
 # The request that is being answered here; empty outside of one.
@@ -53,6 +55,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({**line, **getattr(record, "fields", {})}, default=str)
 
 
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Writes to stderr. A line for which the disk has no room is dropped; no other line is to complain about it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Called while the exception is handled."""
+        error = sys.exc_info()[1]
+        if not (isinstance(error, OSError) and is_full(error)):
+            super().handleError(record)
+
+
 def make_formatter(log_format: str) -> logging.Formatter:
     """The formatter that RECOMMENDER_LOG_FORMAT names."""
     return JsonFormatter() if log_format == "json" else TextFormatter()
@@ -60,7 +72,7 @@ def make_formatter(log_format: str) -> logging.Formatter:
 
 def start_logging(settings: Settings) -> None:
     """Log to stderr, results go to stdout."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogHandler(sys.stderr)
     handler.setFormatter(make_formatter(settings.log_format))
     logging.basicConfig(handlers=[handler], level=settings.log_level)
     for library in ("neo4j", "urllib3", "werkzeug"):

@@ -1,5 +1,6 @@
 """Gunicorn's configuration: `gunicorn --config python:service.gunicorn_config`. Everything comes from the settings."""
 
+import os
 import resource
 import sys
 from math import ceil
@@ -27,6 +28,8 @@ graceful_timeout = ceil(_settings.budget.stop)
 loglevel = _settings.log_level.lower()
 logger_class = "service.server.logger.Logger"
 control_socket_disable = True
+# Each process's sign of life, a file whose time counts: in memory, where a full or slow disk does not hold it up.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
 
 # Each connection is an open file, and one more while a thread waits for its first byte. Many systems allow 256 or 1,024
 # unless asked for more; a process that has too few ends.

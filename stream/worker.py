@@ -20,7 +20,7 @@ from graph.repositories.recommendations import Recommendations
 from graph.schema import SchemaError, apply_schema
 from stream.erasing import finish_deletions, finish_erasures
 from stream.event_log import open_log
-from stream.event_log.base import EventLog
+from stream.event_log.base import EventLog, NoRoomError
 from stream.feed import FeedClient
 from stream.metrics import LOOP_FAILING
 from stream.poller import Poller
@@ -51,7 +51,9 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
 
     Of several workers on one log all write, and one does the rest. Raises RecommenderError if it cannot start.
     """
-    log = open_log(settings)
+    log = await_log(settings, stop)
+    if log is None:
+        return []
     if settings.webhook_url:
         read_secret(settings)
     with Database.from_settings(settings) as database, requests.Session() as polling, requests.Session() as posting:
@@ -136,6 +138,20 @@ class Led:
             return self._idle
         self._step = self._step or self._begin()
         return self._step()
+
+
+def await_log(settings: Settings, stop: threading.Event) -> EventLog | None:
+    """Open the event log, once its disk has room; None if told to stop before. Raises EventLogError otherwise."""
+    told = False
+    while not stop.is_set():
+        try:
+            return open_log(settings)
+        except NoRoomError as error:
+            if not told:
+                logger.warning("waiting for room on the disk: %s", error)
+                told = True
+            stop.wait(FAILURE_SECONDS)
+    return None
 
 
 def await_catalogue(models: Models, expected: str, stop: threading.Event) -> None:

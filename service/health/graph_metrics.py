@@ -1,4 +1,4 @@
-"""Figures that are in the graph and the event log, so that any process says the same: looked up, not counted."""
+"""Figures of the graph, the event log and the disks, so that any process says the same: looked up, not counted."""
 
 from collections.abc import Iterable
 
@@ -31,6 +31,14 @@ class GraphMetrics(Collector):
         ):
             if value is not None:
                 yield GaugeMetricFamily(f"recommender_{name}", told, value)
+        if figures.free is not None:
+            yield self._free(figures.free)
+
+    def _free(self, free: dict[str, int]) -> Metric:
+        gauge = GaugeMetricFamily("recommender_disk_free_bytes", "Free where a folder is", labels=["folder"])
+        for folder, size in free.items():
+            gauge.add_metric([folder], float(size))
+        return gauge
 
     def _ready(self) -> Metric:
         gauge = GaugeMetricFamily("recommender_ready", "1 if the part is ready", labels=["part"])

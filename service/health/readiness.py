@@ -17,6 +17,7 @@ from graph.repositories.models import Model
 from graph.schema import SchemaError, require_known_schema, require_migrated_schema
 from service.capacity.single_flight import Answer, NoAnswerError, SingleFlight, result_of
 from service.components import Components, components
+from service.health.disks import disk_state, disks_of, measure
 from service.health.metrics import find_failing_loops
 from service.http.problems import find_answer
 from service.schemas import PartState
@@ -39,6 +40,7 @@ class Measurements:
     backlog: int | None
     dead_letters: int | None
     hit_rate: float | None
+    free: dict[str, int] | None  # bytes by folder
 
 
 class Readiness:
@@ -51,6 +53,8 @@ class Readiness:
         self._log = SingleFlight(lambda: access.log.check())
         self._letters = SingleFlight(lambda: access.log.count_letters(), KEPT_SECONDS)
         self._hit_rate = SingleFlight(self._ask_hit_rate, KEPT_SECONDS)
+        self._disks = disks_of(access.settings)
+        self._free = SingleFlight(lambda: measure(self._disks))
 
     def check_parts(self) -> dict[str, PartState]:
         """The state of each part."""
@@ -62,14 +66,20 @@ class Readiness:
         """The state of each part, and all figures."""
         answers, letters, hit_rate = self._ask_parts(), self._letters.ask(), self._hit_rate.ask()
         wait((*answers, letters, hit_rate), self._access.budget.readiness)
-        model, _, _, backlog = answers
-        return Measurements(self._parts(*answers), _known(model), _known(backlog), _known(letters), _known(hit_rate))
+        model, _, _, backlog, free = answers
+        known = _known(model), _known(backlog), _known(letters), _known(hit_rate), _known(free)
+        return Measurements(self._parts(*answers), *known)
 
-    def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int]]:
-        return self._model.ask(), self._traversal.ask(), self._log.ask(), self._access.backlog.ask()
+    def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int], Future[dict[str, int]]]:
+        return self._model.ask(), self._traversal.ask(), self._log.ask(), self._access.backlog.ask(), self._free.ask()
 
     def _parts(
-        self, model: Future[Model | None], traversal: Future[bool], log: Future[str], backlog: Future[int]
+        self,
+        model: Future[Model | None],
+        traversal: Future[bool],
+        log: Future[str],
+        backlog: Future[int],
+        free: Future[dict[str, int]],
     ) -> dict[str, PartState]:
         return {
             "neo4j": _neo4j_state(model),
@@ -77,6 +87,7 @@ class Readiness:
             "eventLog": _log_state(log),
             "worker": self._worker_state(backlog),
             "background": _background_state(self._access.loops.failing()),
+            "disk": self._disk_state(free),
         }
 
     def _ask_model(self) -> Model | None:
@@ -96,6 +107,13 @@ class Readiness:
 
     def _ask_hit_rate(self) -> float | None:
         return measure_feedback(self._access.database, utc_now() - FEEDBACK_WINDOW).hit_rate
+
+    def _disk_state(self, free: Future[dict[str, int]]) -> PartState:
+        try:
+            measured = result_of(free)
+        except (NoAnswerError, OSError):
+            return PartState(ready=False, detail="a disk does not say in time how much room it has")
+        return disk_state(self._disks, measured)
 
     def _worker_state(self, backlog: Future[int]) -> PartState:
         try:
@@ -173,7 +191,7 @@ def _model_state(answer: Future[Model | None], traversal: Future[bool]) -> PartS
 def _known(answer: Future[Answer]) -> Answer | None:
     try:
         return result_of(answer)
-    except RecommenderError:
+    except (RecommenderError, OSError):
         return None
 
 

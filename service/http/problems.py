@@ -9,6 +9,7 @@ from flask import Flask, Response, abort
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from common.disk import is_full
 from common.errors import RecommenderError
 from common.logs import REQUEST_ID
 from graph.errors import ContentRefusedError, DatabaseUnavailableError, ServerError
@@ -17,7 +18,7 @@ from service.access.keys import KeysError
 from service.capacity.executor import DeadlineError, OverloadedError, ShareError
 from service.capacity.single_flight import NoAnswerError
 from service.schemas import FieldProblem, Problem
-from stream.event_log.base import EventLogError
+from stream.event_log.base import EventLogError, NoRoomError
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ ERROR_ANSWERS: dict[type[RecommenderError], ErrorAnswer] = {
     ServerError: ErrorAnswer(NOT_NOW, "Neo4j is not set up yet (`python -m graph up`); try again", logging.WARNING),
     SchemaError: ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, None),
     NoAnswerError: ErrorAnswer(NOT_NOW, "there is no answer in time; try again", logging.WARNING),
+    NoRoomError: ErrorAnswer(
+        NOT_NOW, "the disk with the event log is full: events are taken again once there is room; try again later"
+    ),
     EventLogError: ErrorAnswer(NOT_NOW, "the event log cannot store events now; try again"),
     KeysError: ErrorAnswer(NOT_NOW, "the keys cannot be checked now; the service's log says why"),
     ContentRefusedError: ErrorAnswer(HTTPStatus.UNPROCESSABLE_ENTITY, "Neo4j refuses to store what the request holds"),
@@ -137,6 +141,13 @@ def register_error_handlers(app: Flask) -> None:
         answer = find_answer(error)
         logger.log(answer.level, "%s", error)
         return problem_response(answer.status, answer.detail or str(error))
+
+    @app.errorhandler(OSError)
+    def answer_failure_of_the_system(error: OSError) -> Response:
+        if not is_full(error):
+            return answer_surprise(error)
+        logger.error("the disk is full: %s", error)
+        return problem_response(NOT_NOW, "a disk of the service is full: try again once there is room")
 
     @app.errorhandler(Exception)
     def answer_surprise(error: Exception) -> Response:

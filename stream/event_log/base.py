@@ -22,6 +22,10 @@ class EventIdTakenError(EventLogError):
         self.event_ids = event_ids
 
 
+class NoRoomError(EventLogError):
+    """The event log's disk is full: the same call works once there is room."""
+
+
 # Of a dead letter; what is longer is cut.
 LONGEST_BODY = 100_000
 

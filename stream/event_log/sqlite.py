@@ -1,6 +1,5 @@
 """The durable event log, embedded: one SQLite file. An event counts as received once `append` returns."""
 
-import shutil
 import sqlite3
 import time
 import weakref
@@ -11,9 +10,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from common.disk import free_bytes
 from common.files import LockedError, exclusive, keep_private, make_private_folder
 from common.times import utc_now
-from stream.event_log.base import LONGEST_BODY, DeadLetter, EventIdTakenError, EventLogError, digest_letter
+from stream.event_log.base import (
+    LONGEST_BODY,
+    DeadLetter,
+    EventIdTakenError,
+    EventLogError,
+    NoRoomError,
+    digest_letter,
+)
 from stream.events import Event
 
 SCHEMA = """
@@ -26,6 +33,8 @@ CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 """
 LEAST_ROOM = 64 << 20
+# With less, what SQLite calls an error of input or output is a full disk.
+NO_ROOM = 1 << 20
 TRIMMED_ROWS = 10_000
 
 
@@ -61,7 +70,8 @@ class SqliteEventLog:
             self._kept.execute("SELECT count(*) FROM identity").fetchone()
             weakref.finalize(self, self._kept.close)
         except (OSError, sqlite3.Error, EventLogError) as error:
-            raise EventLogError(f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG") from error
+            told = f"cannot open the event log {path}: {error}; see RECOMMENDER_EVENT_LOG"
+            raise _kind_of_failure(path)(told) from error
 
     def assigned(self) -> list[int]:
         """The one partition; two writers on it wait for each other."""
@@ -90,9 +100,9 @@ class SqliteEventLog:
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
-        free = shutil.disk_usage(self.path.parent).free
+        free = free_bytes(self.path)
         if free < LEAST_ROOM:
-            raise EventLogError(
+            raise NoRoomError(
                 f"no room for the event log {self.path}: {free >> 20} MB are free, {LEAST_ROOM >> 20} needed"
             )
         with self._connection() as connection:
@@ -208,7 +218,12 @@ class SqliteEventLog:
                 connection.text_factory = lambda text: text.decode(errors="replace")
                 yield connection
         except sqlite3.Error as error:
-            raise EventLogError(f"event log {self.path}: {error}") from error
+            raise _kind_of_failure(self.path)(f"event log {self.path}: {error}") from error
+
+
+def _kind_of_failure(path: Path) -> type[EventLogError]:
+    """SQLite has several words for a full disk, some of which stand for other things, too."""
+    return NoRoomError if free_bytes(path) < NO_ROOM else EventLogError
 
 
 def _append(connection: sqlite3.Connection, event: Event) -> Event:

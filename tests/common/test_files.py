@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from common.files import exclusive, keep_private, make_private_folder, write_durably
 from common.settings import Settings
@@ -28,6 +29,16 @@ def test_new_folders_and_files_are_private(tmp_path: Path) -> None:
 
     assert [mode_of(tmp_path / name) for name in ("a", "a/b", "c", "c/d")] == [0o700] * 4
     assert [mode_of(tmp_path / name) for name in ("c/d/lock", "c/text")] == [0o600] * 2
+
+
+def test_a_file_for_which_there_is_no_room_is_the_old_one_and_leaves_no_half(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "room", "size=64k") as disk:
+        file = disk.seen / "text"
+        write_durably(file, "old")
+        with pytest.raises(OSError, match="No space left"):
+            write_durably(file, "new" * 100_000)
+        assert [path.name for path in disk.seen.iterdir()] == ["text"]
+        assert file.read_text() == "old"
 
 
 def test_what_is_there_is_closed_unless_all_share_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,14 +116,16 @@ def service_settings(neo4j: EmbeddedServer, data: Path) -> Settings:
 
 
 @contextmanager
-def serving(settings: Settings, folder: Path) -> Iterator[GunicornService]:
-    """A service with these settings, until the end of the block."""
+def serving(
+    settings: Settings, folder: Path, *, begin: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[GunicornService]:
+    """A service with these settings, until the end of the block; `begin` begins its command."""
     output = folder / "service.log"
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"],
+            [*begin, sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_config"],
             cwd=ROOT,
-            env=environment_of(settings),
+            env=environment_of(settings) | dict(environment or {}),
             stdout=stream,
             stderr=stream,
             start_new_session=True,

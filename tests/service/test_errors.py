@@ -1,6 +1,9 @@
 """Each kind of error has its status, and nothing internal leaves with it."""
 
 import logging
+from collections.abc import Callable
+from errno import EIO, ENOSPC
+from functools import partial
 
 import pytest
 from apps import open_app
@@ -13,7 +16,7 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from service.access.keys import KeysError
 from service.capacity.executor import DeadlineError, OverloadedError
-from stream.event_log.base import EventLogError
+from stream.event_log.base import EventLogError, NoRoomError
 from stream.event_log.sqlite import SqliteEventLog
 
 SECRET = "/srv/private/events.sqlite MATCH (n)"
@@ -25,6 +28,9 @@ SECRET = "/srv/private/events.sqlite MATCH (n)"
         (DatabaseUnavailableError, 503, True),
         (ServerError, 503, True),
         (EventLogError, 503, True),
+        (NoRoomError, 503, True),
+        (partial(OSError, ENOSPC), 503, True),
+        (partial(OSError, EIO), 500, False),
         (KeysError, 503, True),
         (ContentRefusedError, 422, False),
         (DatabaseRefusedError, 500, False),
@@ -38,7 +44,7 @@ def test_an_error_is_answered_by_its_kind_and_told_to_the_log_alone(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    kind: type[Exception],
+    kind: Callable[[str], Exception],
     status: int,
     retried: bool,
 ) -> None:

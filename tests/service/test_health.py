@@ -41,6 +41,7 @@ def test_the_service_starts_without_neo4j_and_recovers(own: Settings, tmp_path: 
             "eventLog": True,
             "worker": True,
             "background": True,
+            "disk": True,
         }
         assert "python -m graph up" in parts["neo4j"]["detail"]
         answer = service.get("/v1/movies/1")

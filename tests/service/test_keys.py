@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from small_disk import small_disk
 
 from common.settings import Settings
 from scripts.sandbox import environment_of
@@ -184,3 +185,13 @@ def test_the_file_is_replaced_as_a_whole(file: Path) -> None:
         assert os.fstat(held.fileno()).st_ino == before
         assert len(json.load(held)["keys"]) == 1
     assert {path.name for path in file.parent.iterdir()} == {"keys.json", "keys.lock"}
+
+
+def test_a_key_for_which_there_is_no_room_is_told_and_the_others_stay(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "room", "size=64k") as disk:
+        data = disk.seen / "data"
+        assert run_keys(data, "add", "one").exit_code == 0
+        disk.fill()
+        result = run_keys(data, "add", "two")
+        assert (result.exit_code, "the disk is full" in result.stderr) == (1, True), result.output
+        assert [key.name for key in read_keys(data / "keys.json")] == ["one"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ import requests
 from conftest import frozen, wait_until
 from fake_feed import FakeFeed, response
 from gunicorn_service import GunicornService, read_samples, service_settings, serving
+from small_disk import small_disk
 
 from common.metrics import share_metrics
 from common.settings import ROOT, Settings
 from common.times import utc_now
 from graph.database import Database
 from graph.server.process import EmbeddedServer
-from scripts.sandbox import environment_of
+from scripts.sandbox import environment_of, sandbox_settings
 from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, Event, EventType
 
@@ -172,7 +174,9 @@ def test_figures_of_graph_and_log(graph: Database, neo4j: EmbeddedServer, tmp_pa
     assert plain["recommender_model_edges"] == 3
     assert 86_400 <= plain["recommender_model_age_seconds"] < 86_500
     ready = {dict(labels)["part"]: value for (name, labels), value in counted.items() if name == "recommender_ready"}
-    assert ready == dict.fromkeys(("neo4j", "model", "eventLog", "worker", "background"), 1.0)
+    free = counted["recommender_disk_free_bytes", frozenset({("folder", "data")})]
+    assert free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
+    assert ready == dict.fromkeys(("neo4j", "model", "eventLog", "worker", "background", "disk"), 1.0)
     assert parts["model"]["detail"] == "model v1, 3 edges"
 
 
@@ -190,7 +194,7 @@ def test_a_frozen_neo4j_is_told_in_time(service: GunicornService, graph: Databas
             assert ready.status_code == 503
             states = {name: part["ready"] for name, part in ready.json()["parts"].items()}
             del states["background"]  # it asks Neo4j, too
-            assert states == {"neo4j": False, "model": False, "eventLog": True, "worker": True}
+            assert states == {"neo4j": False, "model": False, "eventLog": True, "worker": True, "disk": True}
         counted = read_samples(scraped.text)
     assert counted["recommender_neo4j_up", frozenset()] == 0
     assert "recommender_model_age_seconds" not in {name for name, _ in counted}
@@ -240,19 +244,27 @@ def test_a_folder_belongs_to_one_process_and_is_cleared_for_the_next(settings: S
         process.communicate()
 
 
-def test_without_room_to_count_nothing_starts(settings: Settings) -> None:
-    """Or a signal would end it, without a word."""
+def test_without_room_for_a_folder_a_process_counts_alone(tmp_path: Path) -> None:
+    """It starts all the same: reads need nothing of the disk."""
     program = (
-        "from common import metrics; from common.settings import Settings; metrics.LEAST_ROOM = 1 << 60;"
-        "metrics.share_metrics(Settings.from_environment(), 'worker')"
+        "from common.metrics import share_metrics; from common.settings import Settings;"
+        "share_metrics(Settings.from_environment(), 'service');"
+        "from service.health.metrics import CACHE_HITS, SharedMetrics;"
+        "CACHE_HITS.inc(); print({metric.name for metric in SharedMetrics().collect()})"
     )
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment_of(settings), capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 1
-    assert "the disk is full ([Errno 28] " in done.stderr
-    assert f"needed: '{settings.data}/metrics/worker-0'): free some room" in done.stderr
+    with small_disk(tmp_path / "room", "size=1m,nr_inodes=10") as disk:
+        disk.use_up_names()
+        done = subprocess.run(
+            [*disk.entered, sys.executable, "-c", program],
+            env=environment_of(sandbox_settings(disk.folder)),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "recommender_cache_hits" in done.stdout
+    assert "this process counts alone" in done.stderr
 
 
 def test_sharing_too_late_is_an_error(settings: Settings) -> None:

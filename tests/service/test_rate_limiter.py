@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Clock
+from small_disk import small_disk
 
 from common.settings import ROOT
 from service.access.rate_limiter import RateLimiter
@@ -125,3 +126,18 @@ def test_it_is_fast(tmp_path: Path) -> None:
         limits.admit(0, 1000)
         times.append(time.perf_counter() - begin)
     assert sorted(times)[1000] < 100e-6  # some 6 µs on a quiet machine
+
+
+def test_without_room_each_process_counts_alone_until_there_is_room(tmp_path: Path, clock: Clock) -> None:
+    """Without a file to count in nobody is refused, no file stays open, and limits hold all the same."""
+    with small_disk(tmp_path / "room", "size=64k") as disk:
+        disk.fill()
+        limits = RateLimiter(disk.seen / "data" / "rate-limits", clock)
+        opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        assert [limits.admit(0, 10).admitted for _ in range(11)] == [True] * 10 + [False]
+        assert len(os.listdir("/proc/self/fd")) == opened  # noqa: PTH208
+        disk.empty()
+        assert limits.admit(0, 10).admitted
+        assert not RateLimiter(disk.seen / "data" / "rate-limits", clock).admit(0, 1).admitted
+        disk.fill()
+        assert limits.admit(0, 10).admitted  # what has its room goes on

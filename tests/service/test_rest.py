@@ -54,7 +54,8 @@ def test_health(get: Get, system: RunningSystem) -> None:
     assert get("/health/live") == {"live": True}
     wait_until(lambda: system.get("/health/ready").ok)  # one late answer makes it unready for a moment
     ready = get("/health/ready")
-    assert (ready["ready"], set(ready["parts"])) == (True, {"neo4j", "model", "eventLog", "worker", "background"})
+    parts = {"neo4j", "model", "eventLog", "worker", "background", "disk"}
+    assert (ready["ready"], set(ready["parts"])) == (True, parts)
 
 
 def test_recommendations_from_the_history(get: Get) -> None:

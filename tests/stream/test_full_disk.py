@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.settings import ROOT
+from conftest import await_output
+from small_disk import small_disk
+
+from common.settings import ROOT, Settings
+from graph.database import Database
+from scripts.sandbox import environment_of
 
 FILL = """
 import sys
@@ -58,3 +63,25 @@ def test_a_full_disk_refuses_events_and_keeps_those_it_took(tmp_path: Path) -> N
     assert told["refused"].startswith(f"event log {room / 'events.sqlite'}: ")
     assert told["after"].startswith("no room for the event log")
     assert told["kept"] == "True"
+
+
+def test_a_worker_that_starts_on_a_full_disk_waits_for_room(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    output = tmp_path / "output.txt"
+    with small_disk(tmp_path / "room", "size=2m") as disk, output.open("wb") as stream:
+        disk.fill()
+        process = subprocess.Popen(
+            [*disk.entered, sys.executable, "-m", "stream", "worker"],
+            env=environment_of(settings.model_copy(update={"data": disk.folder / "data"})),
+            stdout=stream,
+            stderr=stream,
+        )
+        try:
+            await_output(process, output, "waiting for room on the disk: cannot open the event log", 60)
+            disk.empty()
+            await_output(process, output, "waiting for ratings to be loaded", 60)
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert output.read_text().count("waiting for room") == 1
