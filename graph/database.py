@@ -15,7 +15,12 @@ from neo4j.time import DateTime
 from common.budget import Budget
 from common.settings import Settings
 from graph.credentials import read_password
-from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError
+from graph.errors import (
+    ContentRefusedError,
+    DatabaseReadOnlyError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+)
 from graph.queries import query
 
 # What goes wrong is told by our errors; by the driver, too, where logging is set up.
@@ -36,6 +41,7 @@ TIMED_OUT = (
 
 # It stops, its disk is full, or too many wrong passwords came lately.
 TEMPORARY = ("Neo.DatabaseError.", "Neo.ClientError.Security.AuthenticationRateLimit")
+READ_ONLY = "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase"
 
 REFUSED_CONTENT = {
     "Neo.ClientError.Schema.ConstraintValidationFailed",
@@ -194,6 +200,8 @@ def _translated_errors() -> Iterator[None]:
         code = error.code or ""
         if code.startswith(TIMED_OUT):
             raise DatabaseUnavailableError("Neo4j took longer than an answer may take") from error
+        if code == READ_ONLY:
+            raise DatabaseReadOnlyError(f"Neo4j writes no more since its disk was full: {error.message}") from error
         if code.startswith(TEMPORARY):
             raise DatabaseUnavailableError(f"Neo4j cannot serve this now: {error.message}") from error
         refusal = ContentRefusedError if code in REFUSED_CONTENT else DatabaseRefusedError

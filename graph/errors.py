@@ -11,6 +11,10 @@ class DatabaseUnavailableError(RecommenderError):
     """Neo4j does not answer; the same call may work later."""
 
 
+class DatabaseReadOnlyError(DatabaseUnavailableError):
+    """Neo4j answers, but writes nothing: its disk is full, or was, and it has not been started again since."""
+
+
 class DatabaseRefusedError(RecommenderError):
     """Neo4j answered and refused: wrong password, wrong database, failed constraint."""
 

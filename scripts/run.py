@@ -12,17 +12,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TextIO
 
 import requests
 
 from common.background import BackgroundLoops
+from common.disk import suppressed_full_disk
 from common.errors import RecommenderError
-from common.files import make_private_folder
+from common.files import make_private_folder, write_durably
 from common.settings import ROOT, Settings
 from graph.contents import holds_ratings
 from graph.server.ports import require_free_port
 from graph.server.process import EmbeddedServer
+from scripts.neo4j_keeper import Neo4jKeeper
 from scripts.parts import Part, end_leftovers, end_processes
 from scripts.rehearsal import rehearse_finish
 from scripts.run_lock import only_run
@@ -59,6 +61,7 @@ class System:
         self._processes = settings.data / "run.json"
         self._parts: list[Part] = []
         self._stopping = False
+        self._keeper = Neo4jKeeper(self._server, settings, say, lambda: self._stopping)
         self._loops = BackgroundLoops()
         self._commands = {
             "service": ["gunicorn", "--config", "python:service.gunicorn_config"],
@@ -83,7 +86,8 @@ class System:
         for path in TRIED_FIRST:  # a Neo4j that has just started may be slower than an answer
             await_ready(self.url, READY_SECONDS, f"/v1/users/1/recommendations{path}")
         rehearse_finish(self._settings)
-        self._loops.add("watch", self._revive_dead)
+        self._loops.add("parts", self._revive_dead)
+        self._loops.add("neo4j", self._keeper.look)
         self._loops.start()
 
     def stop(self) -> None:
@@ -132,25 +136,16 @@ class System:
 
     def _remember(self) -> None:
         known = [[part.process.pid, part.process.create_time()] for part in self._parts]
-        self._processes.write_text(json.dumps(known))
+        with suppressed_full_disk():  # the old file stays: who ends what a killed run left finds less
+            write_durably(self._processes, json.dumps(known))
 
     def _revive_dead(self) -> float:
-        """Start again what has ended, Neo4j included; returns the seconds until the next look."""
-        if self._server.running() is None and not self._stopping:
-            self._revive_neo4j()
+        """Start again what has ended, but for Neo4j; returns the seconds until the next look."""
         revived = [part.name for part in self._parts if not self._stopping and part.revive()]
         if revived:
             say(f"{', '.join(revived)} had ended and was started again")
             self._remember()
         return 1.0
-
-    def _revive_neo4j(self) -> None:
-        """What hinders it, such as a port that somebody's connection has just taken, may be gone a second later."""
-        say("Neo4j has ended; starting it again")
-        try:
-            self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
-        except RecommenderError as error:
-            say(f"not yet: {error}")
 
 
 def await_ready(url: str, seconds: float, path: str = "/health/ready") -> None:
@@ -201,7 +196,13 @@ def describe(kind: str, data: dict[str, Any]) -> str:
 
 def say(text: str) -> None:
     """Tell whoever watches the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    show(text, sys.stderr)
+
+
+def show(text: str, stream: TextIO | None = None) -> None:
+    """Print a line; where that goes to a file whose disk is full, it is lost, and nothing ends."""
+    with suppressed_full_disk():
+        print(text, file=stream, flush=True)
 
 
 def _reasons(movie: dict[str, Any]) -> str:
@@ -231,7 +232,7 @@ def main() -> int:
             system.start()
             say(system.banner())
             for kind, data in follow(system.url):
-                print(describe(kind, data), flush=True)
+                show(describe(kind, data))
         except KeyboardInterrupt:
             say("\nStopping …")
         except RecommenderError as error:

@@ -34,6 +34,8 @@ db.tx_log.rotation.retention_policy=2 files
 dbms.security.allow_csv_import_from_file_urls=false
 dbms.usage_report.enabled=false
 client.allow_telemetry=false
+# On a full disk it refuses to write until it is started again, and reads on. Without this it does neither.
+internal.dbms.out_of_disk_space_protection=true
 # Databases are closed by then; the default of 5 s only makes every stop slow.
 internal.server.bolt.connection_shutdown_wait_time=50ms
 internal.server.bolt.thread_pool_shutdown_wait_time=50ms

@@ -13,7 +13,8 @@ from typing import IO
 
 import psutil
 
-from common.files import LockedError, exclusive, shared
+from common.errors import RecommenderError
+from common.files import LockedError, exclusive, shared, write_durably
 from common.settings import Settings
 from graph.database import Database
 from graph.errors import ServerError
@@ -27,6 +28,9 @@ START_SECONDS = 180
 STOP_SECONDS = 120
 NO_PORT = 0  # of the admin tool
 LEAST_ROOM = 128 * MEGABYTE
+FAULT_SECONDS = 10.0
+# What Neo4j answers after an error that it gave up at.
+CRITICAL = "needs to be restarted"
 FULL_DISK = ("No space left on device", "out of disk space")
 
 
@@ -128,6 +132,20 @@ class EmbeddedServer:
             finally:
                 if running:
                     self._start(running.bolt_port, running.http_port)
+
+    def restart(self) -> None:
+        """Stop the server, and start it on the same ports."""
+        self.pause(lambda: None)
+
+    def find_fault(self, server: RunningServer) -> str | None:
+        """Why this server, which runs, must be started again before it writes; None if it need not be."""
+        with self.connect(server) as database:
+            try:
+                database.run_text("RETURN 1", FAULT_SECONDS)
+                [record] = database.run_text("SHOW DATABASE neo4j YIELD access", FAULT_SECONDS)
+            except RecommenderError as error:  # one that only does not answer may be busy
+                return "has met an error that it gave up at" if CRITICAL in str(error) else None
+        return "writes no more since its disk was full" if record["access"] == "read-only" else None
 
     def exchange(self, store: Path, bolt_port: int, http_port: int, check: Callable[[], None], *, start: bool) -> None:
         """Serve another store from now on: stop, switch, start. If it does not come up or `check` fails, the old one
@@ -247,8 +265,13 @@ class EmbeddedServer:
         return self._remember(_start_detached(command, console), bolt_port, http_port)
 
     def _remember(self, pid: int, bolt_port: int = NO_PORT, http_port: int = NO_PORT) -> RunningServer:
-        server = RunningServer(pid, psutil.Process(pid).create_time(), bolt_port, http_port)
-        self.home.process_file.write_text(json.dumps(asdict(server)))
+        process = psutil.Process(pid)
+        server = RunningServer(pid, process.create_time(), bolt_port, http_port)
+        try:
+            write_durably(self.home.process_file, json.dumps(asdict(server)))
+        except OSError as error:  # nobody would find it
+            process.kill()
+            raise ServerError(f"Neo4j cannot be started: {error}") from error
         return server
 
     def _await(self, server: RunningServer, database: Database) -> None:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from common.disk import is_full
 from common.errors import RecommenderError
 from common.logs import REQUEST_ID
-from graph.errors import ContentRefusedError, DatabaseUnavailableError, ServerError
+from graph.errors import ContentRefusedError, DatabaseReadOnlyError, DatabaseUnavailableError, ServerError
 from graph.schema import SchemaError
 from service.access.keys import KeysError
 from service.capacity.executor import DeadlineError, OverloadedError, ShareError
@@ -75,6 +75,9 @@ ERROR_ANSWERS: dict[type[RecommenderError], ErrorAnswer] = {
     DeadlineError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
     OverloadedError: ErrorAnswer(NOT_NOW, None, logging.WARNING),
     ShareError: ErrorAnswer(HTTPStatus.TOO_MANY_REQUESTS, None, logging.WARNING),
+    DatabaseReadOnlyError: ErrorAnswer(
+        NOT_NOW, "Neo4j cannot write now: its disk is full, or was; try again later", logging.WARNING
+    ),
     DatabaseUnavailableError: ErrorAnswer(NOT_NOW, "Neo4j does not answer now; try again", logging.WARNING),
     ServerError: ErrorAnswer(NOT_NOW, "Neo4j is not set up yet (`python -m graph up`); try again", logging.WARNING),
     SchemaError: ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, None),

@@ -11,7 +11,13 @@ from apps import open_app
 from common.errors import RecommenderError, SettingsError
 from common.settings import Settings
 from graph.database import Database
-from graph.errors import ContentRefusedError, DatabaseRefusedError, DatabaseUnavailableError, ServerError
+from graph.errors import (
+    ContentRefusedError,
+    DatabaseReadOnlyError,
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    ServerError,
+)
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import Movies
 from service.access.keys import KeysError
@@ -26,6 +32,7 @@ SECRET = "/srv/private/events.sqlite MATCH (n)"
     ("kind", "status", "retried"),
     [
         (DatabaseUnavailableError, 503, True),
+        (DatabaseReadOnlyError, 503, True),
         (ServerError, 503, True),
         (EventLogError, 503, True),
         (NoRoomError, 503, True),
