@@ -3,15 +3,13 @@
 import hashlib
 import ipaddress
 import logging
-import secrets
 from functools import cached_property
 from pathlib import Path
 
 from flask import request
 
-from common.files import exclusive, write_durably
-from service.access.keys import KeysError
 from service.access.rate_limiter import RateLimiter
+from service.access.secret import LENGTH, read_secret
 from service.health.metrics import FAILED_LOGINS
 
 logger = logging.getLogger(__name__)
@@ -61,13 +59,7 @@ class FailedLogins:
 
     @cached_property
     def _secret(self) -> bytes:
-        try:
-            with exclusive(self._secret_file.with_suffix(".lock")):
-                if not self._secret_file.exists():
-                    write_durably(self._secret_file, secrets.token_hex(32))
-                return self._secret_file.read_bytes()[:64]
-        except OSError as error:
-            raise KeysError(f"the failed logins cannot be counted: {error}") from error
+        return read_secret(self._secret_file).encode()[:LENGTH]
 
 
 def network_of(address: str) -> str:

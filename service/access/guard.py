@@ -45,7 +45,7 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         self._open = settings.open
         self.ring = KeyRing(settings.keys_path, required=settings.keys is not None)
-        self.stream_tokens = StreamTokens(settings.data / "stream-secret", self.ring)
+        self.stream_tokens = StreamTokens(settings.data / "login-secret", self.ring)
         self.logins = Logins(settings.data / "logins.json", self.ring)
         self.failures = FailedLogins(settings.data)
         self._limits = RateLimiter(settings.data / "rate-limits")

@@ -2,14 +2,13 @@
 
 import hashlib
 import hmac
-import secrets
 from functools import cached_property
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from common.files import exclusive, write_durably
-from service.access.keys import Key, KeyRing, KeysError, digest_of
+from service.access.keys import Key, KeyRing, digest_of
+from service.access.secret import read_secret
 
 PARAMETER = "token"
 TOKEN_SECONDS = 300
@@ -40,22 +39,10 @@ class StreamTokens:
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(
-            self._read_secret(),
+            read_secret(self._secret_file),
             salt="stream",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
-
-    def _read_secret(self) -> str:
-        try:
-            with exclusive(self._secret_file.with_suffix(".lock")):
-                if not self._secret_file.exists():
-                    write_durably(self._secret_file, secrets.token_hex(32))
-                secret = self._secret_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeError) as error:
-            raise KeysError(f"the secret that signs stream tokens cannot be read: {error}") from error
-        if len(secret) < 64:
-            raise KeysError(f"{self._secret_file} is broken: remove it, and all stream tokens end")
-        return secret
 
 
 def _fingerprint(key: Key) -> str:
