@@ -70,6 +70,11 @@ class MovieFilter:
         """The same that also leaves out some movies."""
         return replace(self, exclude=(*self.exclude, *movie_ids))
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether movies are left out by what they are, so that none may be left."""
+        return (self.genre, self.year_from, self.year_to) != (None, None, None)
+
     def parameters(self) -> dict[str, object]:
         """As the queries want it."""
         return {
@@ -98,6 +103,11 @@ class Movies:
     def list_genres(self) -> list[Genre]:
         """All genres, by name."""
         return [Genre.from_record(record) for record in self._database.read("list_genres")]
+
+    def has_any(self, keep: MovieFilter) -> bool:
+        """Whether any movie that may be in a list has the genre and years of a filter."""
+        kinds = {"genre": keep.genre, "yearFrom": keep.year_from, "yearTo": keep.year_to}
+        return not keep.is_narrow or bool(self._database.read("find_any_movie", **kinds))
 
     def search_movies(self, text: str, offset: int, limit: int) -> list[ScoredMovie]:
         """Movies whose title matches, accents and one-letter typos forgiven; those that are not available, too."""

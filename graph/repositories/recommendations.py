@@ -11,7 +11,7 @@ from pydantic import Field
 from common.metrics import SECONDS
 from common.times import text_of, utc_now
 from graph.database import Database, Transaction
-from graph.diversity import diversify
+from graph.diversity import Similar, diversify
 from graph.repositories.movies import MovieFilter, Movies, NamedMovie
 from graph.serving_rule import LARGEST_DIAL, LEAST_EXPONENT, ServingRule
 from graph.shapes import EventId, Shape, Timestamp
@@ -19,6 +19,8 @@ from graph.shapes import EventId, Shape, Timestamp
 # Of a list, unless another length is asked for; those that are stored and pushed are as long.
 LIST_LENGTH = 10
 REASONS = 3
+# Of a list, all pages together: further pages are empty.
+LONGEST = 1000
 # Variety is sought among so many of the best.
 DIVERSE = 200
 # Candidates of the movies watched most lately, and of those watched most ever, beside those that a history leads to.
@@ -73,7 +75,7 @@ class RecommendationList(Shape):
     """What to watch next.
 
     First what the history leads to and what is current, by their score, then the other watched movies, the most popular
-    first.
+    first; up to 1,000, all pages together.
     """
 
     user_id: int | None
@@ -142,8 +144,9 @@ class Recommendations:
     ) -> RecommendationList:
         """What to watch next: by the user's history and by what is current, then the other rated movies.
 
-        Pages fit together, each movie once, until no rated movie is left. `diversity`, from 0 to 1, trades relevance
-        for variety among the first DIVERSE. `current`: the dial, in the place of the version's.
+        Pages fit together, each movie once, until no rated movie is left, or LONGEST were listed. `diversity`,
+        from 0 to 1, trades relevance for variety among the first DIVERSE. `current`: the dial, in the place of the
+        version's.
         """
         question = _Question(user_id, (), keep, current)
         if diversity == 0 or offset >= DIVERSE:
@@ -189,17 +192,17 @@ class Recommendations:
 
     def _diversify(self, movies: list[OfferedMovie], diversity: float) -> list[OfferedMovie]:
         movie_ids = [movie.movie_id for movie in movies]
-        records = self._database.read("read_similar_among", movieIds=movie_ids)
-        similar = {(record["source"], record["target"]): record["weight"] for record in records}
-        order = diversify(movie_ids, [movie.score for movie in movies], similar, diversity)
+        [record] = self._database.read("read_similar_among", movieIds=movie_ids)
+        order = diversify(movie_ids, [movie.score for movie in movies], Similar(**record), diversity)
         return [movies[place] for place in order]
 
     def _recommend(self, question: _Question, limit: int, offset: int) -> RecommendationList:
         now = utc_now()
-        records = self._recommend_movies(question, limit, offset)
-        movies = [OfferedMovie.from_record(record) for record in records]
-        if len(movies) < limit:
-            movies += self._find_others(question, limit - len(movies), offset, movies)
+        limit = min(limit, LONGEST - offset)
+        if limit > 0 and self._movies.has_any(question.keep):
+            records, movies = self._find_page(question, limit, offset)
+        else:
+            records, movies = [], []
         first = records[0] if records else {"modelVersion": None, "sequence": None}
         return RecommendationList(
             user_id=question.user_id,
@@ -210,6 +213,14 @@ class Recommendations:
             based_on=first["sequence"],
         )
 
+    def _find_page(self, question: _Question, limit: int, offset: int) -> tuple[list[Record], list[OfferedMovie]]:
+        """The candidates of a page, and all of its movies."""
+        records = self._recommend_movies(question, limit, offset)
+        movies = [OfferedMovie.from_record(record) for record in records]
+        if len(movies) < limit:
+            movies += self._find_others(question, limit - len(movies), offset, movies)
+        return records, movies
+
     def _find_others(
         self, question: _Question, limit: int, offset: int, page: list[OfferedMovie]
     ) -> list[OfferedMovie]:
@@ -219,8 +230,8 @@ class Recommendations:
         """
         candidates = [movie.movie_id for movie in page]
         if offset:
-            found = self._recommend_movies(question, ALL, 0, reasons=0)
-            candidates = [record["movieId"] for record in found]
+            found = self._recommend_movies(question, offset, 0, reasons=0)
+            candidates = [record["movieId"] for record in found] + candidates
         behind = question.keep.without((*question.movie_ids, *candidates))
         others = self._movies.find_popular_movies(max(0, offset - len(candidates)), limit, behind, question.user_id)
         return [

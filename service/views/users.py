@@ -48,8 +48,9 @@ blueprint = APIBlueprint(
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: by the history and by what is current, then the other watched movies.
 
-    Pages fit together, each movie once, until no watched movie is left. A user who is not known gets what is current.
-    What the user does changes the list at once; what others do, within ten minutes (`generatedAt`).
+    Pages fit together, each movie once, until no watched movie is left, or 1,000 were listed. A user who is not known
+    gets what is current. What the user does changes the list at once; what others do, within ten minutes
+    (`generatedAt`).
     """
     found = _find_stored(path.user_id, query) or components().recommendations.recommend_for_user(
         path.user_id, query.limit, query.offset, query.movie_filter(), query.diversity, query.current

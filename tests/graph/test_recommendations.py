@@ -9,7 +9,7 @@ from common.times import utc_now
 from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.movies import MovieFilter
-from graph.repositories.recommendations import Recommendations
+from graph.repositories.recommendations import LONGEST, Recommendations
 from graph.serving_rule import ServingRule
 
 # No boost of the newest, and all movies equally current, so that a score is 1 and what the history says.
@@ -284,6 +284,19 @@ def test_pages_fit_together_until_nothing_is_left(filled: Database, user_id: int
         assert [movie for offset in range(0, 12, size) for movie in page(size, offset)] == whole
     seen = {1: {1, 2, 3, 4}, 2: {7}, 99: set()}[user_id]
     assert sorted(whole) == sorted(set(range(1, 10)) - seen)
+
+
+def test_a_list_ends_when_it_is_long_enough(filled: Database) -> None:
+    """What lies behind costs more than it is worth: a page there is empty, and one that reaches there is shorter."""
+    filled.run_text("UNWIND range(1001, 2500) AS id CREATE (:Movie {movieId: id, title: 'More', viewers: 1})")
+    recommendations = Recommendations(filled)
+    pages = [recommendations.recommend_for_user(1, 150, offset).recommendations for offset in range(0, 1500, 150)]
+    assert [len(page) for page in pages] == [150] * 6 + [100, 0, 0, 0]
+    listed = [movie.movie_id for page in pages for movie in page]
+    assert len(set(listed)) == LONGEST
+    assert recommendations.recommend_for_user(1, 200, LONGEST).recommendations == []
+    assert len(recommendations.recommend_for_session((1, 2), 200, LONGEST - 1).recommendations) == 1
+    assert len(recommendations.recommend_for_user(1, 200, LONGEST - 1, diversity=0.5).recommendations) == 1
 
 
 def test_a_session_is_recommended_for_like_finished_movies(filled: Database) -> None:
