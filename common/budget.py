@@ -27,6 +27,7 @@ class Budget:
     backlog: float  # finding out whether there is room on the event log
     apply: float  # events of a POST
     lists: float  # the lists of a POST
+    batch: float  # beginning lists of many users; the others are left out
     erase: float  # a user's edges; the worker removes what is left
     title: float  # finding a movie for its page
     readiness: float  # asking all parts
@@ -49,6 +50,7 @@ class Budget:
             backlog=0.1 * deadline,
             apply=0.5 * deadline,
             lists=0.3 * deadline,
+            batch=0.8 * deadline,
             erase=0.5 * deadline,
             title=0.5 * deadline,
             readiness=min(LONGEST_READINESS, 0.75 * deadline),
@@ -60,7 +62,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Raises SettingsError if the limits contradict each other."""
-        within = max(self.admission, self.freshness, self.connect, self.read, self.erase, self.title, self.readiness)
+        within = max(
+            self.admission, self.freshness, self.connect, self.read, self.batch, self.erase, self.title, self.readiness
+        )
         for holds, contradiction in (
             (within < self.deadline, "a part takes longer than the answer"),
             (self.backlog + self.apply + self.lists < self.deadline, "a POST's parts take longer than its answer"),

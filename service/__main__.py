@@ -25,7 +25,9 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--scope", type=click.Choice([READ, WRITE]), default=READ, show_default=True, help="write includes read.")
 @click.option(
-    "--per-minute", type=click.IntRange(1), help="Requests a minute.  [default: RECOMMENDER_REQUESTS_PER_MINUTE]"
+    "--per-minute",
+    type=click.IntRange(1),
+    help="Units a minute: plain requests, or fewer that cost more.  [default: RECOMMENDER_REQUESTS_PER_MINUTE]",
 )
 def add(name: str, scope: Scope, per_minute: int | None) -> None:
     """Make a key and print it, this once."""
@@ -38,7 +40,7 @@ def add(name: str, scope: Scope, per_minute: int | None) -> None:
 
 @keys.command("list")
 def list_keys() -> None:
-    """Show the keys: name, scopes, requests a minute, when it was made."""
+    """Show the keys: name, scopes, units a minute, when it was made."""
     for key in KeyRing(_keys_path()).keys() or ():
         created = f"{key.created_at:%Y-%m-%d %H:%M}"
         click.echo(f"{key.name:<24} {'+'.join(key.scopes):<10} {key.per_minute:>8}/min  {created}")

@@ -1,19 +1,19 @@
 """Who may do what: checked before each request."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, abort, after_this_request, current_app, g, make_response, redirect, request
+from flask import Flask, Response, abort, current_app, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import SecurityScheme
 
 from common.settings import Settings
+from service.access.charging import open_account
 from service.access.failed_logins import FailedLogins
 from service.access.keys import READ, WRITE, Key, KeyRing, Scope
 from service.access.logins import COOKIE, Logins
-from service.access.rate_limiter import RateLimiter, Verdict
+from service.access.rate_limiter import RateLimiter
 from service.access.same_origin import require_own_page
 from service.access.stream_tokens import PARAMETER, StreamTokens
 from service.http.policy import SAFE_METHODS, requested_policy
@@ -84,16 +84,9 @@ class Access:
         key = self.stream_tokens.recognise(token)
         return refuse_token() if key is None else self._count(key)
 
-    def _count(self, key: Key) -> Response | None:
+    def _count(self, key: Key) -> ResponseReturnValue | None:
         g.key_name = key.name
-        verdict = self._limits.admit(key.slot, key.per_minute)
-        if verdict.admitted:
-            after_this_request(_tell_limit(key, verdict))
-            return None
-        detail = f"the key {key.name!r} has used its {key.per_minute} requests a minute; wait {verdict.seconds} s"
-        response = problem_response(429, detail)
-        response.headers["Retry-After"] = str(verdict.seconds)
-        return _tell_limit(key, verdict)(response)
+        return open_account(self._limits, key)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -168,14 +161,3 @@ def refuse_scope(key: Key, scope: Scope) -> Response:
     response = problem_response(403, f"the key {key.name!r} may {' and '.join(key.scopes)} only; this needs {scope}")
     response.headers["WWW-Authenticate"] = f'Bearer realm="recommender", error="insufficient_scope", scope="{scope}"'
     return response
-
-
-def _tell_limit(key: Key, verdict: Verdict) -> Callable[[Response], Response]:
-    """Headers of draft-ietf-httpapi-ratelimit-headers."""
-
-    def add_headers(response: Response) -> Response:
-        response.headers["RateLimit-Policy"] = f'"key";q={key.per_minute};w=60'
-        response.headers["RateLimit"] = f'"key";r={verdict.remaining};t={verdict.seconds}'
-        return response
-
-    return add_headers

@@ -30,7 +30,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request is admitted, how many more would be at once, and the whole seconds until the next one is."""
+    """Whether a request is admitted, how many units are left, and the whole seconds until it, or one more, is."""
 
     admitted: bool
     remaining: int
@@ -47,42 +47,45 @@ class RateLimiter:
         self._size = slots * CELL.size
         self._alone = bytearray(self._size)
 
-    def admit(self, slot: int, per_minute: int, *, count: bool = True) -> Verdict:
-        """Count a request of a key. So many are admitted at once, and after that so many a minute, evenly.
+    def admit(self, slot: int, per_minute: int, units: int = 1, paid: int = 0, *, count: bool = True) -> Verdict:
+        """Count a request of a key by its units. So many are admitted at once, and then so many a minute, evenly.
 
-        Without `count` nothing changes: the verdict is what a request would get now.
+        `paid`: units that were counted for the same request before, and would be again if it came again. Without
+        `count` nothing changes: the verdict is what a request would get now.
         """
         interval = MINUTE / per_minute
         with self._threads:
-            ahead = self._count(slot, interval, count=count)
-        if ahead > MINUTE + ROUNDING:
-            return Verdict(False, 0, math.ceil(ahead - MINUTE))
-        remaining = int((MINUTE - ahead + ROUNDING) / interval)
-        return Verdict(True, remaining, 0 if remaining else math.ceil(ahead + interval - MINUTE))
+            used, admitted = self._count(slot, units * interval, count=count)
+        remaining = int((MINUTE - used + ROUNDING) / interval)
+        if not admitted:
+            return Verdict(False, remaining, math.ceil(used + (units + paid) * interval - MINUTE))
+        return Verdict(True, remaining, 0 if remaining else math.ceil(used + interval - MINUTE))
 
-    def _count(self, slot: int, interval: float, *, count: bool) -> float:
-        """Where it is counted, one at a time; returns how far ahead of the clock the key is then."""
+    def _count(self, slot: int, cost: float, *, count: bool) -> tuple[float, bool]:
+        """Returns how far ahead of the clock the key is then, and whether it is admitted."""
         try:
             descriptor, cells = self._opened
         except OSError as error:
             if not is_full(error):
                 raise KeysError(f"the rate limits cannot be kept: {error}") from error
-            return self._advance(self._alone, slot, interval, count=count)
+            return self._advance(self._alone, slot, cost, count=count)
         # A lock of the kernel's: it ends with a process that dies. It knows processes, not their threads.
         fcntl.lockf(descriptor, fcntl.LOCK_EX, CELL.size, slot * CELL.size)
         try:
-            return self._advance(cells, slot, interval, count=count)
+            return self._advance(cells, slot, cost, count=count)
         finally:
             fcntl.lockf(descriptor, fcntl.LOCK_UN, CELL.size, slot * CELL.size)
 
-    def _advance(self, cells: mmap.mmap | bytearray, slot: int, interval: float, *, count: bool) -> float:
+    def _advance(self, cells: mmap.mmap | bytearray, slot: int, cost: float, *, count: bool) -> tuple[float, bool]:
         now = self._clock()
         (stored,) = CELL.unpack_from(cells, slot * CELL.size)
         # The clock begins again when the machine does: what lies too far ahead is from before.
-        ahead: float = interval + (stored - now if now < stored <= now + MINUTE + ROUNDING else 0.0)
-        if count and ahead <= MINUTE + ROUNDING:
-            CELL.pack_into(cells, slot * CELL.size, now + ahead)
-        return ahead
+        used: float = stored - now if now < stored <= now + MINUTE + ROUNDING else 0.0
+        if used + cost > MINUTE + ROUNDING:
+            return used, False
+        if count:
+            CELL.pack_into(cells, slot * CELL.size, now + used + cost)
+        return used + cost, True
 
     @cached_property
     def _opened(self) -> tuple[int, mmap.mmap]:

@@ -8,6 +8,10 @@ from service.http.policy import Links, policy_of
 from service.http.problems import BODY_PROBLEMS, PATH_PROBLEMS, PROBLEMS
 from service.http.request_log import route_template
 
+PRICES = """A key may use so many units a minute (`RateLimit-Policy`). A request costs 1 unit, but:
+
+"""
+
 
 def complete_document(app: OpenAPI) -> dict[str, Any]:
     """The whole document of an app that has all its views."""
@@ -23,7 +27,21 @@ def complete_document(app: OpenAPI) -> dict[str, Any]:
                 _add_problems(operation, path)
             policy = policy_of(app, endpoint)
             _complete_operation(operation, policy.leads_to if policy else {})
+            if policy and policy.price:
+                operation["x-price"] = policy.price.told
+    document["info"]["description"] = PRICES + describe_prices(document)
     return cast(dict[str, Any], document)
+
+
+def describe_prices(document: dict[str, Any]) -> str:
+    """A table of what requests cost that may cost more than a unit."""
+    prices = [
+        f"| `{method.upper()} {path}` | {operation['x-price']} |"
+        for path, operations in sorted(document["paths"].items())
+        for method, operation in sorted(operations.items())
+        if "x-price" in operation
+    ]
+    return "\n".join(["| request | units |", "| --- | --- |", *prices])
 
 
 def _find_endpoints(app: OpenAPI) -> dict[tuple[str, str], str]:

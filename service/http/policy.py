@@ -1,13 +1,14 @@
-"""An endpoint's policy, stated where the endpoint is defined: who may ask, how it is answered, and what it leads to."""
+"""An endpoint's policy, stated where the endpoint is defined: who may ask, for how much, and how it is answered."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask, Request
 
+from service.access.charging import charge_request
 from service.access.keys import READ, WRITE, Scope
 from service.capacity.executor import BoundedExecutor
 
@@ -27,6 +28,14 @@ class About(Enum):
 
 
 @dataclass(frozen=True)
+class Price:
+    """What a request costs, in units of its key's limit, if that may be more than 1."""
+
+    told: str  # in the OpenAPI document and the README
+    units: Callable[..., int]  # by the view's arguments, which are checked
+
+
+@dataclass(frozen=True)
 class Policy:
     """What holds for all requests to one endpoint."""
 
@@ -36,26 +45,28 @@ class Policy:
     shed: bool = False  # refused where more is asked for than can be answered
     by_token: bool = False  # a stream token opens it, too
     leads_to: Links = field(default_factory=dict)
+    price: Price | None = None  # None: 1
 
     def __call__(self, view: View) -> View:
         """The view, with this policy."""
-        setattr(view, _ATTRIBUTE, self)
-        return view
+        charged = view if self.price is None else _charge_first(view, self.price)
+        setattr(charged, _ATTRIBUTE, self)
+        return charged
 
 
-def reads(kept: About | None = None, leads_to: Links | None = None) -> Policy:
+def reads(kept: About | None = None, leads_to: Links | None = None, *, price: Price | None = None) -> Policy:
     """A GET that asks the graph."""
-    return Policy(READ, kept, deadline=True, shed=True, leads_to=leads_to or {})
+    return Policy(READ, kept, deadline=True, shed=True, leads_to=leads_to or {}, price=price)
 
 
-def asks(leads_to: Links | None = None) -> Policy:
+def asks(leads_to: Links | None = None, *, deadline: bool = True, price: Price | None = None) -> Policy:
     """A POST that only asks: its question is too long for a query string. Its body may be long in coming."""
-    return Policy(READ, deadline=True, leads_to=leads_to or {})
+    return Policy(READ, deadline=deadline, leads_to=leads_to or {}, price=price)
 
 
-def writes(*, deadline: bool = False, leads_to: Links | None = None) -> Policy:
+def writes(*, deadline: bool = False, leads_to: Links | None = None, price: Price | None = None) -> Policy:
     """What changes something."""
-    return Policy(WRITE, deadline=deadline, leads_to=leads_to or {})
+    return Policy(WRITE, deadline=deadline, leads_to=leads_to or {}, price=price)
 
 
 # What asks nothing of the graph, or for longer than a deadline: pages, documents, metrics, the stream.
@@ -94,3 +105,12 @@ def enforce_deadlines(app: Flask, executor: BoundedExecutor) -> None:
             raise TypeError(f"{endpoint} has no policy: put one of service.http.policy on its view")
         if policy.deadline:
             views[endpoint] = executor.guarded(view)
+
+
+def _charge_first(view: View, price: Price) -> View:
+    @wraps(view)
+    def charged(**arguments: Any) -> Any:
+        charge_request(price.units(**arguments))
+        return view(**arguments)
+
+    return cast(View, charged)

@@ -38,11 +38,12 @@ PROBLEMS: Responses = {
     "408": {"description": "The body did not come in, or not in time", "content": _CONTENT},
     "414": {"description": "Path and query string are too long", "content": _CONTENT},
     "422": {
-        "description": "A parameter is wrong, and named, or Neo4j refuses what was sent",
+        "description": "A parameter is wrong, and named, or Neo4j refuses what was sent, or it costs more than the key "
+        "has in a minute",
         "content": _CONTENT,
     },
     "429": {
-        "description": "Too many requests or streams of the key, or wrong keys of the address; wait for Retry-After",
+        "description": "Too few units left of the key, too many streams, or too many wrong keys; wait for Retry-After",
         "content": _CONTENT,
     },
     "500": {"description": "An error on our side, which the service's log has", "content": _CONTENT},

@@ -29,5 +29,13 @@ from service.schemas.parameters import (
     UserMoviePath,
     UserPath,
 )
-from service.schemas.recommendations import BatchBody, Explanation, RecommendationLists, SessionBody
+from service.schemas.recommendations import (
+    BatchBody,
+    Explanation,
+    FilterBody,
+    ListResult,
+    ListsInTime,
+    RecommendationLists,
+    SessionBody,
+)
 from service.schemas.users import Predictions, UserHistory

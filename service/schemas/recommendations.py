@@ -1,6 +1,6 @@
 """Recommendations: what is asked for, and what is answered."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -40,7 +40,11 @@ class SessionBody(FilterBody):
 
     model_config = ConfigDict(json_schema_extra={"example": {"movieIds": [260, 1196], "limit": 3, "current": 0.2}})
 
-    movie_ids: list[EntityId] = Field(min_length=1, max_length=1000, description="Movies watched, in any order")
+    movie_ids: list[EntityId] = Field(
+        min_length=1,
+        max_length=1000,
+        description="Movies watched, in any order. All are left out; as many as the history limit lead to others",
+    )
     limit: int = Field(LIST_LENGTH, ge=1, le=200, description="How many at most")
 
 
@@ -57,6 +61,19 @@ class RecommendationLists(Shape):
     """One list a user, in the order of the request."""
 
     lists: list[RecommendationList]
+
+
+class ListResult(Shape):
+    """Whether a user's list was made in time."""
+
+    user_id: int
+    status: Literal[200, 503] = Field(description="200: the list is among `lists`; 503: not in time, ask again")
+
+
+class ListsInTime(RecommendationLists):
+    """The lists that were made in time, in the order of the request, and one result a user."""
+
+    results: list[ListResult]
 
 
 class Explanation(Shape):

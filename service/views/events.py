@@ -24,6 +24,7 @@ from service.http.policy import writes
 from service.http.problems import CONFLICT_PROBLEM, refuse_fields
 from service.http.responses import Reply, reply
 from service.views.event_ids import NewEvents
+from service.views.prices import EVENTS, LISTED_USERS
 from stream.event_log.base import EventIdTakenError
 from stream.events import API, FEED, Event, EventType, Outcome
 from stream.writer import Applied
@@ -34,14 +35,12 @@ logger = logging.getLogger(__name__)
 NOT_APPLIED = (DatabaseUnavailableError, DatabaseRefusedError, ContentRefusedError)
 IN_GRAPH = {Outcome.APPLIED, Outcome.REPEATED}
 REFUSE = "refuse"  # RECOMMENDER_UNKNOWN_MOVIES
-# Lists are made for so many users of one request; for the others the answer says where to get them.
-LISTED_USERS = 20
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1/events", abp_tags=[Tag(name="events")])
 
 
 @blueprint.post("", responses={200: schemas.EventResults, 202: schemas.EventResults, **CONFLICT_PROBLEM})
-@writes(leads_to={"events_undo": {"eventId": "/results/0/eventId"}})
+@writes(leads_to={"events_undo": {"eventId": "/results/0/eventId"}}, price=EVENTS)
 def receive(header: schemas.EventsHeader, body: schemas.EventsBody) -> Reply:
     """Take one event or up to 1,000. A finished one carries fresh recommendations.
 

@@ -6,12 +6,13 @@ from service import schemas
 from service.components import components
 from service.http.policy import asks
 from service.http.responses import Reply, reply
+from service.views.prices import SESSION_LIST
 
 blueprint = APIBlueprint("sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")])
 
 
 @blueprint.post("/recommendations", responses={200: schemas.RecommendationList})
-@asks(leads_to={"movies_movie": {"movieId": "/recommendations/0/movieId"}})
+@asks(leads_to={"movies_movie": {"movieId": "/recommendations/0/movieId"}}, price=SESSION_LIST)
 def recommend(body: schemas.SessionBody) -> Reply:
     """What to watch next after these movies."""
     found = components().recommendations.recommend_for_session(

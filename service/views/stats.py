@@ -10,6 +10,7 @@ from service import schemas
 from service.components import components
 from service.http.policy import reads
 from service.http.responses import Reply, reply
+from service.views.prices import REACH
 
 blueprint = APIBlueprint("stats", __name__, url_prefix="/v1/stats", abp_tags=[Tag(name="operations")])
 
@@ -26,7 +27,7 @@ def feedback(query: schemas.FeedbackQuery) -> Reply:
 
 
 @blueprint.get("/reach", responses={200: schemas.Reach})
-@reads()
+@reads(price=REACH)
 def reach(query: schemas.FeedbackQuery) -> Reply:
     """How much of the catalogue the stored lists offer, and how popular that is."""
     return reply(measure_reach(components().database, _since(query)))

@@ -13,6 +13,7 @@ from service import schemas
 from service.components import components
 from service.http.policy import About, reads, writes
 from service.http.responses import Reply, reply
+from service.views.prices import ERASURE, PREDICTIONS, USER_LIST
 from stream.erasing import erase_user
 from stream.events import API, Event, EventType
 
@@ -44,6 +45,7 @@ blueprint = APIBlueprint(
         "users_predict": {"userId": "/userId", "movies": "/recommendations/0/movieId"},
         "movies_movie": {"movieId": "/recommendations/0/movieId"},
     },
+    price=USER_LIST,
 )
 def recommend(path: schemas.UserPath, query: schemas.FilterQuery) -> Reply:
     """What the user should watch next: by the history and by what is current, then the other watched movies.
@@ -86,7 +88,7 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
 
 
 @blueprint.get("/predictions", responses={200: schemas.Predictions})
-@reads(About.USER)
+@reads(About.USER, price=PREDICTIONS)
 def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     """How many stars the user would give some movies, and which of the user's ratings say so.
 
@@ -109,7 +111,7 @@ def history(path: schemas.UserPath, query: schemas.PageQuery) -> Reply:
 
 
 @blueprint.delete("", responses={200: schemas.ErasedUser, 202: schemas.ErasedUser})
-@writes(deadline=True)
+@writes(deadline=True, price=ERASURE)
 def erase(path: schemas.UserPath) -> Reply:
     """Forget a user: all edges, and whatever comes again or later, until that is lifted.
 

@@ -8,7 +8,8 @@ from apps import open_app
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from common.settings import Settings
+from common.settings import ROOT, Settings
+from service.http.document import describe_prices
 
 with open_app(Settings()) as APP:
     DOCUMENT: dict[str, Any] = APP.test_client().get("/openapi.json").get_json()
@@ -77,3 +78,10 @@ def test_links_lead_to_operations_and_their_parameters() -> None:
     assert len(links) > 20
     for link in links:
         assert set(link["parameters"]) <= {part["name"] for part in OPERATIONS[link["operationId"]]["parameters"]}
+
+
+def test_prices_stand_in_the_document_and_in_the_readme() -> None:
+    table = describe_prices(DOCUMENT)
+    assert len(table.splitlines()) > 5
+    assert DOCUMENT["info"]["description"].endswith(table)
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from conftest import Clock
 from small_disk import small_disk
 
 from common.settings import ROOT
-from service.access.rate_limiter import RateLimiter
+from service.access.rate_limiter import RateLimiter, Verdict
 
 ADMIT = """
 import sys, time
@@ -141,3 +141,29 @@ def test_without_room_each_process_counts_alone_until_there_is_room(tmp_path: Pa
         assert not RateLimiter(disk.seen / "data" / "rate-limits", clock).admit(0, 1).admitted
         disk.fill()
         assert limits.admit(0, 10).admitted  # what has its room goes on
+
+
+def test_a_request_costs_as_many_units_as_it_is_worth(limits: RateLimiter, clock: Clock) -> None:
+    assert limits.admit(0, 60, 50) == Verdict(True, 10, 0)
+    assert limits.admit(0, 60, 20) == Verdict(False, 10, 10)
+    clock.now += 9
+    assert not limits.admit(0, 60, 20).admitted
+    clock.now += 1
+    assert limits.admit(0, 60, 20) == Verdict(True, 0, 1)
+    clock.now += 60
+    assert limits.admit(0, 60, 60).admitted
+    assert not limits.admit(0, 60).admitted
+
+
+def test_what_is_charged_in_two_steps_is_admitted_after_the_wait_that_is_told(
+    limits: RateLimiter, clock: Clock
+) -> None:
+    """Though the first step, which a refusal does not give back, is paid again."""
+    limits.admit(0, 60, 30)
+    for _ in range(3):
+        assert limits.admit(0, 60).admitted
+        second = limits.admit(0, 60, 59, paid=1)
+        if second.admitted:
+            break
+        clock.now += second.seconds
+    assert second == Verdict(True, 0, 1)
