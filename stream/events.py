@@ -12,7 +12,7 @@ from graph.repositories.interactions import LARGEST_ID, KnownEvent
 
 FEED = "feed"
 API = "api"
-EARLIEST = datetime(1900, 1, 1)
+EARLIEST = datetime(1899, 12, 31)  # the first moment of 1900 that is written with a zone may be of that day
 LATEST = datetime(2200, 1, 1)
 
 
@@ -23,7 +23,7 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError(f"{moment} is out of range") from error
     # A day before or after must be a moment, too, and nobody watched movies then.
     if not EARLIEST <= moment <= LATEST:
-        raise ValueError(f"{moment} is not between {EARLIEST.year} and {LATEST.year}")
+        raise ValueError(f"{moment} is not between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
     return moment
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -10,8 +12,9 @@ from flask import Flask, Request, abort, request
 from werkzeug.routing import IntegerConverter, PathConverter
 
 from service.http.bodies import read_body
-from service.http.problems import refuse_fields
+from service.http.problems import Place, name_place, note_body, refuse_fields
 from service.schemas import FieldProblem
+from service.schemas.base import read_number
 
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -39,6 +42,7 @@ class JsonRequest(Request):
         value = _read_json(read_body(self.stream))
         if not isinstance(value, dict | list):
             _refuse("body", "must be an object or a list")
+        note_body(value)
         return value
 
 
@@ -66,20 +70,51 @@ def _check_query() -> None:
 
 
 def _read_json(data: bytes) -> Any:
+    repeating: list[_RepeatingObject] = []
     try:
-        return json.loads(data.decode(), parse_float=_read_number, parse_constant=_refuse_constant)
+        value = json.loads(
+            data.decode(),
+            parse_float=read_number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=lambda pairs: _read_object(pairs, repeating),
+        )
     except UnicodeDecodeError:
         abort(HTTPStatus.BAD_REQUEST, "the body is not UTF-8")
     except RecursionError:
         abort(HTTPStatus.BAD_REQUEST, "the body is nested too deeply")
     except ValueError as error:  # also of a number with thousands of digits
         abort(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}")
+    if repeating:
+        refuse_fields([FieldProblem(name=name_place(place), detail="may be given once") for place in _repeated(value)])
+    return value
 
 
-def _read_number(text: str) -> float:
-    """To JSON Schema 1.0 is an integer."""
-    number = float(text)
-    return int(number) if number.is_integer() else number
+class _RepeatingObject(dict[str, Any]):
+    """An object that came with some key more than once."""
+
+    repeated: list[str]
+
+
+def _read_object(pairs: list[tuple[str, Any]], repeating: list[_RepeatingObject]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    counts = Counter(key for key, _ in pairs)
+    marked = _RepeatingObject(found)
+    marked.repeated = [key for key, count in counts.items() if count > 1]
+    repeating.append(marked)
+    return marked
+
+
+def _repeated(value: Any) -> Iterator[Place]:
+    """Where in a body the keys are that came more than once. Without recursion: it may be nested deeply."""
+    waiting: list[tuple[Place, Any]] = [((), value)]
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, _RepeatingObject):
+            yield from ((*place, key) for key in part.repeated)
+        inside = part.items() if isinstance(part, dict) else enumerate(part)
+        waiting += reversed([((*place, name), found) for name, found in inside if isinstance(found, dict | list)])
 
 
 def _refuse_constant(name: str) -> NoReturn:

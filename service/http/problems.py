@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, g
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -27,6 +27,8 @@ RETRY_SECONDS = 1
 
 LISTED_ERRORS = 100
 
+# Names and numbers that lead from a body to one of its parts.
+Place = tuple[int | str, ...]
 Responses = dict[str | int | HTTPStatus, Any]
 _CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _RETRY = {"Retry-After": {"description": "Seconds to wait", "required": True, "schema": {"type": "integer"}}}
@@ -117,8 +119,21 @@ def validation_response(error: ValidationError) -> Response:
     """422, naming each parameter that is wrong."""
     parts = error.errors(include_url=False, include_context=False, include_input=False)
     return _fields_response(
-        [FieldProblem(name=_name(part["loc"]), detail=part["msg"]) for part in parts[:LISTED_ERRORS]]
+        [FieldProblem(name=name_place(part["loc"]), detail=part["msg"]) for part in parts[:LISTED_ERRORS]]
     )
+
+
+def note_body(body: dict[str, Any] | list[Any]) -> None:
+    """Remember whether the request's body is one object: one event is made a list of, which its client did not send."""
+    g.is_one_object = isinstance(body, dict)
+
+
+def name_place(place: Place) -> str:
+    """A place in a body as its client would write it: `at`, `[1].at`, `movieIds[0]`; the body itself is `body`."""
+    if place and isinstance(place[0], int) and g.get("is_one_object"):
+        place = place[1:]
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return (name or "body").encode(errors="replace").decode()  # names that are not known may have lone surrogates
 
 
 def refuse_fields(errors: list[FieldProblem]) -> NoReturn:
@@ -162,8 +177,3 @@ def register_error_handlers(app: Flask) -> None:
 def _fields_response(errors: list[FieldProblem], status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY) -> Response:
     detail = "; ".join(f"{field.name}: {field.detail}" for field in errors[:5])
     return problem_response(status, detail, errors[:LISTED_ERRORS])
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    name = ".".join(str(part) for part in location) or "body"
-    return name.encode(errors="replace").decode()  # names that are not known may have lone surrogates

@@ -1,9 +1,10 @@
 """What all requests have in common, and the problem document."""
 
+import json
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graph.shapes import Shape
 
@@ -32,10 +33,47 @@ class Request(Shape):
         return super().model_json_schema(*args, **kwargs)
 
 
+class Query(Request):
+    """A query string, whose numbers and booleans are written as in JSON."""
+
+    model_config = ConfigDict(strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_values(cls, given: dict[str, object]) -> dict[str, object]:
+        texts = cls._names_of_texts()
+        return {name: value if name in texts else _read_scalar(value) for name, value in given.items()}
+
+    @classmethod
+    @cache
+    def _names_of_texts(cls) -> set[str]:
+        properties = cls.model_json_schema()["properties"]
+        return {
+            name
+            for name, schema in properties.items()
+            if any(kind.get("type") == "string" for kind in schema.get("anyOf", [schema]))
+        }
+
+
 class Body(Request):
     """What a client sends as JSON, where a number is no text."""
 
     model_config = ConfigDict(strict=True)
+
+
+def read_number(text: str) -> int | float:
+    """A number as JSON Schema has it, where 1.0 is an integer."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _read_scalar(value: object) -> object:
+    """A number or boolean of its text; a text that is neither stays, and is refused."""
+    try:
+        found = json.loads(value, parse_float=read_number) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return found if isinstance(found, int | float) else value
 
 
 class Problem(BaseModel):
@@ -55,5 +93,8 @@ class Problem(BaseModel):
 class FieldProblem(BaseModel):
     """One parameter that is wrong."""
 
-    name: str = Field(description="Parameter or path into the body", json_schema_extra={"example": "limit"})
+    name: str = Field(
+        description="Parameter or path into the body as it was sent: `at`, or `[1].at` of the second event of a list",
+        json_schema_extra={"example": "limit"},
+    )
     detail: str = Field(json_schema_extra={"example": "Input should be less than or equal to 200"})

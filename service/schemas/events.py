@@ -1,6 +1,5 @@
 """What clients tell, and what became of it."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -9,22 +8,16 @@ from pydantic import BeforeValidator, ConfigDict, Field, RootModel, model_valida
 from graph.repositories.recommendations import RecommendationList
 from graph.shapes import EventId, Shape, own_id
 from service.schemas.base import Body
+from service.schemas.moments import WrittenMoment
 from service.schemas.parameters import MovieId, UserId
-from stream.events import API, FEED, Event, EventType, Moment, Outcome
-
-DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+from stream.events import API, FEED, Event, EventType, Outcome
 
 
-def _read_moment(written: object) -> object:
-    """Pydantic would also take numbers and bare dates, of which nobody knows what was meant."""
-    if written is None:
-        return None
-    if not isinstance(written, str) or not DATE_AND_TIME.match(written):
-        raise ValueError("not of the form 2026-05-04T20:15:00Z")
-    return datetime.fromisoformat(written.upper())
-
-
-WrittenMoment = Annotated[Moment | None, BeforeValidator(_read_moment)]
+def _refuse_boolean(value: object) -> object:
+    """To Python True is 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be 1 or -1")
+    return value
 
 
 def _describe_event(schema: dict[str, Any]) -> None:
@@ -58,11 +51,14 @@ class EventBody(Body):
     movie_id: MovieId
     type: Literal["started", "progress", "finished", "rated", "liked", "listed", "clicked"]
     rating: float | None = Field(None, ge=0.5, le=5, multiple_of=0.5, description="Stars; for `rated` only")
-    value: Literal[1, -1] | None = Field(None, description="For `liked`: 1, or -1 for not interested")
+    value: Annotated[Literal[1, -1] | None, BeforeValidator(_refuse_boolean)] = Field(
+        None, description="For `liked`: 1, or -1 for not interested"
+    )
     at: WrittenMoment = Field(
         None,
         description="When, from 1900 until a few minutes ahead of the service's clock (RECOMMENDER_FUTURE_MINUTES); "
-        "now if absent. Without a zone it counts as UTC",
+        "now if absent. As RFC 3339 has it; seconds may be left out, and the zone, without which it counts as UTC. A "
+        "leap second counts as the one after it",
     )
     event_id: str | None = Field(
         None,
@@ -70,6 +66,7 @@ class EventBody(Body):
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
         description=f"The same id is the same event. Ids that begin with {FEED}: are the feed's",
+        json_schema_extra={"not": {"type": "string", "pattern": f"^{FEED}:"}},
     )
 
     @model_validator(mode="after")

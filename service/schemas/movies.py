@@ -3,28 +3,17 @@
 from collections import Counter
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from graph.repositories.movies import CountedRatings, Genre, Movie, ScoredMovie
 from graph.repositories.unknown_movies import UnknownMovie
 from graph.shapes import Shape
-from graph.titles import title_of
-from service.schemas.base import Body, GenreName
+from service.schemas.base import Body
+from service.schemas.names import ShownText
 from stream.events import Year
 
-
-def _require_title(text: str) -> str:
-    if title_of(text) is None:
-        raise ValueError("a title of which nothing can be seen is none")
-    return text
-
-
-Title = Annotated[
-    str,
-    # Of the pattern's three parts the middle one is a sign that is no space.
-    Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"),
-    AfterValidator(_require_title),
-]
+Title = Annotated[ShownText, Field(max_length=500)]
+GenreText = Annotated[ShownText, Field(max_length=50)]
 
 
 class MovieBody(Body):
@@ -36,7 +25,7 @@ class MovieBody(Body):
 
     title: Title
     year: Year | None = Field(None)
-    genres: list[GenreName] = Field([], max_length=30)
+    genres: list[GenreText] = Field([], max_length=30)
     available: bool = Field(True, description="Whether it may be recommended")
 
 

@@ -8,7 +8,7 @@ from common.settings import Settings
 from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import LIST_LENGTH
 from service.access.stream_tokens import LONGEST as LONGEST_TOKEN
-from service.schemas.base import Current, GenreName, Request
+from service.schemas.base import Current, GenreName, Query, Request
 from stream.events import EntityId, Year
 
 UserId = Annotated[EntityId, Field(json_schema_extra={"example": 1})]
@@ -56,7 +56,7 @@ class EventsHeader(BaseModel):
     )
 
 
-class PageQuery(Request):
+class PageQuery(Query):
     """Part of a list."""
 
     limit: int = Field(LIST_LENGTH, ge=1, le=200, description="How many at most", json_schema_extra={"example": 10})
@@ -94,13 +94,13 @@ class FilterQuery(PageQuery):
         return MovieFilter(excluded, self.genre, self.year_from, self.year_to)
 
 
-class ExplanationQuery(Request):
+class ExplanationQuery(Query):
     """By which dial a score is explained: that of the list that it is in."""
 
     current: Current | None = Field(None)
 
 
-class PredictionsQuery(Request):
+class PredictionsQuery(Query):
     """Which movies to predict the stars of."""
 
     movies: str = Field(
@@ -126,7 +126,7 @@ class SearchQuery(PageQuery):
     )
 
 
-class StreamQuery(Request):
+class StreamQuery(Query):
     """Which pushes to follow."""
 
     user_id: UserId | None = Field(None, description="Only this user's; all if absent")
@@ -146,7 +146,7 @@ class StreamQuery(Request):
     )
 
 
-class FeedbackQuery(Request):
+class FeedbackQuery(Query):
     """Since when."""
 
     days: float = Field(

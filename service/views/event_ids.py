@@ -9,7 +9,7 @@ from typing import NoReturn, Self
 from graph.repositories.interactions import KnownEvent
 from graph.shapes import show_id
 from service import schemas
-from service.http.problems import refuse_conflicts
+from service.http.problems import name_place, refuse_conflicts
 from stream.events import Event, Outcome
 from stream.writer import Applied
 
@@ -75,4 +75,4 @@ class NewEvents:
             detail = f"{self._request_key!r} is the key of another request: give this one a key of its own"
             return schemas.FieldProblem(name="Idempotency-Key", detail=detail)
         detail = f"eventId {show_id(event_id)!r} is that of another event: give this one an id of its own"
-        return schemas.FieldProblem(name=f"{place}.eventId", detail=detail)
+        return schemas.FieldProblem(name=name_place((place, "eventId")), detail=detail)

@@ -21,7 +21,7 @@ from service.capacity.single_flight import NoAnswerError, result_of
 from service.components import Components, Write, components
 from service.health.metrics import REFUSED_EVENTS
 from service.http.policy import writes
-from service.http.problems import CONFLICT_PROBLEM, refuse_fields
+from service.http.problems import CONFLICT_PROBLEM, name_place, refuse_fields
 from service.http.responses import Reply, reply
 from service.views.event_ids import NewEvents
 from service.views.prices import EVENTS, LISTED_USERS
@@ -103,7 +103,7 @@ def _refuse_future(body: schemas.EventsBody, now: datetime, minutes: float) -> N
             f"more than {minutes:g} minutes ahead of the service's clock ({now.isoformat(timespec='seconds')}Z): "
             "check the client's clock, or leave at out"
         )
-        refuse_fields([schemas.FieldProblem(name=f"{place}.at", detail=detail) for place in places])
+        refuse_fields([schemas.FieldProblem(name=name_place((place, "at")), detail=detail) for place in places])
 
 
 def _refuse_unknown(access: Components, body: schemas.EventsBody) -> None:

@@ -9,4 +9,4 @@ MOMENTS = strategies.datetimes(datetime(1901, 1, 1), datetime.now(UTC).replace(t
     lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
 )
 
-schemathesis.openapi.format("date-time", MOMENTS)
+schemathesis.openapi.format("iso-date-time", MOMENTS)

@@ -11,6 +11,7 @@ import pytest
 from conftest import RunningSystem
 from contract import Contract
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from common.settings import Settings
 from common.times import to_utc, utc_now
@@ -62,12 +63,86 @@ def test_a_body_that_cannot_be_meant_is_a_problem(contract: Contract, path: str,
     assert len(problem.get("errors", [])) <= 100
 
 
-def test_a_movies_title_has_no_control_characters(contract: Contract) -> None:
-    for title in ("", "a\x00b", "\n", "x" * 501, "\ud800"):
-        body = json.dumps({"title": title})
-        problem = contract.call("put", "/v1/movies/900001", 422, data=body, headers=JSON)
-        assert [error["name"] for error in problem["errors"]] == ["title"]
+INVISIBLE = [" ", "\u200b", "\u00ad \u3000", "\u2800\u3164", "\ufe0f\U000e0041"]
+CONTROLS = ["a\x00b", "Heat\n", "a\x85", "\u202eevil", "a\u2066b\u2069", "\u200fa", "a\u2028b"]
+
+
+def test_a_name_can_be_seen_and_has_no_control_characters(contract: Contract) -> None:
+    for name in ("", *INVISIBLE, *CONTROLS, "x" * 501, "\ud800"):
+        for field, value in (("title", name), ("genres[1]", ["Comedy", name])):
+            body = json.dumps({"title": "Heat", field.partition("[")[0]: value})
+            problem = contract.call("put", "/v1/movies/900001", 422, data=body, headers=JSON)
+            assert [error["name"] for error in problem["errors"]] == [field]
     contract.call("get", "/v1/movies/900001", 404)
+
+
+def names(answer: TestResponse) -> list[str]:
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    return [error["name"] for error in answer.get_json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/v1/events", '{"userId": 1, "movieId": 2, "type": "finished", "userId": 2}', ["userId"]),
+        ("/v1/events", '{"userId": 1, "movieId": 2, "type": "finished", "userId": 1}', ["userId"]),
+        ("/v1/events", '{"user\\u0049d": 1, "movieId": 2, "type": "finished", "userId": 1}', ["userId"]),
+        ("/v1/events", '[{}, {"type": "a", "at": 1, "type": "b", "at": 2, "at": 3}]', ["[1].type", "[1].at"]),
+        ("/v1/recommendations", '{"userIds": [1], "limit": {"a": [0, {"b": 1, "b": 2}]}}', ["limit.a[1].b"]),
+        ("/v1/recommendations", '{"userIds": [{"a": 1, "a": 1}], "userIds": [1]}', ["userIds"]),
+        ("/v1/sessions/recommendations", '{"movieIds": [{"a": 1, "a": 1}], "x": 1, "x": 2}', ["x", "movieIds[0].a"]),
+        ("/v1/sessions/recommendations", '{"\\ud800": 1, "\\ud800": 2}', ["?"]),
+        ("/v1/sessions/recommendations", '{"a":' * 400 + '{"b": 1, "b": 2}' + "}" * 400, ["a." * 400 + "b"]),
+    ],
+)
+def test_a_key_that_is_there_twice_is_named_with_its_place(
+    away: FlaskClient, path: str, body: str, named: list[str]
+) -> None:
+    assert names(away.post(path, data=body, headers=JSON)) == named
+
+
+def test_many_keys_that_are_there_twice_take_no_time(away: FlaskClient) -> None:
+    """A comparison of each with each would take minutes."""
+    twice = ",".join(f'"{number}": 1' for number in range(40_000))
+    named = names(away.post("/v1/events", data=f"{{{twice},{twice}}}", headers=JSON))
+    assert named == [str(number) for number in range(100)]
+
+
+@pytest.mark.parametrize("name", ["userId", "movieId", "rating", "value"])
+@pytest.mark.parametrize("value", [True, False, "1"])
+def test_a_boolean_or_a_text_is_no_number(away: FlaskClient, name: str, value: object) -> None:
+    event = {"userId": 1, "movieId": 2, "type": "rated" if name == "rating" else "liked", name: value}
+    assert names(away.post("/v1/events", json=event)) == [name]
+    assert names(away.post("/v1/events", json=[{"userId": 1, "movieId": 2, "type": "listed"}, event])) == [
+        f"[1].{name}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-05-04t20:15:00z", "2026-05-04T20:15:00"),
+        ("2026-05-04 20:15:00.1239+02:00", "2026-05-04T18:15:00.123"),
+        ("2026-05-04T20:15", "2026-05-04T20:15:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00"),
+        ("2016-12-31T15:59:60.5-08:00", "2017-01-01T00:00:00.500"),
+        ("1900-01-01T00:00:00+14:00", "1899-12-31T10:00:00"),
+        ("2024-02-29T23:59:59-00:00", "2024-02-29T23:59:59"),
+    ],
+)
+def test_a_moment_is_read_as_it_is_written(away: FlaskClient, tmp_path: Path, written: str, meant: str) -> None:
+    event = {"userId": 1, "movieId": 2, "type": "clicked", "at": written}
+    assert away.post("/v1/events", json=event).status_code == 202
+    assert [event.at for event in logged(tmp_path)] == [datetime.fromisoformat(meant)]
+
+
+@pytest.mark.parametrize(
+    "written", ["1899-12-31T23:59:59Z", "2023-02-29T00:00:00Z", "2026-05-04", "", 1777925700, True]
+)
+def test_what_is_no_moment_is_named(away: FlaskClient, written: object) -> None:
+    event = {"userId": 1, "movieId": 2, "type": "clicked", "at": written}
+    assert names(away.post("/v1/events", json=event)) == ["at"]
+    assert names(away.post("/v1/events", json=[event])) == ["[0].at"]
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -185,7 +260,7 @@ def test_a_moment_far_ahead_refuses_the_whole_request(away: FlaskClient, tmp_pat
     answer = post_at(away, now, now + timedelta(minutes=6), None, datetime(2199, 1, 1))
     assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
     problem = answer.get_json()
-    assert [error["name"] for error in problem["errors"]] == ["1.at", "3.at"]
+    assert [error["name"] for error in problem["errors"]] == ["[1].at", "[3].at"]
     for error in problem["errors"]:
         assert error["detail"].startswith(f"more than 5 minutes ahead of the service's clock ({now:%Y-%m-%dT%H:}")
         assert error["detail"].endswith("check the client's clock, or leave at out")
@@ -195,7 +270,7 @@ def test_a_moment_far_ahead_refuses_the_whole_request(away: FlaskClient, tmp_pat
 
 def test_of_a_thousand_moments_far_ahead_a_hundred_are_named(away: FlaskClient) -> None:
     problem = post_at(away, *[datetime(2199, 1, 1)] * 1000).get_json()
-    assert [error["name"] for error in problem["errors"]] == [f"{place}.at" for place in range(100)]
+    assert [error["name"] for error in problem["errors"]] == [f"[{place}].at" for place in range(100)]
 
 
 def test_a_moment_a_little_ahead_or_written_in_another_zone_is_taken(away: FlaskClient, tmp_path: Path) -> None:

@@ -144,4 +144,4 @@ def test_an_id_of_an_event_that_left_no_edge_is_known_from_the_log(send: Send, u
     post(send, "player", {**first, "value": -1, "eventId": f"second-{user}"})
     assert post(send, "player", first) == ["outdated"]
     problem = post(send, "player", finish(next(USERS), 1, eventId=f"first-{user}"), status=409)
-    assert [error["name"] for error in problem["errors"]] == ["0.eventId"]
+    assert [error["name"] for error in problem["errors"]] == ["[0].eventId"]

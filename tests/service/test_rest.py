@@ -188,15 +188,16 @@ def test_unknown_paths_and_methods_are_problems(system: RunningSystem, method: s
 @pytest.mark.parametrize(
     ("body", "name"),
     [
-        ({"userId": 1, "movieId": 1, "type": "rated"}, "0"),
-        ({"userId": 1, "movieId": 1, "type": "rated", "rating": 4.3}, "0.rating"),
-        ({"userId": 1, "movieId": 1, "type": "finished", "rating": 4}, "0"),
-        ({"userId": 1, "movieId": 1, "type": "liked", "value": 2}, "0.value"),
-        ({"userId": 1, "type": "finished"}, "0.movieId"),
-        ({"userId": 1, "movieId": 1, "type": "eaten"}, "0.type"),
-        ({"userId": 1, "movieId": 1, "type": "finished", "at": "yesterday"}, "0.at"),
-        ({"userId": 1, "movieId": 1, "type": "finished", "at": "2199-01-01T00:00:00Z"}, "0.at"),
-        ([{"userId": 1, "movieId": 1, "type": "clicked"}, {"userId": "x"}], "1.userId"),
+        ({"userId": 1, "movieId": 1, "type": "rated"}, "body"),
+        ({"userId": 1, "movieId": 1, "type": "rated", "rating": 4.3}, "rating"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "rating": 4}, "body"),
+        ({"userId": 1, "movieId": 1, "type": "liked", "value": 2}, "value"),
+        ({"userId": 1, "type": "finished"}, "movieId"),
+        ({"userId": 1, "movieId": 1, "type": "eaten"}, "type"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "at": "yesterday"}, "at"),
+        ({"userId": 1, "movieId": 1, "type": "finished", "at": "2199-01-01T00:00:00Z"}, "at"),
+        ([{"userId": 1, "movieId": 1, "type": "clicked"}, {"userId": "x"}], "[1].userId"),
+        ([{"userId": 1, "movieId": 1, "type": "rated"}], "[0]"),
         ([], "body"),
         ("text", "body"),
     ],
@@ -251,7 +252,7 @@ def test_an_id_that_is_another_events_is_refused_and_nothing_is_taken(get: Get, 
     assert result["applied"]
     bystander = {"userId": 700_102, "movieId": 318, "type": "finished"}
     for other in others:
-        for body, name in ((other, "0.eventId"), ([bystander, other], "1.eventId")):
+        for body, name in ((other, "eventId"), ([other], "[0].eventId"), ([bystander, other], "[1].eventId")):
             problem = post("/v1/events", body, status=409)
             assert [error["name"] for error in problem["errors"]] == [name]
             assert known["eventId"] in problem["detail"]
@@ -266,7 +267,7 @@ def test_an_id_that_is_another_events_is_refused_and_nothing_is_taken(get: Get, 
 def test_two_events_of_one_id_in_a_request_are_refused(get: Get, post: Get) -> None:
     events = [{"userId": user, "movieId": 260, "type": "finished", "eventId": "both"} for user in (700_103, 700_104)]
     problem = post("/v1/events", events, status=409)
-    assert [error["name"] for error in problem["errors"]] == ["1.eventId"]
+    assert [error["name"] for error in problem["errors"]] == ["[1].eventId"]
     assert get("/v1/users/{userId}/history", userId=700_103)["history"] == []
 
 
