@@ -91,6 +91,11 @@ class Movies:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def find_missing_movies(self, movie_ids: list[int]) -> list[int]:
+        """Those of some movies that there are not, each once, in the order given."""
+        missing = {record["movieId"] for record in self._database.read("find_missing_movies", movieIds=movie_ids)}
+        return [movie_id for movie_id in dict.fromkeys(movie_ids) if movie_id in missing]
+
     def get_movie(self, movie_id: int) -> Movie | None:
         """One movie, or None."""
         return next(map(Movie.from_record, self._database.read("get_movie", movieId=movie_id)), None)

@@ -37,5 +37,6 @@ from service.schemas.recommendations import (
     ListsInTime,
     RecommendationLists,
     SessionBody,
+    SessionList,
 )
 from service.schemas.users import Predictions, UserHistory

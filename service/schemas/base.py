@@ -20,6 +20,10 @@ Current = Annotated[
 ]
 GenreName = Annotated[str, Field(min_length=1, max_length=50, json_schema_extra={"example": "Comedy"})]
 
+UnknownMovies = Annotated[
+    list[int], Field(description="Those of the request that there are not, each once; the answer is about the others")
+]
+
 
 class Request(Shape):
     """What a client sends: names that are not known are an error."""

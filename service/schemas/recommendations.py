@@ -1,13 +1,13 @@
 """Recommendations: what is asked for, and what is answered."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from graph.repositories.movies import MovieFilter
 from graph.repositories.recommendations import LIST_LENGTH, Reason, RecommendationList
 from graph.shapes import Shape, Timestamp
-from service.schemas.base import Body, Current, GenreName
+from service.schemas.base import Body, Current, GenreName, UnknownMovies
 from stream.events import EntityId, Year
 
 
@@ -55,6 +55,17 @@ class BatchBody(FilterBody):
 
     user_ids: DistinctIds = Field(min_length=1, max_length=100)
     limit: int = Field(LIST_LENGTH, ge=1, le=50, description="How many at most for each user")
+
+
+class SessionList(RecommendationList):
+    """What to watch next after some movies."""
+
+    unknown_movies: UnknownMovies
+
+    @classmethod
+    def of(cls, found: RecommendationList, unknown: list[int]) -> Self:
+        """A list, and the movies of the session that it could not be made from."""
+        return cls(**dict(found), unknown_movies=unknown)
 
 
 class RecommendationLists(Shape):

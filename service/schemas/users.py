@@ -5,6 +5,7 @@ from pydantic import ConfigDict
 from graph.repositories.history import HistoryEntry
 from graph.repositories.stars import Prediction
 from graph.shapes import Shape
+from service.schemas.base import UnknownMovies
 
 
 class UserHistory(Shape):
@@ -17,8 +18,9 @@ class UserHistory(Shape):
 
 
 class Predictions(Shape):
-    """One prediction a movie, in the order of the request."""
+    """One prediction for each movie that is known, in the order of the request."""
 
     user_id: int
     model_version: str | None
     predictions: list[Prediction]
+    unknown_movies: UnknownMovies

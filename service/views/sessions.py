@@ -11,11 +11,11 @@ from service.views.prices import SESSION_LIST
 blueprint = APIBlueprint("sessions", __name__, url_prefix="/v1/sessions", abp_tags=[Tag(name="sessions")])
 
 
-@blueprint.post("/recommendations", responses={200: schemas.RecommendationList})
+@blueprint.post("/recommendations", responses={200: schemas.SessionList})
 @asks(leads_to={"movies_movie": {"movieId": "/recommendations/0/movieId"}}, price=SESSION_LIST)
 def recommend(body: schemas.SessionBody) -> Reply:
-    """What to watch next after these movies."""
+    """What to watch next after these movies; those that are not known are named, and count for nothing."""
     found = components().recommendations.recommend_for_session(
         tuple(body.movie_ids), body.limit, body.offset, body.movie_filter(), body.current
     )
-    return reply(found)
+    return reply(schemas.SessionList.of(found, components().movies.find_missing_movies(body.movie_ids)))

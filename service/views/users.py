@@ -92,14 +92,18 @@ def explain(path: schemas.UserMoviePath, query: schemas.ExplanationQuery) -> Rep
 def predict(path: schemas.UserPath, query: schemas.PredictionsQuery) -> Reply:
     """How many stars the user would give some movies, and which of the user's ratings say so.
 
-    A user who is not known gets each movie's mean, with a wide interval.
+    A user who is not known gets each movie's mean, with a wide interval. Movies that are not known are named.
     """
     movie_ids = query.movie_ids()
     found = components().stars.predict_stars(path.user_id, movie_ids)
-    if missing := set(movie_ids) - {prediction.movie_id for prediction in found}:
-        abort(404, f"there is no movie {min(missing)}")
-    version = found[0].model_version
-    return reply(schemas.Predictions(user_id=path.user_id, model_version=version, predictions=found))
+    known = {prediction.movie_id for prediction in found}
+    answer = schemas.Predictions(
+        user_id=path.user_id,
+        model_version=found[0].model_version if found else None,
+        predictions=found,
+        unknown_movies=[movie_id for movie_id in dict.fromkeys(movie_ids) if movie_id not in known],
+    )
+    return reply(answer)
 
 
 @blueprint.get("/history", responses={200: schemas.UserHistory})

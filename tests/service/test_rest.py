@@ -129,6 +129,19 @@ def test_a_session_without_a_name(post: Get, get: Get) -> None:
     answer = post("/v1/sessions/recommendations", {"movieIds": [260, 1196], "limit": 3})
     assert (answer["userId"], answer["basis"], len(answer["recommendations"])) == (None, "history", 3)
     assert {reason["movieId"] for movie in answer["recommendations"] for reason in movie["because"]} <= {260, 1196}
+    assert answer["unknownMovies"] == []
+
+
+def test_movies_that_are_not_known_are_named_and_the_others_count(post: Get) -> None:
+    path = "/v1/sessions/recommendations"
+    some = post(path, {"movieIds": [999_999, 260, 2_147_483_647, 1196, 999_999], "limit": 3, "current": 0})
+    assert some["unknownMovies"] == [999_999, 2_147_483_647]
+    known = post(path, {"movieIds": [260, 1196], "limit": 3, "current": 0})
+    assert some["recommendations"] == known["recommendations"]
+    none = post(path, {"movieIds": [999_999]})
+    assert none["unknownMovies"] == [999_999]
+    assert none["basis"] in {"trending", "popular"}
+    assert none["recommendations"]
 
 
 def test_movies(get: Get) -> None:
@@ -330,7 +343,12 @@ def test_predicted_stars(get: Get, post: Get) -> None:
     [nobody] = get(predictions, "?movies=318", userId=UNKNOWN_USER)["predictions"]
     assert (nobody["basis"], nobody["stars"]) == ("movie", pytest.approx(get("/v1/movies/318")["ratingMean"]))
     assert nobody["high"] - nobody["low"] > answer["predictions"][0]["high"] - answer["predictions"][0]["low"]
-    assert "there is no movie 999999" in get(predictions, "?movies=318,999999", userId=15, status=404)["detail"]
+    some = get(predictions, "?movies=999999,318,0,50,4294967296,999999", userId=15)
+    assert [entry["movieId"] for entry in some["predictions"]] == [318, 50]
+    assert some["unknownMovies"] == [999_999, 0, 4_294_967_296]
+    none = get(predictions, "?movies=999999", userId=15)
+    assert (none["predictions"], none["unknownMovies"]) == ([], [999_999])
+    assert answer["unknownMovies"] == []
     for wrong in ("", "?movies=", "?movies=1,", "?movies=" + ",".join(["1"] * 201)):
         assert "movies" in get(predictions, wrong, userId=15, status=422)["detail"]
     assert len(get(predictions, "?movies=" + ",".join(["1"] * 200), userId=15)["predictions"]) == 200
