@@ -123,7 +123,12 @@ def _refuse_unknown(access: Components, body: schemas.EventsBody) -> None:
         "no catalogue has movie {0}: make it known first (PUT /v1/movies/{0}), or have such events kept "
         "(RECOMMENDER_UNKNOWN_MOVIES=keep)"
     )
-    refuse_fields([schemas.FieldProblem(name=f"{p}.movieId", detail=detail.format(i)) for p, i in places])
+    refuse_fields(
+        [
+            schemas.FieldProblem(name=name_place((place, "movieId")), detail=detail.format(movie_id))
+            for place, movie_id in places
+        ]
+    )
 
 
 def _find_known(access: Components, event_ids: Iterable[str]) -> dict[str, KnownEvent]:

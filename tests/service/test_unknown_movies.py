@@ -176,7 +176,7 @@ def test_an_operator_can_have_events_of_unknown_movies_refused(refusing: FlaskCl
     before = Ingest(database).get_sequence()
     counted = REGISTRY.get_sample_value("recommender_refused_events_total") or 0
     problem = post(refusing, (5, 1), (5, UNKNOWN), (6, UNKNOWN), (5, 77), status=422)
-    assert [error["name"] for error in problem["errors"]] == ["1.movieId", "2.movieId", "3.movieId"]
+    assert [error["name"] for error in problem["errors"]] == ["[1].movieId", "[2].movieId", "[3].movieId"]
     detail = problem["errors"][0]["detail"]
     for part in (str(UNKNOWN), f"PUT /v1/movies/{UNKNOWN}", "RECOMMENDER_UNKNOWN_MOVIES"):
         assert part in detail
