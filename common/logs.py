@@ -1,8 +1,9 @@
-"""Logging: lines of text for people, or JSON objects; always one line each, whatever a client sent."""
+"""Logging: lines of text for people, or JSON objects; always one line each, whatever a client sent or went wrong."""
 
 import json
 import logging
 import sys
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
@@ -15,24 +16,25 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 # Signs that some reader of a log takes for the end of a line, or for a command to a terminal.
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
-INDENT = "  | "
+# Between the lines of a traceback, which are one line of the log.
+JOINT = " | "
+
+logger = logging.getLogger(__name__)
+_plain = logging.Formatter()
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people; those of a traceback are indented."""
+    """Lines for people, each with the time and the name of what wrote it; one a record, be it with a traceback."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """The line, with the id of the request in the end."""
+    def format(self, record: logging.LogRecord) -> str:
+        """The line. The text of an error, too, may hold what a client sent."""
+        record.message, record.asctime = record.getMessage(), self.formatTime(record)
         request_id = REQUEST_ID.get()
-        return super().formatMessage(record).translate(CONTROLS) + (f" [{request_id}]" if request_id else "")
-
-    def formatException(self, ei: object) -> str:  # noqa: N802
-        """The traceback. The text of an error, too, may hold what a client sent."""
-        text = super().formatException(ei)  # type: ignore[arg-type]
-        return "\n".join(INDENT + line.translate(CONTROLS) for line in text.split("\n"))
+        first = self.formatMessage(record) + (f" [{request_id}]" if request_id else "")
+        return JOINT.join(line.translate(CONTROLS) for line in (first, *describe_failure(record).splitlines()))
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,8 +52,8 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["requestId"] = request_id
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if failure := describe_failure(record):
+            line["exception"] = failure
         return json.dumps({**line, **getattr(record, "fields", {})}, default=str)
 
 
@@ -63,6 +65,12 @@ class LogHandler(logging.StreamHandler[TextIO]):
         error = sys.exc_info()[1]
         if not (isinstance(error, OSError) and is_full(error)):
             super().handleError(record)
+
+
+def describe_failure(record: logging.LogRecord) -> str:
+    """The lines of a record's traceback, or of the stack that it was written from; none of most records."""
+    parts = [_plain.formatException(record.exc_info)] if record.exc_info else []
+    return "\n".join([*parts, record.stack_info] if record.stack_info else parts)
 
 
 def make_formatter(log_format: str) -> logging.Formatter:
@@ -77,3 +85,17 @@ def start_logging(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level)
     for library in ("neo4j", "urllib3", "werkzeug"):
         logging.getLogger(library).setLevel(logging.ERROR)
+    log_what_python_prints()
+
+
+def log_what_python_prints() -> None:
+    """Make log lines of Python's warnings, and of errors that nothing catches."""
+    logging.captureWarnings(True)
+    threading.excepthook = lambda ended: _log_uncaught(ended.exc_value, ended.thread)
+    sys.excepthook = lambda _, error, __: _log_uncaught(error, threading.current_thread())
+
+
+def _log_uncaught(error: BaseException | None, thread: threading.Thread | None) -> None:
+    name = thread.name if thread else "unknown"
+    if isinstance(error, Exception):  # the others are ways to end
+        logger.critical("an unexpected error ends the thread %s", name, exc_info=error)

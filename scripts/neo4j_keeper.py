@@ -1,5 +1,6 @@
 """The part of `make run` that keeps Neo4j at work, also past a full disk."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,8 @@ from common.errors import RecommenderError
 from common.settings import Settings
 from graph.server.home import MEGABYTE
 from graph.server.process import LEAST_ROOM, EmbeddedServer
+
+logger = logging.getLogger("make run")
 
 LOOK_SECONDS = 1.0
 # A server that answers is asked so seldom whether it must be started again.
@@ -19,12 +22,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 class Neo4jKeeper:
     """Starts Neo4j again if it has ended, or writes no more since its disk was full; both once there is room."""
 
-    def __init__(
-        self, server: EmbeddedServer, settings: Settings, say: Callable[[str], None], is_stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, server: EmbeddedServer, settings: Settings, is_stopping: Callable[[], bool]) -> None:
         self._server = server
         self._settings = settings
-        self._say = say
         self._is_stopping = is_stopping
         self._asked = time.monotonic()
         self._tried = float("-inf")
@@ -58,20 +58,20 @@ class Neo4jKeeper:
         free = free_bytes(self._server.home.path)
         if free < LEAST_ROOM and not self._waits_for_room:
             told = f"{free // MEGABYTE} MB are free in {self._server.home.path}, {LEAST_ROOM // MEGABYTE} needed"
-            self._say(f"{wrong}; it is started again once there is room ({told})")
+            logger.warning("%s; it is started again once there is room (%s)", wrong, told)
         self._waits_for_room = free < LEAST_ROOM
         return not self._waits_for_room
 
     def _start_again(self, wrong: str) -> None:
         """What hinders it, such as a port that somebody's connection has just taken, may be gone a second later."""
-        self._say(f"{wrong}; starting it again")
+        logger.warning("%s; starting it again", wrong)
         try:
             if self._server.running() is None:
                 self._server.up(self._settings.neo4j_bolt_port, self._settings.neo4j_http_port)
             else:
                 self._server.restart()
         except (RecommenderError, OSError) as error:
-            self._say(f"not yet: {error}")
+            logger.warning("Neo4j cannot be started yet: %s", error)
         is_first = time.monotonic() - self._tried > 2 * LONGEST_PAUSE
         self._pause = FIRST_PAUSE if is_first else min(2 * self._pause, LONGEST_PAUSE)
         self._tried = time.monotonic()

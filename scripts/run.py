@@ -5,6 +5,7 @@ a killed run are ended first. A second run on the same folders is refused before
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from common.background import BackgroundLoops
 from common.disk import suppressed_full_disk
 from common.errors import RecommenderError
 from common.files import make_private_folder, write_durably
+from common.logs import start_logging
 from common.settings import ROOT, Settings
 from graph.contents import holds_ratings
 from graph.server.ports import require_free_port
@@ -29,6 +31,8 @@ from scripts.parts import Part, end_leftovers, end_processes
 from scripts.rehearsal import rehearse_finish
 from scripts.run_lock import only_run
 from stream.simulator import PATH
+
+logger = logging.getLogger("make run")
 
 SAMPLE = ROOT / "data" / "ml-latest-small"
 READY_SECONDS = 60
@@ -61,7 +65,7 @@ class System:
         self._processes = settings.data / "run.json"
         self._parts: list[Part] = []
         self._stopping = False
-        self._keeper = Neo4jKeeper(self._server, settings, say, lambda: self._stopping)
+        self._keeper = Neo4jKeeper(self._server, settings, lambda: self._stopping)
         self._loops = BackgroundLoops()
         self._commands = {
             "service": ["gunicorn", "--config", "python:service.gunicorn_config"],
@@ -114,9 +118,9 @@ class System:
         load = [sys.executable, "-m", "loader", "bulk", str(SAMPLE)]
         if subprocess.run(load, cwd=ROOT, check=False, stdout=sys.stderr).returncode != 0:
             raise RecommenderError("the sample ratings could not be loaded")
-        say("Fitting predicted stars …")
+        logger.info("fitting predicted stars")
         if subprocess.run([sys.executable, "-m", "engine", "fit-stars"], cwd=ROOT, check=False).returncode != 0:
-            say("predicted stars could not be fitted; without them each movie's mean is told")
+            logger.error("predicted stars could not be fitted; without them each movie's mean is told")
 
     def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"
@@ -143,7 +147,7 @@ class System:
         """Start again what has ended, but for Neo4j; returns the seconds until the next look."""
         revived = [part.name for part in self._parts if not self._stopping and part.revive()]
         if revived:
-            say(f"{', '.join(revived)} had ended and was started again")
+            logger.warning("%s had ended and was started again", ", ".join(revived))
             self._remember()
         return 1.0
 
@@ -194,15 +198,21 @@ def describe(kind: str, data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def say(text: str) -> None:
-    """Tell whoever watches the terminal."""
-    show(text, sys.stderr)
-
-
 def show(text: str, stream: TextIO | None = None) -> None:
     """Print a line; where that goes to a file whose disk is full, it is lost, and nothing ends."""
     with suppressed_full_disk():
         print(text, file=stream, flush=True)
+
+
+def read_settings() -> Settings:
+    """The settings of the environment; from then on what is logged has a time. Raises SettingsError for wrong ones."""
+    try:
+        settings = Settings.from_environment()
+    except RecommenderError:
+        start_logging(Settings())
+        raise
+    start_logging(settings)
+    return settings
 
 
 def _reasons(movie: dict[str, Any]) -> str:
@@ -226,17 +236,19 @@ def main() -> int:
     system: System | None = None
     with ExitStack() as lock:
         try:
-            settings = Settings.from_environment()
+            settings = read_settings()
             lock.enter_context(only_run(settings))
             system = System(settings)
             system.start()
-            say(system.banner())
+            show(system.banner(), sys.stderr)
             for kind, data in follow(system.url):
                 show(describe(kind, data))
         except KeyboardInterrupt:
-            say("\nStopping …")
+            if sys.stderr.isatty():
+                show("", sys.stderr)  # the terminal has written ^C
+            logger.info("stopping")
         except RecommenderError as error:
-            say(f"Error: {error}")
+            logger.error("%s", error)
             return 1
         finally:
             for name in (signal.SIGINT, signal.SIGTERM):

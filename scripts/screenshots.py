@@ -1,5 +1,6 @@
 """`make screenshots`: pictures of the pages from a real run on ports and folders of its own, into docs/images/."""
 
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from common.settings import ROOT
 from scripts.browser import open_browser
-from scripts.run import await_ready, say
+from scripts.run import await_ready
 from scripts.sandbox import START_SECONDS, running, sandbox_settings
 
 IMAGES = ROOT / "docs" / "images"
@@ -62,7 +63,7 @@ def take_shots(browser: Browser, url: str, folder: Path) -> None:
         page.wait_for_selector(shot.filled)
         page.wait_for_timeout(500)
         page.screenshot(path=folder / f"{shot.name}.png")
-        say(f"docs/images/{shot.name}.png")
+        print(f"docs/images/{shot.name}.png", file=sys.stderr, flush=True)
         context.close()
 
 

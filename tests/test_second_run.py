@@ -1,6 +1,7 @@
 """A second `make run` beside a first one, which goes on as if nothing had happened."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ with only_run(settings):
     sys.stdin.read()
 """
 SECONDS = 60
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"
 
 
 def run(settings: Settings) -> subprocess.CompletedProcess[str]:
@@ -97,7 +99,9 @@ def test_a_killed_run_holds_no_lock_though_its_parts_live(tmp_path: Path) -> Non
         return holder, int(holder.stdout.readline())
 
     first, left = hold()
-    assert f"already running: http://127.0.0.1:{settings.port} (process {first.pid})" in run(settings).stderr
+    [refusal] = run(settings).stderr.splitlines()
+    assert re.match(rf"{MOMENT} ERROR make run: already running: http://127.0.0.1:{settings.port} \(", refusal)
+    assert f"(process {first.pid})" in refusal
     first.kill()
     first.communicate()
     assert psutil.pid_exists(left)

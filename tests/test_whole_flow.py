@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,10 @@ def test_a_part_that_is_killed_is_started_again(system: RunningSystem, command: 
     assert psutil.wait_procs(orphans, timeout=30)[1] == []
     wait_until(lambda: (found := find_part()) is not None and found.pid != part.pid)
     wait_until(lambda: is_answered(system, "/health/ready"), 60)
+    told = [line for line in system.output.read_text().splitlines() if "had ended and was started again" in line]
+    assert told
+    for line in told:
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING make run: \w", line)
 
 
 def is_answered(system: RunningSystem, path: str) -> bool:

@@ -4,6 +4,7 @@ import http.client
 import json
 import logging
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from conftest import wait_until
 from gunicorn_service import GunicornService, serving
 
 from common.logs import REQUEST_ID, JsonFormatter, TextFormatter
-from common.settings import Settings
+from common.settings import ROOT, Settings
 from graph.server.ports import free_ports
 
 HOSTILE = "a\r\n2026-01-01 00:00:00,000 INFO forged: \u2028 line \x1b[2J \x85 \x00 end"
@@ -104,7 +105,8 @@ def test_secrets_and_forged_lines_do_not_get_into_the_log(service: GunicornServi
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()], ids=["text", "json"])
-def test_a_line_stays_one_line_and_a_traceback_is_indented(formatter: logging.Formatter) -> None:
+@pytest.mark.parametrize("stack", [None, f"Stack:\n{HOSTILE}"], ids=["", "stack"])
+def test_a_record_is_one_line_whatever_went_wrong(formatter: logging.Formatter, stack: str | None) -> None:
     record = logging.LogRecord("some", logging.INFO, "file", 1, "%s", (HOSTILE,), None)
     line = formatter.format(record)
     assert line.splitlines() == [line]
@@ -113,9 +115,29 @@ def test_a_line_stays_one_line_and_a_traceback_is_indented(formatter: logging.Fo
         raise ValueError(HOSTILE)
     except ValueError:
         record.exc_info = sys.exc_info()
-    first, *others = formatter.format(record).splitlines()
-    assert "forged" in first
-    assert all(other.startswith("  | ") and other.isprintable() for other in others)
+    record.stack_info = stack
+    line = formatter.format(record)
+    assert line.splitlines() == [line]
+    assert line.isprintable()
+    assert "in test_a_record_is_one_line_whatever_went_wrong" in line
+    assert line.count("forged") == (3 if stack else 2)
+
+
+def test_what_python_prints_by_itself_is_one_line_each() -> None:
+    program = (
+        "import threading, warnings; from common.logs import start_logging; from common.settings import Settings;"
+        "start_logging(Settings()); warnings.warn('one\\ntwo');"
+        "thread = threading.Thread(target=lambda: 1 / 0, name='some'); thread.start(); thread.join(); {}['a\\nb']"
+    )
+    command = [sys.executable, "-W", "always", "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = done.stderr.splitlines()
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
+    assert [bool(re.match(moment, line)) for line in told] == [True] * 3
+    warned, in_thread, at_end = told
+    assert " WARNING py.warnings: " in warned
+    assert re.search(r"the thread some \| Traceback .* \| ZeroDivisionError: ", in_thread)
+    assert re.search(r"the thread MainThread \| Traceback .* \| KeyError: ", at_end)
 
 
 def test_text_ends_with_the_request() -> None:
