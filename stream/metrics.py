@@ -15,6 +15,9 @@ LOOP_FAILING = Gauge(
     ["loop"],
     multiprocess_mode="max",
 )
+WEBHOOK_DELIVERIES = Counter(
+    "recommender_webhook_deliveries_total", "Lists for the webhook by what became of them", ["outcome"]
+)
 EVENTS_APPLIED = Counter("recommender_events_applied_total", "Records of the event log applied to the graph")
 FINISH_TO_LIST_SECONDS = Histogram(
     "recommender_finish_to_list_seconds",
@@ -27,3 +30,5 @@ for _outcome in ("answered", "failed", "unreadable"):
     FEED_CALLS.labels(_outcome)
 for _outcome in ("decoded", "unreadable"):
     FEED_ROWS.labels(_outcome)
+for _outcome in ("delivered", "failed", "given_up"):
+    WEBHOOK_DELIVERIES.labels(_outcome)

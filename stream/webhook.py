@@ -20,6 +20,7 @@ from graph.repositories.recommendations import Recommendations, StoredBatch
 from stream.backoff import Backoff
 from stream.event_log.base import EventLog
 from stream.feed import CALL_SECONDS, CONNECT_SECONDS, parse_retry_after
+from stream.metrics import WEBHOOK_DELIVERIES
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Webhook:
             self._give_up(body, f"webhook: answered {refused}")
         elif wait == 0.0:
             self._backoff.succeed()
+            WEBHOOK_DELIVERIES.labels("delivered").inc()
             self._done()
         return wait
 
@@ -115,6 +117,7 @@ class Webhook:
 
     def _fail(self, reason: str, retry_after: float | None = None) -> float:
         wait = self._backoff.fail(retry_after)
+        WEBHOOK_DELIVERIES.labels("failed").inc()
         logger.warning("the webhook %s; next try in %.0f s", reason, wait)
         return wait
 
@@ -130,6 +133,7 @@ class Webhook:
     def _give_up(self, body: str, reason: str) -> None:
         logger.warning("%s, kept as a dead letter", reason)
         self._log.bury(body, reason)
+        WEBHOOK_DELIVERIES.labels("given_up").inc()
         self._done()
 
     def _done(self) -> None:

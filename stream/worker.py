@@ -10,6 +10,7 @@ import requests
 
 from common.background import BackgroundLoops
 from common.errors import RecommenderError
+from common.memory import note_memory
 from common.settings import Settings
 from graph.database import Database
 from graph.repositories.deletions import Deletions
@@ -93,7 +94,11 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
 
 
 def report_failing(loops: BackgroundLoops, *, ended: bool = False) -> float:
-    """Count which loops keep failing, for /metrics and /health/ready of the service; returns the seconds until then."""
+    """Count which loops keep failing, for /metrics and /health/ready of the service, and this process's memory.
+
+    Returns the seconds until then.
+    """
+    note_memory("worker")
     failing = {} if ended else loops.failing()
     for name in loops.names:
         LOOP_FAILING.labels(name).set(name in failing)

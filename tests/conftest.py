@@ -254,7 +254,7 @@ def join_probes() -> None:
             thread.join(30)
 
 
-def await_output(process: subprocess.Popen[bytes], output: Path, text: str, seconds: float = 240) -> None:
+def await_output(process: subprocess.Popen[bytes], output: Path, text: str, seconds: float = 600) -> None:
     """Wait until a process has printed a text; fails if it ends before."""
 
     def printed() -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from pydantic import Field
 
 from common.settings import Settings
-from graph.database import Database, Transaction
+from graph.database import Database, Transaction, native
 from graph.repositories.ingest_transaction import IngestTransaction, read_known_events
 from graph.repositories.interactions import KnownEvent
 from graph.repositories.recommendations import RecommendationList
@@ -104,6 +104,12 @@ class Ingest:
         """The next offset to apply, by partition; of those of which something is applied."""
         records = self._database.read("read_offsets", source=source)
         return {record["partition"]: record["offset"] for record in records}
+
+    def find_first_undelivered(self, follower: str) -> datetime | None:
+        """When the first list was made that a follower of the sequence has not come to."""
+        for record in self._database.read("find_first_undelivered", source=follower):
+            return native(record["at"])
+        return None
 
     def find_known_events(self, event_ids: list[str]) -> dict[str, KnownEvent]:
         """What some events are in the graph, of those that left something there."""

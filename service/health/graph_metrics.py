@@ -24,6 +24,11 @@ class GraphMetrics(Collector):
         for name, told, value in (
             ("neo4j_up", "1 if Neo4j answers", float(figures.parts["neo4j"].ready)),
             ("event_log_lag_events", "Events on the log that are not in the graph yet", figures.backlog),
+            (
+                "webhook_lag_seconds",
+                "How long the first list waits for the webhook",
+                figures.webhook_lag,
+            ),
             ("dead_letters", "Dead letters that are kept", figures.dead_letters),
             ("hit_rate", "Share of the last day's lists of which a movie was watched", figures.hit_rate),
             ("model_age_seconds", "Since the model in use was fitted", age),

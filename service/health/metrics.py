@@ -24,8 +24,13 @@ SHED_REQUESTS = Counter("recommender_shed_requests_total", "Requests refused bec
 REFUSED_EVENTS = Counter(
     "recommender_refused_events_total", "Events that were refused since no catalogue has their movie"
 )
+REFUSED_BODIES = Counter("recommender_refused_bodies_total", "Bodies of requests that were refused", ["reason"])
 MISSED_DEADLINES = Counter("recommender_missed_deadlines_total", "Requests given up because they took too long")
 FAILED_LOGINS = Counter("recommender_failed_logins_total", "Wrong keys", ["way", "outcome"])
+
+# Also what has not happened yet is there, as 0: rates and alerts need a first value.
+for _reason in ("too_large", "not_json", "unreadable", "incomplete", "no_room"):
+    REFUSED_BODIES.labels(_reason)
 
 ATTEMPTS = 5
 LOOP_FAILING = "recommender_worker_loop_failing"  # stream.metrics
@@ -40,12 +45,19 @@ class SharedMetrics(Collector):
         if folder is None:
             return [metric for metric in REGISTRY.collect() if metric.name.startswith("recommender_")]
         for _ in range(ATTEMPTS):
-            files = [str(file) for file in Path(folder).parent.glob("*/*.db")]
+            files = list(find_files(Path(folder).parent))
             try:
                 return list(MultiProcessCollector.merge(files))
             except (FileNotFoundError, struct.error):
                 continue  # A process has just begun, and removed or not yet filled a file.
         raise NoAnswerError("the metrics cannot be read now: processes keep starting")
+
+
+def find_files(root: Path) -> Iterable[str]:
+    """What all processes counted; what is true of one that lives, such as its memory, of those alone."""
+    for folder in root.glob("*/"):
+        lives = is_counting(folder)
+        yield from (str(file) for file in folder.glob("*.db") if lives or not file.name.startswith("gauge_live"))
 
 
 def find_failing_loops() -> list[str]:

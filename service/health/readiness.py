@@ -22,6 +22,7 @@ from service.health.metrics import find_failing_loops
 from service.http.problems import find_answer
 from service.schemas import PartState
 from stream.event_log.base import EventLogError
+from stream.webhook import WEBHOOK
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Measurements:
     dead_letters: int | None
     hit_rate: float | None
     free: dict[str, int] | None  # bytes by folder
+    webhook_lag: float | None
 
 
 class Readiness:
@@ -55,6 +57,7 @@ class Readiness:
         self._hit_rate = SingleFlight(self._ask_hit_rate, KEPT_SECONDS)
         self._disks = disks_of(access.settings)
         self._free = SingleFlight(lambda: measure(self._disks))
+        self._webhook_lag = SingleFlight(self._ask_webhook_lag)
 
     def check_parts(self) -> dict[str, PartState]:
         """The state of each part."""
@@ -65,10 +68,18 @@ class Readiness:
     def measure(self) -> Measurements:
         """The state of each part, and all figures."""
         answers, letters, hit_rate = self._ask_parts(), self._letters.ask(), self._hit_rate.ask()
-        wait((*answers, letters, hit_rate), self._access.budget.readiness)
+        webhook_lag = self._webhook_lag.ask()
+        wait((*answers, letters, hit_rate, webhook_lag), self._access.budget.readiness)
         model, _, _, backlog, free = answers
-        known = _known(model), _known(backlog), _known(letters), _known(hit_rate), _known(free)
-        return Measurements(self._parts(*answers), *known)
+        return Measurements(
+            self._parts(*answers),
+            _known(model),
+            _known(backlog),
+            _known(letters),
+            _known(hit_rate),
+            _known(free),
+            _known(webhook_lag),
+        )
 
     def _ask_parts(self) -> tuple[Future[Model | None], Future[Any], Future[str], Future[int], Future[dict[str, int]]]:
         return self._model.ask(), self._traversal.ask(), self._log.ask(), self._access.backlog.ask(), self._free.ask()
@@ -114,6 +125,11 @@ class Readiness:
         except (NoAnswerError, OSError):
             return PartState(ready=False, detail="a disk does not say in time how much room it has")
         return disk_state(self._disks, measured)
+
+    def _ask_webhook_lag(self) -> float:
+        """Seconds; 0 also without a webhook."""
+        first = self._access.ingest.find_first_undelivered(WEBHOOK) if self._access.settings.webhook_url else None
+        return max(0.0, (utc_now() - first).total_seconds()) if first else 0.0
 
     def _worker_state(self, backlog: Future[int]) -> PartState:
         try:

@@ -1,4 +1,4 @@
-"""Bodies of requests: how large they may be, how much of them a process holds at a time, and what is answered.
+"""Bodies of requests: how large they may be, how much of them a process holds, what is answered, and what is counted.
 
 Whoever asks, and for whatever, counts: what is made of a small body may take a hundred times its bytes.
 """
@@ -6,13 +6,14 @@ Whoever asks, and for whatever, counts: what is made of a small body may take a 
 import ctypes
 import threading
 from contextlib import suppress
-from typing import IO
+from typing import IO, Literal, NoReturn
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from service.capacity.executor import OverloadedError
+from service.health.metrics import REFUSED_BODIES
 from service.http.problems import problem_response
 
 EXTENSION = "bodies"
@@ -27,6 +28,18 @@ MADE_BYTES = 32 << 20
 VALUE_BYTES = 200
 # Commas, brackets and braces of a body. The longest list that is taken has half as many.
 MOST_VALUES = 20_000
+Reason = Literal["too_large", "not_json", "unreadable", "incomplete", "no_room"]
+
+
+def refuse_body(reason: Reason, status: int, detail: str) -> NoReturn:
+    """Answer that a body is not taken."""
+    count_refused(reason)
+    abort(status, detail)
+
+
+def count_refused(reason: Reason) -> None:
+    """Count a body that is not taken."""
+    REFUSED_BODIES.labels(reason).inc()
 
 
 def give_memory_back() -> None:
@@ -104,9 +117,13 @@ class Bodies:
 def read_body(stream: IO[bytes]) -> bytes:
     """The current request's body, for which there is room until the request ends. Raises what `Bodies` does."""
     bodies: Bodies = current_app.extensions[EXTENSION]
-    body = bodies.read(stream)
-    g.is_large = len(body) > SMALL_BODY
-    bodies.hold(body)
+    try:
+        body = bodies.read(stream)
+        g.is_large = len(body) > SMALL_BODY
+        bodies.hold(body)
+    except OverloadedError:
+        count_refused("no_room")
+        raise
     return body
 
 
@@ -121,10 +138,17 @@ def install(app: Flask, patience: float) -> None:
         if request.mimetype != "application/json":
             request.max_content_length = LARGEST_FORM
 
+    @app.errorhandler(RequestEntityTooLarge)
+    def answer_large_body(error: RequestEntityTooLarge) -> Response:
+        count_refused("too_large")
+        return problem_response(413, error.description or "")
+
     @app.errorhandler(ClientDisconnected)
     def answer_lost_body(_: ClientDisconnected) -> Response:
+        count_refused("incomplete")
         return problem_response(408, "the request's body did not come in, or not in time")
 
     @app.errorhandler(ParseException)
     def answer_broken_body(_: ParseException) -> Response:
+        count_refused("unreadable")
         return problem_response(400, "the request's body is not what its headers say")

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask, Request, abort, request
 from werkzeug.routing import IntegerConverter, PathConverter
 
-from service.http.bodies import read_body
+from service.http.bodies import count_refused, read_body, refuse_body
 from service.http.problems import Place, name_place, note_body, refuse_fields
 from service.schemas import FieldProblem
 from service.schemas.base import read_number
@@ -38,9 +38,11 @@ class JsonRequest(Request):
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body's value, an object or a list. `silent`, as flask-openapi3 asks, would hide what is wrong with it."""
         if self.mimetype != "application/json":
-            abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json")
+            detail = "send the body as Content-Type: application/json"
+            refuse_body("not_json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
         value = _read_json(read_body(self.stream))
         if not isinstance(value, dict | list):
+            count_refused("not_json")
             _refuse("body", "must be an object or a list")
         note_body(value)
         return value
@@ -79,11 +81,11 @@ def _read_json(data: bytes) -> Any:
             object_pairs_hook=lambda pairs: _read_object(pairs, repeating),
         )
     except UnicodeDecodeError:
-        abort(HTTPStatus.BAD_REQUEST, "the body is not UTF-8")
+        refuse_body("unreadable", HTTPStatus.BAD_REQUEST, "the body is not UTF-8")
     except RecursionError:
-        abort(HTTPStatus.BAD_REQUEST, "the body is nested too deeply")
+        refuse_body("unreadable", HTTPStatus.BAD_REQUEST, "the body is nested too deeply")
     except ValueError as error:  # also of a number with thousands of digits
-        abort(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}")
+        refuse_body("not_json", HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}")
     if repeating:
         refuse_fields([FieldProblem(name=name_place(place), detail="may be given once") for place in _repeated(value)])
     return value

@@ -11,6 +11,7 @@ sockets. For the rest there is no setting and no hook; tests/service/test_gunico
 import json
 import os
 import socket
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from ssl import SSLError
@@ -40,10 +41,14 @@ STATUSES = {
 }
 
 
+MEMORY_SECONDS = 1.0
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A process of the service."""
 
     sockets: list[DeadlineListener]
+    memory_noted_at = float("-inf")
 
     def init_process(self) -> None:
         """Begin to serve, after the fork."""
@@ -51,10 +56,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def notify(self) -> None:
-        """Called about once a second. Without gunicorn's first process this one stops as if it had been told to."""
+        """Called at least once a second. Without gunicorn's first process this one stops as if it had been told to."""
         super().notify()
+        self._note_memory()
         if os.getppid() != self.ppid:
             self.alive = False
+
+    def _note_memory(self) -> None:
+        now = time.monotonic()
+        if now - self.memory_noted_at >= MEMORY_SECONDS:
+            from common.memory import note_memory  # what counts is imported once there is where to count
+
+            self.memory_noted_at = now
+            note_memory("service")
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take connections or not; not for the rest of this process's life if it is stopping."""

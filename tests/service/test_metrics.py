@@ -12,11 +12,12 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from conftest import frozen, wait_until
 from fake_feed import FakeFeed, response
-from gunicorn_service import GunicornService, read_samples, service_settings, serving
+from gunicorn_service import Address, GunicornService, read_samples, service_settings, serving
 from small_disk import small_disk
 
 from common.metrics import share_metrics
@@ -30,6 +31,9 @@ from stream.events import API, Event, EventType
 
 COLUMNS = b'{"columns": ["YearRelease", "Name", "current_time", "customerID"], '
 FRAME = COLUMNS + b'"index": [1, 2], "data": [[2003, "A", "2026-01-01 12:00:00", 7], [2003, "B", "no time", 8]]}'
+
+REFUSED_BODIES = "recommender_refused_bodies_total"
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,67 @@ def test_a_killed_process_takes_its_listeners_but_not_its_counts_along(service: 
         wait_until(lambda: len(service.workers()) == 2 and follower not in service.workers())
         wait_until(lambda: listeners() == 0)
     assert answered(service, "/health/live") == before
+
+
+def memory(counted: Samples) -> dict[tuple[str, int], float]:
+    """What each process takes, by part and pid."""
+    told = {labels: value for (name, labels), value in counted.items() if name == "recommender_resident_memory_bytes"}
+    return {(found["part"], int(found["pid"])): value for labels, value in told.items() if (found := dict(labels))}
+
+
+def test_memory_of_each_process_that_lives(service: GunicornService) -> None:
+    def all_told() -> bool:
+        return {pid for _, pid in memory(service.metrics())} == set(service.workers())
+
+    wait_until(all_told)
+    for (part, pid), told in memory(service.metrics()).items():
+        taken = psutil.Process(pid).memory_info().rss
+        assert part == "service"
+        assert taken / 2 < told < taken * 2
+    before = service.workers()
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: len(service.workers()) == 2 and before[0] not in service.workers())
+    wait_until(all_told)
+
+
+HEAD = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+JSON = HEAD + b"Content-Type: application/json\r\n"
+CHUNKS = JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def with_body(body: bytes, head: bytes = JSON) -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "reason"),
+    [
+        (JSON + b"Content-Length: 2000000\r\n\r\n", 413, "too_large"),
+        (CHUNKS + b"%x\r\n%s\r\n" % (2 << 20, b" " * (2 << 20)) + b"0\r\n\r\n", 413, "too_large"),
+        (with_body(b"{}", HEAD), 415, "not_json"),
+        (with_body(b"{}", HEAD + b"Content-Type: text/plain\r\n"), 415, "not_json"),
+        (with_body(b"{"), 400, "not_json"),
+        (with_body(b"[NaN]"), 400, "not_json"),
+        (with_body(b"1"), 422, "not_json"),
+        (with_body(b"\xff"), 400, "unreadable"),
+        (with_body(b"[" * 100_000), 400, "unreadable"),
+        (CHUNKS + b"nonsense\r\n", 400, "unreadable"),
+        (JSON + b"Content-Length: 10\r\n\r\n{", 408, "incomplete"),
+    ],
+    ids=lambda value: str(value)[-30:],
+)
+def test_refused_bodies_are_counted_by_reason(
+    service: GunicornService, request_: bytes, status: int, reason: str
+) -> None:
+    def counted() -> dict[str, float]:
+        found = service.metrics().items()
+        return {dict(labels)["reason"]: value for (name, labels), value in found if name == REFUSED_BODIES}
+
+    before = counted()
+    assert before.keys() == {"too_large", "not_json", "unreadable", "incomplete"}
+    answer = Address(service.settings.port).send(request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert counted() == before | {reason: before[reason] + 1}
 
 
 def test_who_asks_for_the_streams_headers_alone_is_no_listener(service: GunicornService) -> None:
@@ -154,10 +219,18 @@ def test_the_worker_is_in_the_same_answer(
     for outcome in ("decoded", "unreadable"):
         assert counted["recommender_feed_rows_total", frozenset({("outcome", outcome)})] == calls
     assert counted["recommender_feed_circuit_open", frozenset()] == 0
+    assert ("worker", worker.pid) in memory(counted)
+    assert "worker" not in {part for part, _ in memory(service.metrics())}
 
 
 def test_figures_of_graph_and_log(graph: Database, neo4j: EmbeddedServer, tmp_path: Path) -> None:
-    settings = service_settings(neo4j, tmp_path)
+    hook = {"webhook_url": "http://127.0.0.1:9/"}
+    settings = service_settings(neo4j, tmp_path).model_copy(update=hook)
+    graph.run_text(
+        "CREATE (:IngestOffset {source: 'webhook', partition: 0, sequence: 3})"
+        " WITH 0 AS ignored MATCH ()-[list:RECOMMENDED]->()"
+        " SET list.sequence = CASE list.batchId WHEN 'a' THEN 3 ELSE 4 END"
+    )
     log = SqliteEventLog(settings.event_log_path)
     log.append([Event(type=EventType.STARTED, source=API, at=utc_now(), user_id=1, movie_id=1)])
     log.bury("unreadable", "for the test")
@@ -171,6 +244,7 @@ def test_figures_of_graph_and_log(graph: Database, neo4j: EmbeddedServer, tmp_pa
     assert plain["recommender_hit_rate"] == 0.5
     assert plain["recommender_event_log_lag_events"] == 2  # offset 0 is none
     assert plain["recommender_dead_letters"] == 1
+    assert 0 < plain["recommender_webhook_lag_seconds"] < 300
     assert plain["recommender_model_edges"] == 3
     assert 86_400 <= plain["recommender_model_age_seconds"] < 86_500
     ready = {dict(labels)["part"]: value for (name, labels), value in counted.items() if name == "recommender_ready"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 from conftest import make_list
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from common.errors import SettingsError
@@ -19,7 +20,7 @@ from graph.database import Database
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import OfferedMovie, Recommendations
 from stream.event_log.sqlite import SqliteEventLog
-from stream.webhook import Webhook, read_secret, sign_message
+from stream.webhook import WEBHOOK, Webhook, read_secret, sign_message
 
 NOON = datetime(2026, 1, 1, 12)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -94,6 +95,13 @@ class Setting:
 @pytest.fixture
 def setting(database: Database, settings: Settings, log: SqliteEventLog, receiver: Receiver) -> Setting:
     return Setting(database, settings, log, receiver.url)
+
+
+def counted() -> dict[str, float]:
+    """How many lists were delivered, failed, given up."""
+    outcomes = ("delivered", "failed", "given_up")
+    name = "recommender_webhook_deliveries_total"
+    return {outcome: REGISTRY.get_sample_value(name, {"outcome": outcome}) or 0 for outcome in outcomes}
 
 
 def deliver(webhook: Webhook) -> None:
@@ -190,6 +198,30 @@ def test_a_list_that_is_too_old_is_a_dead_letter(setting: Setting, receiver: Rec
     deliver(webhook)
     assert receiver.batches == ["a", "b"]
     assert [letter.reason for letter in setting.log.dead_letters()] == ["webhook: not delivered within 1:00:00"]
+
+
+def test_what_becomes_of_lists_is_counted_and_how_long_the_first_one_waits(
+    setting: Setting, receiver: Receiver
+) -> None:
+    before = counted()
+    webhook = setting.start()
+    assert setting.ingest.find_first_undelivered(WEBHOOK) is None
+    setting.store("a", at=NOON)
+    setting.store("b", "c", at=NOON + timedelta(minutes=1))
+    receiver.statuses = [500, 400, 204]
+    assert webhook.deliver_once() > 0
+    assert setting.ingest.find_first_undelivered(WEBHOOK) == NOON
+    webhook.deliver_once()
+    assert setting.ingest.find_first_undelivered(WEBHOOK) == NOON + timedelta(minutes=1)
+    webhook.deliver_once()
+    setting.now = NOON + timedelta(hours=2)
+    deliver(webhook)
+    assert setting.ingest.find_first_undelivered(WEBHOOK) is None
+    assert {outcome: count - before[outcome] for outcome, count in counted().items()} == {
+        "delivered": 1,
+        "failed": 1,
+        "given_up": 2,
+    }
 
 
 def test_the_secret_is_in_no_message(setting: Setting, receiver: Receiver, caplog: Any) -> None:
