@@ -11,7 +11,8 @@ CALL () {
     REMOVE hit.hitAt
   }
   // The event that finished it would make another viewing of it, were it applied again.
-  FOREACH (finishId IN [id IN [viewing.finishId] WHERE id IS NOT NULL] | MERGE (:Undone {eventId: finishId}))
+  FOREACH (finishId IN [id IN [viewing.finishId] WHERE id IS NOT NULL] |
+    MERGE (finish:Undone {eventId: finishId}) SET finish.userId = user.userId)
   SET undone.effects = coalesce(undone.effects, 0) + 1
   DELETE viewing
   RETURN count(*) AS removed

@@ -220,6 +220,6 @@ def _bring_up_to_date(database: Database, settings: Settings, manifest: BackupMa
     for tombstone in present.tombstones:
         if tombstone.until > made_at:
             edges = sum(erasures.remove(tombstone.user_id).edges.values())
-            logger.info("user %d was erased: %d edges of the backup are removed", tombstone.user_id, edges)
+            logger.info("a user was erased since: %d edges of the backup are removed", edges)
     erasures.copy()
     database.write("jobs/raise_sequence", value=present.sequence + SEQUENCE_GAP)

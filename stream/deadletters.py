@@ -1,7 +1,5 @@
 """What could not be read: tried again, for instance with a newer version of this code, or dropped."""
 
-import json
-import re
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -12,6 +10,7 @@ from graph.server.home import MEGABYTE
 from stream.decoding import FeedAnswer, FeedError, decode_answer
 from stream.event_log.base import DeadLetter, EventLog
 from stream.events import Event
+from stream.mentions import tells_of
 
 
 class LetterError(RecommenderError):
@@ -57,9 +56,9 @@ def read_letter(letter: DeadLetter, future: timedelta) -> FeedAnswer:
         return FeedAnswer(unreadable=[(letter.body, letter.reason)])
 
 
-def drop_letters_of(log: EventLog, user_id: int) -> int:
-    """Remove the dead letters that tell of a user, as far as that can be read; returns how many."""
-    found = [letter.letter_id for letter in log.dead_letters() if _tells_of(letter, user_id)]
+def drop_letters_of(log: EventLog, user_ids: set[int]) -> int:
+    """Remove the dead letters that tell of some users, as far as that can be read; returns how many."""
+    found = [letter.letter_id for letter in log.dead_letters() if tells_of(letter.body, user_ids)]
     return log.drop_letters(found) if found else 0
 
 
@@ -72,21 +71,3 @@ def drop_old_letters(log: EventLog, now: datetime, settings: Settings) -> int:
         if room < 0 or letter.at < now - timedelta(days=settings.dead_letter_days):
             old.append(letter.letter_id)
     return log.drop_letters(old) if old else 0
-
-
-def _tells_of(letter: DeadLetter, user_id: int) -> bool:
-    """Whether a letter is about a user: an event's or a list's, or one of the feed's rows, whatever else is wrong.
-
-    What is not as we know it, since its end is cut off for instance, is so if the number stands in it.
-    """
-    try:
-        told = json.loads(letter.body)
-        told = json.loads(told) if isinstance(told, str) else told
-        if "columns" in told:
-            place = told["columns"].index("customerID")
-            users = [row[place] for row in told["data"]]
-        else:
-            users = [told.get("data", told)["userId"]]
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return re.search(rf"(?<!\d){user_id}(?!\d)", letter.body) is not None
-    return str(user_id) in {str(user).removesuffix(".0") for user in users}

@@ -12,6 +12,8 @@ from graph.repositories.interactions import LARGEST_ID, KnownEvent
 
 FEED = "feed"
 API = "api"
+# Of the id of an event that takes another one back: the name of a key has no colon.
+UNDO_PREFIX = "undo: "
 EARLIEST = datetime(1899, 12, 31)  # the first moment of 1900 that is written with a zone may be of that day
 LATEST = datetime(2200, 1, 1)
 

@@ -70,6 +70,6 @@ class Poller:
                 answer.ahead,
             )
         for body, reason in answer.unreadable:
-            logger.warning("a row of the feed is unreadable (%s), kept as a dead letter", reason)
+            logger.warning("a row of the feed is unreadable, kept as a dead letter")  # the reason may name its user
             self._log.bury(body, reason)
         return MINUTE / self._calls

@@ -18,6 +18,7 @@ from common.times import utc_now
 from graph.repositories.ingest import Ingest
 from graph.repositories.recommendations import Recommendations, StoredBatch
 from stream.backoff import Backoff
+from stream.deadletters import drop_letters_of
 from stream.event_log.base import EventLog
 from stream.feed import CALL_SECONDS, CONNECT_SECONDS, parse_retry_after
 from stream.metrics import WEBHOOK_DELIVERIES
@@ -66,19 +67,19 @@ class Webhook:
         if not self._waiting and not self._read_next():
             return IDLE_SECONDS
         batch = self._offered_by_now(self._waiting[0])
-        if not batch.recommendations:
+        if not batch.recommendations or self._ingest.is_erased(batch.user_id):
             self._done()
             return 0.0
         body = encode_message(batch)
         if self._clock() - batch.at > WORTH_DELIVERING:
-            self._give_up(body, f"webhook: not delivered within {WORTH_DELIVERING}")
+            self._give_up(batch, f"webhook: not delivered within {WORTH_DELIVERING}")
             return 0.0
         try:
             wait, refused = self._post(batch.batch_id, body)
         except (requests.RequestException, OSError, ValueError) as error:
             wait, refused = self._fail(f"did not answer: {type(error).__name__}"), None
         if refused:
-            self._give_up(body, f"webhook: answered {refused}")
+            self._give_up(batch, f"webhook: answered {refused}")
         elif wait == 0.0:
             self._backoff.succeed()
             WEBHOOK_DELIVERIES.labels("delivered").inc()
@@ -130,9 +131,11 @@ class Webhook:
             self._move(until)
         return bool(self._waiting)
 
-    def _give_up(self, body: str, reason: str) -> None:
+    def _give_up(self, batch: StoredBatch, reason: str) -> None:
         logger.warning("%s, kept as a dead letter", reason)
-        self._log.bury(body, reason)
+        self._log.bury(encode_message(batch), reason)
+        if self._ingest.is_erased(batch.user_id):  # meanwhile, and the dead letters were looked through before
+            drop_letters_of(self._log, {batch.user_id})
         WEBHOOK_DELIVERIES.labels("given_up").inc()
         self._done()
 

@@ -19,7 +19,7 @@ from graph.repositories.ingest import Ingest
 from graph.repositories.models import Models
 from graph.repositories.recommendations import Recommendations
 from graph.schema import SchemaError, apply_schema
-from stream.erasing import finish_deletions, finish_erasures
+from stream.erasing import finish_deletions, finish_erasures, forget_erased
 from stream.event_log import open_log
 from stream.event_log.base import EventLog, NoRoomError
 from stream.feed import FeedClient
@@ -77,6 +77,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> list[str]:
         loops.add("trimmer", partial(trim_log, log, ingest, settings))
         loops.add("retainer", Led(log, lambda: partial(retain_hourly, log, ingest, settings), idle=TRIM_SECONDS))
         loops.add("eraser", Led(log, lambda: partial(finish_erasures, log, erasures), idle=FAILURE_SECONDS))
+        loops.add("forgetter", Led(log, lambda: partial(forget_erased, log, erasures), idle=TRIM_SECONDS))
         deletions = Deletions(database)
         loops.add("remover", Led(log, lambda: partial(finish_deletions, deletions), idle=FAILURE_SECONDS))
         if settings.webhook_url:

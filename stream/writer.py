@@ -60,7 +60,7 @@ class Writer:
             return self._apply(partition, offset, records)
         except Exception as error:
             _require_content(error)
-            logger.warning("a batch cannot be applied (%s): its events are, one by one", error)
+            logger.warning("a batch cannot be applied (%s): its events are, one by one", type(error).__name__)
         applied = 0
         for record in records:
             if not self._apply_or_bury(partition, offset, record):
@@ -74,7 +74,7 @@ class Writer:
         except Exception as error:
             _require_content(error)
             reason = f"an event of partition {partition} cannot be applied: {error}"
-            logger.warning("%s", reason)
+            logger.warning("an event cannot be applied (%s), kept as a dead letter", type(error).__name__)
         number, event = record
         if event is not None:
             self._log.bury(event.model_dump_json(by_alias=True), reason)
@@ -207,6 +207,7 @@ def _standing(batch: IngestTransaction, events: list[Event], applied: Applied) -
     known = batch.find_known_events(sorted({event.key for event in about}))
     applied.known = set(known)
     standing = []
+    undone: dict[str, int] = {}
     for event in events:
         if event.user_id is None:
             standing.append(event)
@@ -214,7 +215,10 @@ def _standing(batch: IngestTransaction, events: list[Event], applied: Applied) -
             known[event.key] = event.as_known()
             standing.append(event)
         else:
-            applied.note(event, _outcome_beside(event, other))
+            applied.note(event, outcome := _outcome_beside(event, other))
+            if outcome is Outcome.UNDONE:
+                undone[event.key] = event.user_id
+    batch.name_undone(undone)
     return standing
 
 
@@ -224,7 +228,8 @@ def _outcome_beside(event: Event, known: KnownEvent) -> Outcome:
         return Outcome.UNDONE
     if event.as_known() == known:
         return Outcome.OUTDATED if known.replaced else Outcome.REPEATED
-    logger.warning("event %s is dropped: its id is that of another event (%s)", event.key, known.kind)
+    logger.warning("an event (%s) is dropped: its id is that of another one (%s)", event.type, known.kind)
+    logger.debug("its id: %s", event.key)
     return Outcome.CONFLICT
 
 

@@ -14,6 +14,8 @@ CREATE INDEX recommended_batch IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-()
 // Accents are folded, so that "Amelie" finds "Amélie".
 CREATE FULLTEXT INDEX movie_title IF NOT EXISTS FOR (movie:Movie) ON EACH [movie.title] OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-folding'}}
 CREATE INDEX recommended_at IF NOT EXISTS FOR ()-[recommended:RECOMMENDED]-() ON (recommended.at)
+// Of those whose users asked to be forgotten.
+CREATE INDEX undone_user IF NOT EXISTS FOR (undone:Undone) ON (undone.userId)
 // Walked from the largest figure down, for what is watched now and what most people watched (graph.recency).
 CREATE INDEX movie_recent IF NOT EXISTS FOR (movie:Movie) ON (movie.recent)
 CREATE INDEX movie_viewers IF NOT EXISTS FOR (movie:Movie) ON (movie.viewers)

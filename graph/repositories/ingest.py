@@ -111,6 +111,11 @@ class Ingest:
             return native(record["at"])
         return None
 
+    def is_erased(self, user_id: int) -> bool:
+        """Whether nothing of a user may be kept now."""
+        found = self._database.read("find_erased_users", userIds=[user_id])
+        return any(record["liftedAt"] is None for record in found)
+
     def find_known_events(self, event_ids: list[str]) -> dict[str, KnownEvent]:
         """What some events are in the graph, of those that left something there."""
         return read_known_events(self._database.read("find_known_events", eventIds=event_ids, undone=False))

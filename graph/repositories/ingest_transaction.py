@@ -162,7 +162,9 @@ class IngestTransaction:
         """Take back events, those that are yet to come included; returns how many edges that took, now or before."""
         if not event_ids:
             return 0
-        [before] = self._transaction.run("write_undone", eventIds=event_ids)
+        owners = {key: known.user_id for key, known in self.find_known_events(event_ids).items()}
+        rows = [{"eventId": event_id, "userId": owners.get(event_id)} for event_id in event_ids]
+        [before] = self._transaction.run("write_undone", rows=rows)
         self._has_undone = True
         removed = 0
         found = self._transaction.run("find_undone_pairs", eventIds=event_ids)
@@ -176,12 +178,18 @@ class IngestTransaction:
             self.note_change(None)
         return int(before["effects"]) + removed
 
+    def name_undone(self, users: dict[str, int]) -> None:
+        """Remember whose events are that were taken back before they came (event id to user id)."""
+        if rows := [{"eventId": event_id, "userId": user_id} for event_id, user_id in sorted(users.items())]:
+            self._transaction.run("write_undone", rows=rows)
+
     def write_erasures(self, moments: dict[int, datetime]) -> None:
         """Have users forgotten: from now on nothing of them is written. Their edges are removed later."""
         if rows := [{"userId": user_id, "at": text_of(at)} for user_id, at in sorted(moments.items())]:
-            self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
+            [record] = self._transaction.run("write_erasures", rows=rows, sequence=self.sequence)
             self._has_erasures = True
-            self.note_change(set(moments))
+            if new := record["userIds"]:  # a note of one who has been removed already would stay
+                self.note_change(set(new))
 
     def find_erased(self, user_ids: set[int]) -> dict[int, datetime]:
         """Until when nothing may be kept of those of some users who are or were erased; NEVER: still are."""
@@ -203,9 +211,9 @@ class IngestTransaction:
         return removed
 
     def remove_user(self, user_id: int) -> None:
-        """Remove an erased user who has no edges left."""
+        """Remove an erased user who has no edges left. No note names the user any more, so this one is for all."""
         self._transaction.run("remove_user", userId=user_id, at=utc_now(), sequence=self.sequence)
-        self.note_change({user_id})
+        self.note_change(None)
 
     def withdraw_movie(self, movie_id: int) -> bool:
         """Delete a movie: it is offered to nobody any more, and removed later; returns whether there is one."""

@@ -22,14 +22,14 @@ class LiveState:
     """One moment of a database: its live edges, and how far it had applied the event log just then.
 
     `edges`: type, userId, movieId, title, year and properties. `positions`: source, partition, offset and sequence.
-    `undone`: the ids of events that were taken back. `tombstones`: of users who are or were erased. `deletions`: of
-    movies that are or were deleted (movieId, at as text, lifted).
+    `undone`: eventId and userId of events that were taken back. `tombstones`: of users who are or were erased.
+    `deletions`: of movies that are or were deleted (movieId, at as text, lifted).
     """
 
     edges: list[dict[str, Any]]
     positions: list[dict[str, Any]]
     sequence: int
-    undone: list[str] = field(default_factory=list)
+    undone: list[dict[str, Any]] = field(default_factory=list)
     tombstones: list[Tombstone] = field(default_factory=list)
     deletions: list[dict[str, Any]] = field(default_factory=list)
 
@@ -38,9 +38,10 @@ class LiveState:
         return replace(self, edges=[])
 
     def without_erased(self) -> "LiveState":
-        """Without the edges of users who are erased, whose removal may be under way."""
+        """Without what is of users who are erased, whose removal may be under way."""
         erased = {one.user_id for one in self.tombstones if one.lifted_at is None}
-        return replace(self, edges=[edge for edge in self.edges if edge["userId"] not in erased])
+        edges, undone = ([row for row in rows if row["userId"] not in erased] for rows in (self.edges, self.undone))
+        return replace(self, edges=edges, undone=undone)
 
 
 class LiveEdges:
@@ -60,7 +61,7 @@ class LiveEdges:
             [sequence] = transaction.run("lock_sequence")
             edges = [dict(record) for record in transaction.run("jobs/read_live_edges")]
             positions = [dict(record) for record in transaction.run("jobs/read_positions")]
-            undone = [record["eventId"] for record in transaction.run("jobs/read_undone")]
+            undone = [dict(record) for record in transaction.run("jobs/read_undone")]
             tombstones = [Tombstone.of(record) for record in transaction.run("jobs/read_erasures")]
             deletions = [dict(record) for record in transaction.run("jobs/read_deletions")]
             return LiveState(edges, positions, int(sequence["value"]), undone, tombstones, deletions)
@@ -82,7 +83,7 @@ class LiveEdges:
                 self._database.transact(partial(_write, kind=kind, edges=batch))
                 progress(len(batch))
         for start in range(0, len(state.undone), BATCH_ROWS):
-            self._database.write("write_undone", eventIds=state.undone[start : start + BATCH_ROWS])
+            self._database.write("write_undone", rows=state.undone[start : start + BATCH_ROWS])
         self._database.write("jobs/copy_deletions", rows=state.deletions)
         self._database.write("jobs/copy_positions", positions=state.positions, sequence=state.sequence + SEQUENCE_GAP)
 

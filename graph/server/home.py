@@ -30,6 +30,8 @@ server.https.enabled=false
 server.memory.pagecache.size={page_cache}m
 dbms.memory.transaction.total.max={transactions}m
 db.memory.transaction.max={transaction}m
+# Transactions name users who may be erased by now: few stay beside those since the last checkpoint.
+db.tx_log.rotation.size=4m
 db.tx_log.rotation.retention_policy=2 files
 dbms.security.allow_csv_import_from_file_urls=false
 dbms.usage_report.enabled=false

@@ -37,10 +37,12 @@ class AnswerCache:
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._emptied_at = 0  # the version of what is known
 
     def get(self, key: str) -> Answer | None:
         """The answer, if it still holds. The change feed must be fresh."""
         with self._lock:
+            self._empty_if_all_changed()
             answer = self._answers.get(key)
             if answer is None:
                 return None
@@ -52,13 +54,22 @@ class AnswerCache:
             return answer
 
     def put(self, key: str, answer: Answer) -> None:
-        """Keep an answer."""
+        """Keep an answer, if it still holds."""
         with self._lock:
+            self._empty_if_all_changed()
+            if answer.version < self._emptied_at:
+                return
             self._drop(key)
             self._answers[key] = answer
             self._bytes += len(answer.body)
             while self._bytes > LARGEST_BYTES or self._made_first() < answer.made_at - OLDEST_SECONDS:
                 self._drop(next(iter(self._answers)))
+
+    def _empty_if_all_changed(self) -> None:
+        """Nothing is kept that holds no more for anybody, as after a user is erased: nobody may ask for it again."""
+        if self._changes.changed_for_all > self._emptied_at:
+            self._answers.clear()
+            self._bytes, self._emptied_at = 0, self._changes.changed_for_all
 
     def _made_first(self) -> float:
         """When the least used answer was made."""

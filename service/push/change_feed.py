@@ -81,6 +81,11 @@ class ChangeFeed:
             newest = self._version if user_id is None else self._changed.get(user_id, 0)
             return max(newest, self._changed_for_all) > since
 
+    @property
+    def changed_for_all(self) -> int:
+        """The version with which something changed last for everybody."""
+        return self._changed_for_all
+
     def has_heard_of(self, user_id: int) -> bool:
         """Whether something about this very user has changed lately."""
         with self._state:

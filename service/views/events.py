@@ -26,7 +26,7 @@ from service.http.responses import Reply, reply
 from service.views.event_ids import NewEvents
 from service.views.prices import EVENTS, LISTED_USERS
 from stream.event_log.base import EventIdTakenError
-from stream.events import API, FEED, Event, EventType, Outcome
+from stream.events import API, FEED, UNDO_PREFIX, Event, EventType, Outcome
 from stream.writer import Applied
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def undo(path: schemas.EventPath) -> Reply:
         type=EventType.UNDONE,
         source=API,
         at=utc_now(),
-        event_id=f"undo: {event_id}",  # the name of a key has no colon
+        event_id=UNDO_PREFIX + event_id,
         undoes=event_id,
     )
     events = access.log.append([undone])

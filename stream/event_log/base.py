@@ -71,7 +71,10 @@ class EventLog(Protocol):
         """
 
     def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
-        """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
+        """(offset, event) from an offset on, oldest first; None for what was forgotten or cannot be decoded.
+
+        The latter is a dead letter by now.
+        """
 
     def end(self, partition: int) -> int:
         """The offset that the next event of a partition gets."""
@@ -97,6 +100,12 @@ class EventLog(Protocol):
 
     def check(self) -> str:
         """What this log is, for people. Raises EventLogError if it cannot take events now."""
+
+    def forget(self, user_ids: set[int], before: datetime, seconds: float) -> int:
+        """Remove what events of some users say, from up to a moment, where the log can; returns of how many.
+
+        Their offsets stay, and are read as None. What takes longer than so many seconds is left.
+        """
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter, its first LONGEST_BODY signs; the same once more is kept once."""

@@ -35,6 +35,8 @@ PARTITIONS = 6
 REPLICAS = 3
 DELIVERY_SECONDS = 5.0
 NOT_LEADING_SECONDS = 1.0
+# A dead letter that was dropped is still on the broker's disk for so long.
+COMPACTED_WITHIN = {"cleanup.policy": "compact", "max.compaction.lag.ms": "86400000"}
 # Leadership that was not confirmed for so long may be another worker's: less than the group's session.
 LEASE_SECONDS = SESSION_SECONDS / 2
 
@@ -164,6 +166,10 @@ class KafkaEventLog:
                     done.result()
         return removed
 
+    def forget(self, user_ids: set[int], before: datetime, seconds: float) -> int:
+        """A record of a topic cannot be changed: events of erased users go with the others, when they are trimmed."""
+        return 0
+
     def take_call(self, calls: int, window: float) -> float:
         """Take one of `calls` calls to the feed in any `window` seconds, for all workers on this log."""
         topic = f"{self.topic}.feed"
@@ -277,7 +283,7 @@ class KafkaEventLog:
         wanted = [
             # What is not applied must not go: `trim` removes the rest.
             NewTopic(self.topic, PARTITIONS, replicas, config={**safe, "retention.ms": "-1"}),
-            NewTopic(f"{self.topic}.dead", 1, replicas, config={**safe, "cleanup.policy": "compact"}),
+            NewTopic(f"{self.topic}.dead", 1, replicas, config={**safe, **COMPACTED_WITHIN}),
             NewTopic(f"{self.topic}.feed", 1, replicas),
         ]
         missing = [topic for topic in wanted if topic.topic not in known.topics]

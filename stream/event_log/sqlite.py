@@ -21,7 +21,8 @@ from stream.event_log.base import (
     NoRoomError,
     digest_letter,
 )
-from stream.events import Event
+from stream.events import UNDO_PREFIX, Event
+from stream.mentions import is_record_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -36,6 +37,10 @@ LEAST_ROOM = 64 << 20
 # With less, what SQLite calls an error of input or output is a full disk.
 NO_ROOM = 1 << 20
 TRIMMED_ROWS = 10_000
+# How long others may keep the WAL from being cut off; the next time does it then.
+CUT_SECONDS = 1.0
+# The body of an event that was forgotten.
+FORGOTTEN = '{"type":"forgotten"}'
 
 
 class SqliteEventLog:
@@ -125,7 +130,7 @@ class SqliteEventLog:
         return stored
 
     def read(self, partition: int, offset: int, limit: int) -> list[tuple[int, Event | None]]:
-        """(offset, event) from an offset on, oldest first; None for what cannot be decoded, a dead letter by now."""
+        """(offset, event) from an offset on, oldest first; None for what was forgotten or cannot be decoded."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT offset, body FROM events WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
@@ -157,7 +162,27 @@ class SqliteEventLog:
                 connection.commit()
                 removed += trimmed
                 if trimmed == 0:
-                    return removed
+                    break
+        self._cut_off_wal()
+        return removed
+
+    def forget(self, user_ids: set[int], before: datetime, seconds: float) -> int:
+        """Remove what events of some users say, from up to a moment; returns of how many. It begins with the oldest."""
+        deadline = time.monotonic() + seconds
+        forgotten, offset = 0, 0
+        with self._connection() as connection:
+            while rows := connection.execute(
+                "SELECT offset, event_id, CAST(body AS TEXT) FROM events WHERE offset >= ? ORDER BY offset LIMIT ?",
+                (offset, TRIMMED_ROWS),
+            ).fetchall():
+                found = [row for row in rows if is_record_of(row[2], user_ids, before)]
+                forgotten += _forget(connection, found) if found else 0
+                offset = rows[-1][0] + 1
+                if time.monotonic() > deadline:
+                    break
+        if forgotten:
+            self._cut_off_wal()
+        return forgotten
 
     def bury(self, body: str, reason: str) -> None:
         """Keep something unreadable as a dead letter; the same once more is kept once."""
@@ -185,6 +210,7 @@ class SqliteEventLog:
         with self._connection() as connection:
             dropped = connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(one,) for one in letter_ids])
             connection.commit()
+        self._cut_off_wal()
         return dropped.rowcount
 
     def take_call(self, calls: int, window: float) -> float:
@@ -202,7 +228,14 @@ class SqliteEventLog:
             connection.commit()
         return 0.0 if len(taken) < calls else taken[-calls] + window - now
 
+    def _cut_off_wal(self) -> None:
+        """Bring the WAL into the file and empty it: what was removed is zeros in the file, and still in the WAL."""
+        with self._connection(CUT_SECONDS) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _decode(self, position: int, body: str) -> Event | None:
+        if body == FORGOTTEN:
+            return None
         try:
             return Event.model_validate_json(body)
         except ValidationError as error:
@@ -210,10 +243,12 @@ class SqliteEventLog:
             return None
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self, seconds: float = 10) -> Iterator[sqlite3.Connection]:
+        """A connection that waits so many seconds for others."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=10)) as connection:
+            with closing(sqlite3.connect(self.path, timeout=seconds)) as connection:
                 connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten
                 # A record of broken text must be readable to become a dead letter.
                 connection.text_factory = lambda text: text.decode(errors="replace")
                 yield connection
@@ -236,3 +271,13 @@ def _append(connection: sqlite3.Connection, event: Event) -> Event:
         return event
     [first] = connection.execute("SELECT body FROM events WHERE event_id = ?", (event.event_id,)).fetchone()
     return Event.model_validate_json(first)
+
+
+def _forget(connection: sqlite3.Connection, rows: list[tuple[int, str | None, str]]) -> int:
+    """Leave nothing of events (offset, event_id, body) but their offsets, nor of what takes them back."""
+    connection.executemany(
+        "UPDATE events SET event_id = NULL, body = ? WHERE offset = ? OR event_id = ?",
+        [(FORGOTTEN, offset, f"{UNDO_PREFIX}{event_id}") for offset, event_id, _ in rows],
+    )
+    connection.commit()
+    return len(rows)

@@ -1,5 +1,7 @@
 """Answers that are kept: only so many bytes of them, and none that are too old to be served again."""
 
+from dataclasses import replace
+
 import pytest
 
 from common.background import BackgroundLoops
@@ -28,6 +30,18 @@ def test_there_are_only_so_many_bytes(cache: AnswerCache, monkeypatch: pytest.Mo
     for name in ("a", "b", "b", "c"):
         cache.put(name, answer(name))
     assert kept(cache) == ["b", "c"]
+
+
+def test_what_holds_for_nobody_any_more_is_not_kept(cache: AnswerCache, database: Database) -> None:
+    cache.put("a", answer("a"))
+    Ingest(database).transact(lambda batch: batch.note_change(None))
+    known = cache._changes.await_fresh()
+    assert kept(cache) == ["a"]
+    assert cache.get("of somebody else") is None
+    assert kept(cache) == []
+    cache.put("late", answer("late"))  # asked for before
+    cache.put("b", replace(answer("b"), version=known))
+    assert kept(cache) == ["b"]
 
 
 def test_old_answers_go_when_new_ones_come(cache: AnswerCache) -> None:

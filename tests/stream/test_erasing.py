@@ -17,8 +17,9 @@ from graph.repositories.erasures import Erasures
 from graph.repositories.ingest import Ingest
 from graph.tombstones import Tombstone, keep_tombstones, merge_tombstones, read_tombstones
 from scripts.sandbox import environment_of
-from stream.erasing import GRACE, erase_user, finish_erasures
+from stream.erasing import GRACE, erase_user, finish_erasures, forget_erased
 from stream.event_log.base import EventLog
+from stream.event_log.sqlite import SqliteEventLog
 from stream.events import API, FEED, Event, EventType
 from stream.viewings import FinishRules
 from stream.writer import Writer, apply_events
@@ -189,6 +190,46 @@ def test_dead_letters_of_the_user_go(database: Database, erasures: Erasures, any
     apply(database, erased(1))
     erase_user(any_log, erasures, 1)
     assert {letter.body for letter in any_log.dead_letters()} == set(others)
+
+
+def test_what_still_comes_of_erased_users_goes_from_the_log_until_they_come_back(
+    database: Database, erasures: Erasures, tmp_path: Path
+) -> None:
+    log = SqliteEventLog(tmp_path / "events.sqlite")
+    for user in (1, 2, 3):
+        apply(database, erased(user))
+        erasures.remove(user)
+    assert erasures.lift(3)
+    users_told = (1, 2, 3, 4)
+    log.append([told("clicked", user) for user in users_told])
+    ahead = told("clicked", 1, 8, utc_now() + 3 * MINUTE)  # it may be of after the user comes back
+    log.append([ahead])
+    for user in users_told:
+        log.bury(told("listed", user).model_dump_json(by_alias=True), "unreadable")
+    forget_erased(log, erasures)
+    left = [event for _, event in log.read(0, 0, 100)]
+    assert left == [None, None, told("clicked", 3), told("clicked", 4), ahead]
+    assert [json.loads(letter.body)["userId"] for letter in log.dead_letters()] == [3, 4]
+
+
+def test_an_erasure_read_again_from_the_log_notes_nobody(database: Database, erasures: Erasures) -> None:
+    apply(database, *everything(1), erased(1))
+    erasures.remove(1)
+    apply(database, erased(1), *everything(1))
+    notes = [row["ids"] for row in database.run_text("MATCH (c:Change) RETURN c.userIds AS ids")]
+    assert notes
+    assert not any(1 in (note or []) for note in notes)
+
+
+def test_followers_hear_that_all_has_changed_when_a_user_is_removed(database: Database, erasures: Erasures) -> None:
+    ingest = Ingest(database)
+    apply(database, *everything(1), *everything(2))
+    before = ingest.get_sequence()
+    apply(database, erased(1))
+    erasures.remove(1)
+    assert ingest.read_changes(before).user_ids is None
+    [row] = database.run_text("MATCH (c:Change {sequence: $number}) RETURN c.userIds AS ids", number=before)
+    assert row["ids"] == [2]
 
 
 def test_the_copy_keeps_the_latest_of_each_user(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The durable log in a file: what is appended stays, in order, once, whoever else writes."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -51,6 +52,46 @@ def insert(log: SqliteEventLog, body: object) -> None:
     with closing(sqlite3.connect(log.path)) as connection:
         connection.execute("INSERT INTO events (body) VALUES (?)", (body,))
         connection.commit()
+
+
+def test_forgotten_events_keep_their_offsets_and_leave_no_byte(log: SqliteEventLog) -> None:
+    gone = 987654321
+    other = rated("theirs")
+    own = Event(type=EventType.LIKED, source=API, at=NOON, event_id=f"own {gone}", user_id=gone, movie_id=2, value=1)
+    undone = [
+        Event(type=EventType.UNDONE, source=API, at=NOON, event_id=f"undo: {undoes}", undoes=undoes)
+        for undoes in (own.key, sighting(gone).key, other.key)
+    ]
+    erased = Event(type=EventType.ERASED, source=API, at=NOON, user_id=gone)
+    log.append([own, other, sighting(gone), *undone, erased, sighting(gone), polled()])
+    insert(log, f'{{"userId": {gone}, "of": "a later version"}}')
+    insert(log, f"broken {gone}".encode())
+    insert(log, f"broken {gone}0")
+    ends = log.end(0)
+    assert log.forget({gone}, NOON, 60.0) == 6, "and what takes the first one back"
+    assert log.forget({gone}, NOON, 60.0) == 0
+    left = [(offset, event) for offset, event in log.read(0, 0, 100) if event is not None]
+    assert left == [(2, other), (6, undone[2]), (7, erased), (9, polled())]
+    assert log.end(0) == ends
+    assert [letter.body for letter in log.dead_letters()] == [f"broken {gone}0"], "what was forgotten is none"
+    log.drop_letters([letter.letter_id for letter in log.dead_letters()])
+    assert bytes_of(log).count(str(gone).encode()) == 2, "the erasure, and the number of another user"
+    assert log.append([own]) == [own], "its id is free"
+
+
+def test_what_is_trimmed_or_dropped_leaves_no_byte(log: SqliteEventLog) -> None:
+    for number in range(0, 3000, 100):
+        log.append([sighting(10**8 + user) for user in range(number, number + 100)])
+        log.bury(f"letter {10**8 + number}", "unreadable")
+    log.drop_letters([letter.letter_id for letter in log.dead_letters()])
+    assert log.trim({0: 2000}, 0.0, 1) == 1999
+    found = {int(number) for number in re.findall(rb"1000\d{5}", bytes_of(log))}
+    assert found == set(range(10**8 + 1999, 10**8 + 3000))
+
+
+def bytes_of(log: SqliteEventLog) -> bytes:
+    """All that is on the disk of a log."""
+    return b"".join(file.read_bytes() for file in sorted(log.path.parent.glob(f"{log.path.name}*")))
 
 
 def test_what_is_appended_is_read_in_order(log: SqliteEventLog) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -33,6 +33,7 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses: list[int] = []
         self.got: list[tuple[dict[str, str], str]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -49,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.got.append((dict(self.headers.items()), body))
+        self.server.meanwhile()
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
         self.send_header("Location", "/elsewhere")
         self.send_header("Retry-After", "77")
@@ -222,6 +224,19 @@ def test_what_becomes_of_lists_is_counted_and_how_long_the_first_one_waits(
         "failed": 1,
         "given_up": 2,
     }
+
+
+def test_a_list_of_an_erased_user_is_not_posted_and_no_dead_letter(setting: Setting, receiver: Receiver) -> None:
+    def erase() -> None:
+        setting.ingest.transact(lambda batch: batch.write_erasures({1: NOON}))
+
+    webhook = setting.start()
+    setting.store("a", "b")
+    receiver.statuses, receiver.meanwhile = [400], erase
+    deliver(webhook)
+    assert receiver.batches == ["a"]
+    assert setting.log.dead_letters() == []
+    assert setting.ingest.find_first_undelivered(WEBHOOK) is None
 
 
 def test_the_secret_is_in_no_message(setting: Setting, receiver: Receiver, caplog: Any) -> None:
