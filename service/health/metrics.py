@@ -31,6 +31,9 @@ FAILED_LOGINS = Counter("recommender_failed_logins_total", "Wrong keys", ["way",
 # Also what has not happened yet is there, as 0: rates and alerts need a first value.
 for _reason in ("too_large", "not_json", "unreadable", "incomplete", "no_room"):
     REFUSED_BODIES.labels(_reason)
+for _way in ("page", "api"):
+    for _outcome in ("wrong", "refused"):
+        FAILED_LOGINS.labels(_way, _outcome)
 
 ATTEMPTS = 5
 LOOP_FAILING = "recommender_worker_loop_failing"  # stream.metrics
