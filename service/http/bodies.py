@@ -6,15 +6,18 @@ Whoever asks, and for whatever, counts: what is made of a small body may take a 
 import ctypes
 import threading
 from contextlib import suppress
+from http import HTTPStatus
 from typing import IO, Literal, NoReturn
 
+import numpy as np
 from flask import Flask, Response, abort, current_app, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from service.capacity.executor import OverloadedError
 from service.health.metrics import REFUSED_BODIES
-from service.http.problems import problem_response
+from service.http.problems import problem_response, refuse_fields
+from service.schemas import FieldProblem
 
 EXTENSION = "bodies"
 LARGEST_BODY = 1 << 20
@@ -28,6 +31,8 @@ MADE_BYTES = 32 << 20
 VALUE_BYTES = 200
 # Commas, brackets and braces of a body. The longest list that is taken has half as many.
 MOST_VALUES = 20_000
+# As deeply as Python reads JSON.
+DEEPEST = 900
 Reason = Literal["too_large", "not_json", "unreadable", "incomplete", "no_room"]
 
 
@@ -46,6 +51,16 @@ def give_memory_back() -> None:
     """Have the C library return to the system what is free; by itself glibc keeps what a crowd's bodies took."""
     with suppress(AttributeError, OSError):  # other libraries have no such call
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def refuse_crowded(body: bytes) -> NoReturn:
+    """Refuse a body of too many values, or nested too deeply to be read."""
+    signs = np.frombuffer(body, np.uint8)
+    opened, closed = (np.isin(signs, np.frombuffer(pair, np.uint8)) for pair in (b"[{", b"]}"))
+    if np.cumsum(opened.astype(np.int32) - closed).max() > DEEPEST:
+        refuse_body("unreadable", HTTPStatus.BAD_REQUEST, "the body is nested too deeply")
+    count_refused("too_large")
+    refuse_fields([FieldProblem(name="body", detail=f"has more than {MOST_VALUES:,} values: send it in parts")])
 
 
 class Room:
@@ -96,13 +111,13 @@ class Bodies:
             self._read.give_back(taken)
 
     def hold(self, body: bytes) -> None:
-        """Take room for what is made of a body, until its request ends.
+        """Take room for what is made of a body, until its request ends. Raises OverloadedError if there is none.
 
-        Raises RequestEntityTooLarge for more values than any request has, OverloadedError if there is no room.
+        A body of more values than any request has is refused unread.
         """
         values = body.count(b",") + body.count(b"[") + body.count(b"{")
         if values > MOST_VALUES:
-            raise RequestEntityTooLarge(f"the body has more than {MOST_VALUES:,} values: send it in parts")
+            refuse_crowded(body)
         size = len(body) + VALUE_BYTES * values
         self._made.take(size, self._patience)
         g.held = g.get("held", 0) + size

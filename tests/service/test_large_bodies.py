@@ -46,7 +46,9 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
 def test_a_body_with_more_values_than_any_request_has_is_refused_unread(client: FlaskClient) -> None:
     for path in ("/v1/events", "/v1/sessions/recommendations", "/v1/recommendations"):
         answer = client.post(path, data=ATTACKS["empty objects"], headers=JSON)
-        assert (answer.status_code, f"{MOST_VALUES:,}" in answer.get_json()["detail"]) == (413, True)
+        assert (answer.status_code, f"{MOST_VALUES:,}" in answer.get_json()["detail"]) == (422, True)
+        answer = client.post(path, data=ATTACKS["what is no JSON"], headers=JSON)
+        assert (answer.status_code, answer.get_json()["detail"]) == (400, "the body is nested too deeply")
 
 
 def test_the_largest_body_is_read_and_no_larger_one(client: FlaskClient) -> None:

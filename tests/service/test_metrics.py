@@ -151,7 +151,7 @@ def test_refused_bodies_are_counted_by_reason(
         return {dict(labels)["reason"]: value for (name, labels), value in found if name == REFUSED_BODIES}
 
     before = counted()
-    assert before.keys() == {"too_large", "not_json", "unreadable", "incomplete"}
+    assert before.keys() == {"too_large", "not_json", "unreadable", "incomplete", "no_room"}
     answer = Address(service.settings.port).send(request_)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert counted() == before | {reason: before[reason] + 1}
