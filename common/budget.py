@@ -50,7 +50,7 @@ class Budget:
             backlog=0.1 * deadline,
             apply=0.5 * deadline,
             lists=0.3 * deadline,
-            batch=0.8 * deadline,
+            batch=0.9 * deadline,
             erase=0.5 * deadline,
             title=0.5 * deadline,
             readiness=min(LONGEST_READINESS, 0.75 * deadline),

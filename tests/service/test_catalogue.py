@@ -69,7 +69,7 @@ def test_a_movie_is_made_then_changed(contract: Contract) -> None:
 def test_many_users_get_what_each_would_get_alone(contract: Contract) -> None:
     """Others go on watching meanwhile: each try is of its own moment, not of one that is remembered."""
     filters = {"limit": 5, "offset": 2, "genre": "Comedy", "yearFrom": 1980, "yearTo": 2005}
-    users = [3, 1, 888_002, *range(20, 60)]
+    users = [3, 1, 888_002, *range(20, 40)]
     query = "limit=5&offset=2&genre=Comedy&yearFrom=1980&yearTo=2005"
     nobodys = itertools.count(1_950_000)
 
