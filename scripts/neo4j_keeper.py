@@ -57,8 +57,8 @@ class Neo4jKeeper:
         """Whether the disk has room for a start; says once that it has not."""
         free = free_bytes(self._server.home.path)
         if free < LEAST_ROOM and not self._waits_for_room:
-            told = f"{free // MEGABYTE} MB are free in {self._server.home.path}, {LEAST_ROOM // MEGABYTE} needed"
-            logger.warning("%s; it is started again once there is room (%s)", wrong, told)
+            room = f"{free // MEGABYTE} MB are free in {self._server.home.path}, {LEAST_ROOM // MEGABYTE} needed"
+            logger.warning("%s; it is started again once there is room (%s)", wrong, room)
         self._waits_for_room = free < LEAST_ROOM
         return not self._waits_for_room
 

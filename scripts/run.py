@@ -120,7 +120,7 @@ class System:
             raise RecommenderError("the sample ratings could not be loaded")
         logger.info("fitting predicted stars")
         if subprocess.run([sys.executable, "-m", "engine", "fit-stars"], cwd=ROOT, check=False).returncode != 0:
-            logger.error("predicted stars could not be fitted; without them each movie's mean is told")
+            logger.error("predicted stars could not be fitted; without them each movie's mean is shown")
 
     def _start_parts(self, *names: str) -> None:
         logs = self._settings.data / "logs"

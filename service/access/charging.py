@@ -31,9 +31,8 @@ class Account:
             self._paid = price
             return None
         detail = f"this costs {price} of the {key.per_minute} units a minute of the key {key.name!r}"
-        response = problem_response(429, f"{detail}, which are used; wait {verdict.seconds} s")
-        response.headers["Retry-After"] = str(verdict.seconds)
-        return response
+        detail += f", which are used; wait {verdict.seconds} s"
+        return problem_response(429, detail, retry_after=verdict.seconds)
 
     def add_headers(self, response: Response) -> Response:
         """Headers of draft-ietf-httpapi-ratelimit-headers."""

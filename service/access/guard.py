@@ -82,7 +82,9 @@ class Access:
 
     def _check_token(self, token: str) -> ResponseReturnValue | None:
         key = self.stream_tokens.recognise(token)
-        return refuse_token() if key is None else self._count(key)
+        if key is None:
+            return refuse_key("the token is too old, wrong, or its key has gone: get a new one")
+        return self._count(key)
 
     def _count(self, key: Key) -> ResponseReturnValue | None:
         g.key_name = key.name
@@ -135,25 +137,17 @@ def ask_for_key(scope: Scope) -> ResponseReturnValue:
     return response
 
 
-def refuse_key() -> Response:
-    """401: there is no such key."""
-    response = problem_response(401, "there is no such API key")
+def refuse_key(detail: str = "there is no such API key") -> Response:
+    """401: what was presented opens nothing, or no longer."""
+    response = problem_response(401, detail)
     response.headers["WWW-Authenticate"] = 'Bearer realm="recommender", error="invalid_token"'
     return response
 
 
 def refuse_tries(seconds: int) -> Response:
     """429: too many wrong keys came from the client's address."""
-    response = problem_response(429, f"too many wrong keys came from this address; wait {seconds} s")
-    response.headers["Retry-After"] = str(seconds)
-    return response
-
-
-def refuse_token() -> Response:
-    """401: the token opens nothing, or no longer."""
-    response = problem_response(401, "the token is too old, wrong, or its key has gone: get a new one")
-    response.headers["WWW-Authenticate"] = 'Bearer realm="recommender", error="invalid_token"'
-    return response
+    detail = f"too many wrong keys came from this address; wait {seconds} s"
+    return problem_response(429, detail, retry_after=seconds)
 
 
 def refuse_scope(key: Key, scope: Scope) -> Response:

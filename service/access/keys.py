@@ -42,6 +42,11 @@ class Key(BaseModel):
         """Whether the key may do that; who may write may read."""
         return scope in self.scopes or WRITE in self.scopes
 
+    @property
+    def fingerprint(self) -> str:
+        """By which a later key of the same name is not taken for this one."""
+        return digest_of(self.sha256)
+
 
 class KeyFile(BaseModel):
     """The file's content."""
@@ -85,6 +90,11 @@ class KeyRing:
             if hmac.compare_digest(key.sha256, digest):
                 found = key
         return found
+
+    def find_same(self, name: str, fingerprint: str) -> Key | None:
+        """The key of a name, if it is still the one with that fingerprint."""
+        key = next((key for key in self.keys() or () if key.name == name), None)
+        return key if key and hmac.compare_digest(key.fingerprint, fingerprint) else None
 
 
 def digest_of(secret: str) -> str:

@@ -3,7 +3,6 @@
 All processes share the file. It has digests of the cookies; who reads it cannot log in with what it holds.
 """
 
-import hmac
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -56,7 +55,7 @@ class Logins:
     def begin(self, key: Key, earlier: str | None = None) -> str:
         """A cookie for the holder of a key; the login of an earlier cookie ends. Raises KeysError."""
         cookie = secrets.token_urlsafe(32)
-        login = Login(sha256=digest_of(cookie), key=key.name, fingerprint=_fingerprint(key), since=time.time())
+        login = Login(sha256=digest_of(cookie), key=key.name, fingerprint=key.fingerprint, since=time.time())
         with self._changing() as logins:
             logins.pop(digest_of(earlier or ""), None)
             own = [digest for digest, other in logins.items() if other.key == key.name]
@@ -70,8 +69,7 @@ class Logins:
         login = self._read().get(digest_of(cookie))
         if login is None or not login.is_open():
             return None
-        key = next((key for key in self._ring.keys() or () if key.name == login.key), None)
-        return key if key and hmac.compare_digest(_fingerprint(key), login.fingerprint) else None
+        return self._ring.find_same(login.key, login.fingerprint)
 
     def end(self, cookie: str) -> None:
         """End a cookie's login, for all processes and for good. Raises KeysError."""
@@ -109,7 +107,3 @@ class Logins:
         except OSError as error:
             raise KeysError(f"the logins cannot be read: {error}") from error
         return logins
-
-
-def _fingerprint(key: Key) -> str:
-    return digest_of(key.sha256)

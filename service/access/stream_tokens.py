@@ -1,13 +1,12 @@
 """Tokens that open the stream for other sites' EventSource, which can send neither a key nor a login's cookie."""
 
 import hashlib
-import hmac
 from functools import cached_property
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from service.access.keys import Key, KeyRing, digest_of
+from service.access.keys import Key, KeyRing
 from service.access.secret import read_secret
 
 PARAMETER = "token"
@@ -25,7 +24,7 @@ class StreamTokens:
 
     def issue(self, key: Key) -> str:
         """A token for the holder of a key. Raises KeysError."""
-        return self._serializer.dumps([key.name, _fingerprint(key)])
+        return self._serializer.dumps([key.name, key.fingerprint])
 
     def recognise(self, token: str) -> Key | None:
         """The key of a token; None if that is forged or too old, or the key has gone or is another one."""
@@ -33,8 +32,7 @@ class StreamTokens:
             name, fingerprint = self._serializer.loads(token, max_age=TOKEN_SECONDS)
         except (BadData, TypeError, ValueError):
             return None
-        key = next((key for key in self._ring.keys() or () if key.name == name), None)
-        return key if key and hmac.compare_digest(_fingerprint(key), str(fingerprint)) else None
+        return self._ring.find_same(name, str(fingerprint))
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
@@ -43,7 +41,3 @@ class StreamTokens:
             salt="stream",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
-
-
-def _fingerprint(key: Key) -> str:
-    return digest_of(key.sha256)[:32]

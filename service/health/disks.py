@@ -16,7 +16,7 @@ class Disk:
     """A folder, how it is named to people, and the bytes below which it counts as full."""
 
     folder: Path
-    told: str
+    label: str
     least: int
 
 
@@ -39,7 +39,7 @@ def measure(disks: Mapping[str, Disk]) -> dict[str, int]:
 def disk_state(disks: Mapping[str, Disk], free: Mapping[str, int]) -> PartState:
     """Which disks are full."""
     full = [
-        f"{disk.told} has {free[name]:,} bytes free, of {disk.least:,} needed: free some room"
+        f"{disk.label} has {free[name]:,} bytes free, of {disk.least:,} needed: free some room"
         for name, disk in disks.items()
         if free[name] < disk.least
     ]

@@ -28,7 +28,7 @@ def complete_document(app: OpenAPI) -> dict[str, Any]:
             policy = policy_of(app, endpoint)
             _complete_operation(operation, policy.leads_to if policy else {})
             if policy and policy.price:
-                operation["x-price"] = policy.price.told
+                operation["x-price"] = policy.price.text
     document["info"]["description"] = PRICES + describe_prices(document)
     return cast(dict[str, Any], document)
 

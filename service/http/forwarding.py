@@ -104,10 +104,10 @@ def find_client(peer: IpAddress, hops: Sequence[str], trusted: Sequence[Network]
     """The nearest hop that is not a trusted proxy; where a hop cannot be read, the proxy that names it."""
     client = peer
     for hop in reversed(hops):
-        told = parse_address(hop) if is_trusted(client, trusted) else None
-        if told is None:
+        sender = parse_address(hop) if is_trusted(client, trusted) else None
+        if sender is None:
             break
-        client = told
+        client = sender
     return client
 
 

@@ -31,7 +31,7 @@ class About(Enum):
 class Price:
     """What a request costs, in units of its key's limit, if that may be more than 1."""
 
-    told: str  # in the OpenAPI document and the README
+    text: str  # in the OpenAPI document and the README
     units: Callable[..., int]  # by the view's arguments, which are checked
 
 

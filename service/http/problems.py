@@ -102,16 +102,18 @@ def find_answer(error: RecommenderError) -> ErrorAnswer:
     return next(answer for kind, answer in ERROR_ANSWERS.items() if isinstance(error, kind))
 
 
-def problem_response(status: int, detail: str, errors: list[FieldProblem] | None = None) -> Response:
-    """A response that says what is wrong."""
+def problem_response(
+    status: int, detail: str, errors: list[FieldProblem] | None = None, retry_after: int = RETRY_SECONDS
+) -> Response:
+    """A response that says what is wrong; `retry_after`: seconds, where the same request may succeed later."""
     title = HTTPStatus(status).phrase
     request_id = REQUEST_ID.get() or None
     problem = Problem(
         type="about:blank", title=title, status=status, detail=detail, errors=errors, requestId=request_id
     )
     response = Response(problem.model_dump_json(by_alias=True, exclude_none=True), status, content_type=MEDIA_TYPE)
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):  # a limiter knows better, and sets it
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        response.headers["Retry-After"] = str(retry_after)
     return response
 
 
